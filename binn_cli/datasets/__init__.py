@@ -1,0 +1,1 @@
+"""What is learned from: data sets as products of axes, labelled case by case."""

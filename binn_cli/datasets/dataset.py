@@ -1,0 +1,60 @@
+"""The protocol of every data set: a pool of cases that are labelled on request, and the splits that a model is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int
+
+from binn_cli.datasets.product import Axis, ProductData
+
+Announce = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and how many there are."""
+
+
+def silent(message: str, done: int, total: int) -> None:
+    """Announce nothing."""
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Cases along a last axis, each a slab of values over the other axes.
+
+    Attributes:
+        name: the option of the `dataset` group.
+        size_parameter: the configuration leaf of this group that the scaling task varies.
+        initial_cases: how many cases active learning starts from, unless the task says otherwise.
+    """
+
+    name: str
+    size_parameter: str
+    initial_cases: int
+
+    @property
+    def candidates(self) -> Axis:
+        """The case axis with every candidate, held-out ones included."""
+        ...
+
+    @property
+    def held_out(self) -> tuple[int, ...]:
+        """Rows of `candidates` that are kept for the test split and never offered for training."""
+        ...
+
+    @property
+    def order(self) -> Int[np.ndarray, " n"]:
+        """All rows of `candidates` that may be trained on, in the seeded random order in which they are drawn; read-only."""
+        ...
+
+    def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
+        """The data of the given rows of `candidates`, simulated or taken from a cache."""
+        ...
+
+    def training(self, announce: Announce = silent) -> ProductData:
+        """The training split of the `regress` task: the first cases of `order`."""
+        ...
+
+    def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
+        """The splits that are predicted but never trained on: `test` and, where there is one, `offgrid`."""
+        ...

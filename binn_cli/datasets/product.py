@@ -1,0 +1,151 @@
+"""Product-structured data: a tensor of values over every combination of the points of several axes.
+
+A table of N scattered points is the case of one axis; a grid of simulations is several axes of one coordinate and a last
+axis, the case axis, with one point per simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.errors import DataError
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
+
+
+def _units(units: Sequence[str], names: tuple[str, ...], owner: str) -> tuple[str, ...]:
+    if units and len(units) != len(names):
+        raise DataError(f"{owner}: {len(units)} units for {len(names)} names; give one for each, or none at all")
+    return tuple(units) or ("",) * len(names)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The points of one axis, each of one or more coordinates.
+
+    Attributes:
+        name: what one point of the axis is (`x`, `t`, `case`, `point`).
+        points: (n, D) coordinate values, in `units`.
+        coordinates: the D names of the coordinates, unique over all axes of a data set.
+        units: the D units, an empty string where a coordinate has none.
+
+    Raises:
+        DataError: if shapes and names disagree, the axis is empty, or a coordinate is not finite.
+    """
+
+    name: str
+    points: Float[np.ndarray, "n D"]
+    coordinates: tuple[str, ...]
+    units: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        points = _frozen(self.points)
+        if points.ndim != 2 or points.shape[0] == 0 or points.shape[1] != len(self.coordinates):
+            raise DataError(
+                f"axis {self.name!r}: points of shape {points.shape} do not fit the {len(self.coordinates)} coordinates "
+                f"{', '.join(self.coordinates)}; give at least one row, one column a coordinate"
+            )
+        if not np.isfinite(points).all():
+            row, column = np.argwhere(~np.isfinite(points))[0]
+            raise DataError(
+                f"axis {self.name!r}: {points[row, column]} in row {row}, column {self.coordinates[column]!r}; every input must be finite"
+            )
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "units", _units(self.units, self.coordinates, f"axis {self.name!r}"))
+
+    @classmethod
+    def of(cls, name: str, values: Float[np.ndarray, " n"], unit: str = "") -> Axis:
+        """An axis of one coordinate, which bears the axis's own name."""
+        return cls(name, np.asarray(values, dtype=np.float64)[:, None], (name,), (unit,))
+
+    @property
+    def size(self) -> int:
+        """Number of points n."""
+        return self.points.shape[0]
+
+    def taken(self, rows: Sequence[int] | np.ndarray) -> Axis:
+        """The axis with only the given rows, in that order; a mask of n booleans picks the rows that are true."""
+        picked = np.asarray(rows)
+        return replace(self, points=self.points[picked if picked.dtype == bool else picked.astype(int)])
+
+
+@dataclass(frozen=True)
+class ProductData:
+    """Values over the product of axes; immutable.
+
+    Attributes:
+        axes: the A axes; active learning appends cases along the last one.
+        values: (n_1, …, n_A, L) the L outputs at every combination of axis points.
+        outputs: the L names of the outputs.
+        output_units: the L units.
+
+    Raises:
+        DataError: if shapes disagree, a name repeats, or a value is not finite.
+    """
+
+    axes: tuple[Axis, ...]
+    values: Float[np.ndarray, "*points L"]
+    outputs: tuple[str, ...]
+    output_units: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        values = _frozen(self.values)
+        expected = (*(axis.size for axis in self.axes), len(self.outputs))
+        if values.shape != expected:
+            raise DataError(f"values of shape {values.shape} do not fit the axes and outputs, which need {expected}")
+        for kind, names in (("coordinate", self.inputs), ("output", self.outputs)):
+            if len(set(names)) != len(names):
+                raise DataError(f"{kind} names repeat: {', '.join(names)}")
+        if not self.outputs:
+            raise DataError("there is no output; name at least one")
+        if not np.isfinite(values).all():
+            index = np.argwhere(~np.isfinite(values))[0]
+            where = ", ".join(f"{axis.name} {i}" for axis, i in zip(self.axes, index, strict=False))
+            raise DataError(
+                f"output {self.outputs[index[-1]]!r} is {values[tuple(index)]} at row {where}; "
+                "every value must be finite: drop the row or mend it"
+            )
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "output_units", _units(self.output_units, self.outputs, "outputs"))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The D names of all coordinates, axis by axis."""
+        return tuple(name for axis in self.axes for name in axis.coordinates)
+
+    @property
+    def n_points(self) -> int:
+        """N: the number of combinations of axis points."""
+        return int(np.prod([axis.size for axis in self.axes]))
+
+    def table(self, rows: np.ndarray | None = None) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
+        """Inputs and outputs as a plain table; `rows` picks flat indices (C order) without building the rest."""
+        if rows is None and len(self.axes) == 1:
+            return self.axes[0].points, self.values
+        shape = tuple(axis.size for axis in self.axes)
+        flat = np.arange(self.n_points) if rows is None else np.asarray(rows)
+        indices = np.unravel_index(flat, shape)
+        inputs = np.concatenate([axis.points[i] for axis, i in zip(self.axes, indices, strict=True)], axis=1)
+        return inputs, self.values.reshape(-1, len(self.outputs))[flat]
+
+    def appended(self, slab: ProductData) -> ProductData:
+        """This data with the slab's cases behind its own along the last axis.
+
+        Raises:
+            DataError: if the other axes or the outputs differ.
+        """
+        same = [axis.coordinates for axis in self.axes] == [axis.coordinates for axis in slab.axes]
+        same = same and all(np.array_equal(mine.points, other.points) for mine, other in zip(self.axes[:-1], slab.axes[:-1], strict=True))
+        if not same or self.outputs != slab.outputs:
+            raise DataError("a slab must have the same axes, but for the last, and the same outputs as the data it extends")
+        last = replace(self.axes[-1], points=np.concatenate([self.axes[-1].points, slab.axes[-1].points]))
+        values = np.concatenate([self.values, slab.values], axis=len(self.axes) - 1)
+        return replace(self, axes=(*self.axes[:-1], last), values=values)

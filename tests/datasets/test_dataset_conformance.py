@@ -1,0 +1,121 @@
+"""What every data set must do: one suite over all of them. A new data set is a line in `DATASETS`."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from binn_cli.config.schema import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.heat import Heat
+from binn_cli.datasets.poisson import Poisson
+from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.sine import Sine
+from binn_cli.errors import ConfigError
+
+HEAT = HeatConfig(
+    source_centers=[[0.4, 0.6]],
+    source_radius=0.3,
+    grid=5,
+    times=3,
+    cells=4,
+    substeps=3,
+    candidates=[3, 4],
+    train_cases=5,
+    test_cases=4,
+    offgrid_times=3,
+    offgrid_points=4,
+    offgrid_cases=2,
+    cache="",
+)
+DATASETS = {
+    "sine": (Sine, SineConfig(n_train=30)),
+    "poisson": (Poisson, PoissonConfig(grid=5, candidates=20, train_cases=6, test_cases=4, offgrid_points=50)),
+    "heat": (Heat, HEAT),
+}
+
+
+@pytest.fixture(params=list(DATASETS))
+def build(request):
+    cls, config = DATASETS[request.param]
+    return lambda seed=0, **changes: cls(dataclasses.replace(config, **changes), seed)
+
+
+def same(a: ProductData, b: ProductData) -> bool:
+    return np.array_equal(a.values, b.values) and all(np.array_equal(m.points, o.points) for m, o in zip(a.axes, b.axes, strict=True))
+
+
+def test_protocol(build):
+    dataset = build()
+    assert isinstance(dataset, Dataset)
+    assert hasattr(dataset.config, dataset.size_parameter)
+    assert dataset.name == dataset.config.name and dataset.initial_cases == dataset.config.initial_cases
+
+
+def test_held_out_and_order_part_the_candidates(build):
+    dataset = build()
+    assert isinstance(dataset.order, np.ndarray) and not dataset.order.flags.writeable
+    assert sorted([*dataset.held_out, *dataset.order.tolist()]) == list(range(dataset.candidates.size))
+
+
+def test_same_seed_same_data(build):
+    first, second = build(3), build(3)
+    assert same(first.training(), second.training())
+    assert first.held_out == second.held_out and np.array_equal(first.order, second.order)
+    for name, data in first.evaluation().items():
+        assert same(data, second.evaluation()[name])
+
+
+def test_another_seed_other_data(build):
+    first, second = build(3), build(4)
+    assert not same(first.training(), second.training())
+    assert not np.array_equal(first.order, second.order)
+
+
+def test_asking_again_changes_nothing(build):
+    dataset = build()
+    before = dataset.training()
+    dataset.evaluation()
+    dataset.label(dataset.order[:2])
+    assert same(before, dataset.training())
+
+
+def test_training_grows_with_the_size_parameter_and_the_test_stays(build):
+    dataset = build()
+    size = getattr(dataset.config, dataset.size_parameter)
+    smaller = build(**{dataset.size_parameter: size - 2})
+    large, small = dataset.training(), smaller.training()
+    assert large.axes[-1].size == size and small.axes[-1].size == size - 2
+    np.testing.assert_array_equal(large.axes[-1].points[: size - 2], small.axes[-1].points)
+    for name, data in dataset.evaluation().items():
+        assert same(data, smaller.evaluation()[name])
+
+
+def test_labels_append_to_training_data(build):
+    dataset = build()
+    rows = dataset.order[:3]
+    together = dataset.label(rows)
+    grown = dataset.label(rows[:2]).appended(dataset.label([int(rows[2])]))
+    assert same(together, grown)
+    np.testing.assert_array_equal(together.axes[-1].points, dataset.candidates.points[rows])
+
+
+def test_every_split_has_the_same_inputs_and_outputs(build):
+    dataset = build()
+    training = dataset.training()
+    splits = dataset.evaluation()
+    assert "test" in splits
+    for data in splits.values():
+        assert data.inputs == training.inputs and data.outputs == training.outputs
+        assert not np.may_share_memory(data.values, training.values)
+
+
+def test_test_cases_are_never_training_cases(build):
+    dataset = build()
+    training = {tuple(point) for point in dataset.training().axes[-1].points}
+    assert not training & {tuple(point) for point in dataset.evaluation()["test"].axes[-1].points}
+
+
+def test_a_negative_seed_is_refused(build):
+    with pytest.raises(ConfigError, match="seed"):
+        build(-1).training()
