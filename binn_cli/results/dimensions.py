@@ -1,0 +1,61 @@
+"""HDF5 dimension scales as netCDF-4 readers expect them: every group holds the scales that its data sets refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import h5py
+import numpy as np
+
+TEXT = h5py.string_dtype("utf-8")
+
+_WITHOUT_VALUES = "This is a netCDF dimension but not a netCDF variable."
+"""The name that the netCDF-4 format gives to a scale that has a length only."""
+
+
+def scaled_group(root: h5py.Group, name: str, scales: Mapping[str, Sequence | np.ndarray]) -> h5py.Group:
+    """A new group with one dimension scale per entry of `scales`, which holds the coordinate values, numbers or strings."""
+    group = root.create_group(name)
+    for dimension, values in scales.items():
+        scale(group, dimension, values)
+    return group
+
+
+def scale(group: h5py.Group, name: str, values: Sequence | np.ndarray) -> None:
+    """A dimension scale with coordinate values."""
+    _dataset(group, name, values).make_scale(name)
+
+
+def length_scale(group: h5py.Group, name: str, length: int) -> None:
+    """A dimension scale that has a length but no coordinate values."""
+    if name not in group:
+        group.create_dataset(name, data=np.zeros(length, dtype=np.int8)).make_scale(f"{_WITHOUT_VALUES}{length:10d}")
+
+
+def dataset(group: h5py.Group, name: str, values: Sequence | np.ndarray, dimensions: Sequence[str]) -> h5py.Dataset:
+    """A data set along scales of the same group, one name a dimension."""
+    created = _dataset(group, name, values)
+    if created.ndim != len(dimensions):
+        raise ValueError(f"{name}: {created.ndim} dimensions cannot be called {', '.join(dimensions)}")
+    for index, dimension in enumerate(dimensions):
+        created.dims[index].attach_scale(group[dimension])
+    return created
+
+
+def values_of(found: h5py.Dataset) -> np.ndarray:
+    """The values of a data set, text as an array of str."""
+    if h5py.check_string_dtype(found.dtype) is not None:
+        return np.asarray(found.asstr()[...], dtype=str)
+    return np.asarray(found[...])
+
+
+def variables(group: h5py.Group) -> dict[str, h5py.Dataset]:
+    """The data sets of a group by name, without its dimension scales and groups."""
+    return {name: item for name, item in group.items() if isinstance(item, h5py.Dataset) and not item.is_scale}
+
+
+def _dataset(group: h5py.Group, name: str, values: Sequence | np.ndarray) -> h5py.Dataset:
+    array = np.asarray(values)
+    if array.dtype.kind in "UO":
+        return group.create_dataset(name, data=array.astype(object), dtype=TEXT)
+    return group.create_dataset(name, data=array)

@@ -1,0 +1,115 @@
+"""Where, when and with what a run was made; the name of the host is left out for privacy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import binn_cli
+
+PACKAGES = (
+    "binn",
+    "hydra-core",
+    "omegaconf",
+    "jax",
+    "jaxlib",
+    "numpyro",
+    "numpy",
+    "scipy",
+    "h5py",
+    "scikit-fem",
+    "scoringrules",
+    "matplotlib",
+)
+"""The packages whose versions are kept, where they are installed."""
+
+
+def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | bool]:
+    """The provenance of a run that starts now.
+
+    Args:
+        argv: the command line, quoted for a shell; by default that of this process.
+    """
+    known: dict[str, str | int | float | bool] = {
+        "program_version": binn_cli.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count() or 0,
+        "cpu_model": _cpu_model(),
+        "memory_bytes": _memory_bytes(),
+        "devices": devices(),
+        "argv": shlex.join(sys.argv if argv is None else argv),
+        "start_time": now(),
+    }
+    for package in PACKAGES:
+        try:
+            known[f"version_{package}"] = version(package)
+        except PackageNotFoundError:
+            continue
+    return known | _source_revision()
+
+
+def now() -> str:
+    """The present time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def devices() -> str:
+    """What jax computes on; "not asked" while nothing has imported jax, which takes a second."""
+    jax = sys.modules.get("jax")
+    if jax is None:
+        return "not asked"
+    try:
+        return ", ".join(str(device) for device in jax.devices())
+    except RuntimeError as error:
+        return f"none: {error}"
+
+
+def peak_rss_bytes() -> int:
+    """The largest resident memory of this process so far; 0 where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+
+
+def _source_revision() -> dict[str, str | bool]:
+    root = Path(binn_cli.__file__).resolve().parent.parent
+    # an installed program may lie inside somebody else's repository, such as a project that keeps its environment in its folder
+    if not (root / ".git").exists():
+        return {}
+    commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
+    return {} if commit is None or changes is None else {"git_commit": commit, "git_dirty": bool(changes)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(("git", "-C", str(root), *arguments), capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0

@@ -1,0 +1,172 @@
+"""The model of one run in memory: what a results file holds, and nothing that a view or a task would have to look up elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import gcd
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import ProductData
+from binn_cli.models.surrogate import Prediction, Tree
+
+STATUSES = ("running", "complete", "failed")
+PHASES = ("data", "compile", "fit", "acquire", "predict")
+"""The phases that are timed, in the order in which they happen."""
+
+_SPLITS = ("train", "test", "offgrid")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a run is, known before it starts.
+
+    Attributes:
+        task: the option of the `task` group.
+        dataset: the option of the `dataset` group.
+        model: the option of the `model` group.
+        config_id: hash of the resolved scientific configuration.
+        seed: the seed of the run.
+        config: the resolved configuration as YAML.
+    """
+
+    task: str
+    dataset: str
+    model: str
+    config_id: str
+    seed: int
+    config: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One fit and its scores: the only one of `regress`, one size of `scaling`, one round of `active_learn`.
+
+    Attributes:
+        n_train: number of training points.
+        coordinates: where in the task the step stands, such as `{"round": 3}` or `{"size": 1000, "repeat": 0}`.
+        metrics: values (L,) by split and name.
+        timings: seconds by phase (see `PHASES`).
+        peak_rss_bytes: the largest resident memory of the process so far.
+        acquired: coordinates of the case chosen in this step by name; None where none was.
+        diagnostics: arrays of any shape by name, such as the residual of every sweep.
+    """
+
+    n_train: int
+    coordinates: Mapping[str, float | int] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Float[np.ndarray, " L"]]] = field(default_factory=dict)
+    timings: Mapping[str, float | int] = field(default_factory=dict)
+    peak_rss_bytes: int = 0
+    acquired: Mapping[str, float | int] | None = None
+    diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the last fit predicts on the test split, at a sample of its points.
+
+    Attributes:
+        inputs: (n, D) points, in `input_units`.
+        truth: (n, L) values, in `output_units`.
+        mean: (n, L) predictive mean.
+        std_epistemic: (n, L) standard deviation due to what the model does not know.
+        std_total: (n, L) standard deviation of a new observation.
+        input_names, output_names: the D and L names.
+        stride: one in so many of the split's points is kept.
+        n_points_total: how many points the split has.
+    """
+
+    inputs: Float[np.ndarray, "n D"]
+    truth: Float[np.ndarray, "n L"]
+    mean: Float[np.ndarray, "n L"]
+    std_epistemic: Float[np.ndarray, "n L"]
+    std_total: Float[np.ndarray, "n L"]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    stride: int
+    n_points_total: int
+    input_units: tuple[str, ...] = ()
+    output_units: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input_units", tuple(self.input_units) or ("",) * len(self.input_names))
+        object.__setattr__(self, "output_units", tuple(self.output_units) or ("",) * len(self.output_names))
+
+    @classmethod
+    def of(cls, data: ProductData, prediction: Prediction, max_points: int) -> Predictions:
+        """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat points."""
+        total = data.n_points
+        stride = max(1, -(-total // max_points))
+        # a stride that shares a factor with an axis would keep only some of its points, and perhaps only one of the cases
+        while stride > 1 and len(data.axes) > 1 and any(gcd(stride, axis.size) > 1 for axis in data.axes):
+            stride += 1
+        rows = np.arange(0, total, stride)
+        inputs, truth = data.table(rows)
+        mean, epistemic, noise = (
+            np.asarray(a, dtype=np.float64).reshape(-1, len(data.outputs))[rows]
+            for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+        )
+        return cls(
+            inputs=inputs,
+            truth=truth,
+            mean=mean,
+            std_epistemic=np.sqrt(epistemic),
+            std_total=np.sqrt(epistemic + noise),
+            input_names=data.inputs,
+            output_names=data.outputs,
+            stride=stride,
+            n_points_total=total,
+            input_units=tuple(unit for axis in data.axes for unit in axis.units),
+            output_units=data.output_units,
+        )
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run so far, as its results file holds it.
+
+    Attributes:
+        header: what the run is.
+        status: one of `STATUSES`.
+        reason: why a failed run failed.
+        provenance: where, when and with what it ran.
+        steps: the steps in order.
+        outputs: the L names of the outputs.
+        predictions: of the last step that had some.
+        surrogate: the last fitted surrogate.
+        state: what a task needs to resume, and for active learning which cases it saw:
+            `initial` (n0, D), `acquired` (r, D), `held_out` (m, D) and `case_coordinates` ("k,P").
+    """
+
+    header: Header
+    status: str = "running"
+    reason: str | None = None
+    provenance: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    outputs: tuple[str, ...] = ()
+    predictions: Predictions | None = None
+    surrogate: Tree | None = None
+    state: Tree | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that any step was scored on: train, test, offgrid, then others."""
+        seen = _seen(step.metrics for step in self.steps)
+        return tuple(sorted(seen, key=lambda name: _SPLITS.index(name) if name in _SPLITS else len(_SPLITS)))
+
+    @property
+    def case_coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates of acquired cases; empty where the task acquires none."""
+        return _seen(step.acquired or {} for step in self.steps)
+
+    def series(self, split: str, metric: str) -> Float[np.ndarray, "steps L"]:
+        """One metric over the steps; NaN where a step lacks it."""
+        empty = np.full(max(1, len(self.outputs)), np.nan)
+        rows = [np.asarray(step.metrics.get(split, {}).get(metric, empty), dtype=np.float64) for step in self.steps]
+        return np.array(rows).reshape(len(rows), empty.size)
+
+
+def _seen(mappings: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for mapping in mappings for name in mapping))

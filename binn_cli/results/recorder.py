@@ -1,0 +1,158 @@
+"""The recorder: a task hands it steps, it keeps the results file up to date and tells whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from binn_cli.errors import BinnError
+from binn_cli.models.surrogate import Tree
+from binn_cli.results import provenance
+from binn_cli.results.record import Header, Predictions, RunRecord, Step
+from binn_cli.results.store import FILE_NAME, clear_leftovers, read, write
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Who wants to know how a run goes."""
+
+    def on_plan(self, total: int) -> None:
+        """The run will have so many steps, those already done included."""
+        ...
+
+    def on_announce(self, message: str, done: int, total: int) -> None:
+        """Inside a step: what is being done, how many are done, and how many there are."""
+        ...
+
+    def on_step(self, index: int, step: Step) -> None:
+        """Step `index` (from 0) is done and in the file."""
+        ...
+
+    def on_finish(self, status: str, reason: str | None) -> None:
+        """The run is over: "complete" or "failed", with the reason."""
+        ...
+
+
+class Recorder:
+    """Keeps one run; after every call the file in `directory` is whole and up to date.
+
+    Raises:
+        BinnError: from the constructor, `step` and `finish`, if the file cannot be written.
+    """
+
+    _directory: Path
+    _record: RunRecord
+    _listeners: list[Listener]
+    _total: int | None
+
+    def __init__(self, directory: Path, header: Header) -> None:
+        """Start a run in a directory that exists and is this run's own."""
+        self._open(directory, RunRecord(header=header, provenance=provenance.collect()))
+
+    @classmethod
+    def reopen(cls, directory: Path) -> Recorder:
+        """Go on with a run that was interrupted or failed.
+
+        Raises:
+            BinnError: if there is no readable results file or the run is complete.
+        """
+        record = read(directory / FILE_NAME)
+        if record.status == "complete":
+            raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
+        clear_leftovers(directory / FILE_NAME)
+        start = record.provenance.get("start_time", "")
+        known = {**provenance.collect(), "start_time": start, "resume_time": provenance.now()}
+        recorder = cls.__new__(cls)
+        recorder._open(directory, replace(record, status="running", reason=None, provenance=known))
+        return recorder
+
+    @property
+    def path(self) -> Path:
+        """The results file."""
+        return self._directory / FILE_NAME
+
+    @property
+    def record(self) -> RunRecord:
+        """The run so far."""
+        return self._record
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell the listener of all that happens from now on, and of the plan if there is one."""
+        self._listeners.append(listener)
+        if self._total is not None:
+            listener.on_plan(self._total)
+
+    def plan(self, total: int) -> None:
+        """Say how many steps the run will have, those already done included."""
+        self._total = total
+        for listener in self._listeners:
+            listener.on_plan(total)
+
+    def announce(self, message: str, done: int, total: int) -> None:
+        """Say what is being done inside a step; nothing is written."""
+        for listener in self._listeners:
+            listener.on_announce(message, done, total)
+
+    def step(
+        self,
+        step: Step,
+        *,
+        predictions: Predictions | None = None,
+        surrogate: Tree | None = None,
+        state: Tree | None = None,
+        outputs: Sequence[str] | None = None,
+    ) -> None:
+        """Add a step; what is None stays as the step before left it.
+
+        Args:
+            step: the step.
+            predictions: on the test split, which also name the outputs.
+            surrogate: the fitted surrogate's state.
+            state: what the task needs to resume.
+            outputs: names of the outputs, where no predictions name them.
+        """
+        before = self._record
+        self._keep(
+            replace(
+                before,
+                steps=(*before.steps, step),
+                outputs=_output_names(before, step, predictions, outputs),
+                predictions=before.predictions if predictions is None else predictions,
+                surrogate=before.surrogate if surrogate is None else surrogate,
+                state=before.state if state is None else state,
+            )
+        )
+        for listener in self._listeners:
+            listener.on_step(len(before.steps), step)
+
+    def finish(self, status: str, reason: str | None = None) -> None:
+        """Close the run as "complete" or "failed"."""
+        if status not in ("complete", "failed"):
+            raise ValueError(f'a run finishes "complete" or "failed", not {status!r}')
+        ended = {**self._record.provenance, "end_time": provenance.now(), "devices": provenance.devices()}
+        self._keep(replace(self._record, status=status, reason=reason, provenance=ended))
+        for listener in self._listeners:
+            listener.on_finish(status, reason)
+
+    def _open(self, directory: Path, record: RunRecord) -> None:
+        self._directory = Path(directory)
+        self._listeners = []
+        self._total = None
+        self._keep(record)
+
+    def _keep(self, record: RunRecord) -> None:
+        write(self.path, record)
+        self._record = record
+
+
+def _output_names(before: RunRecord, step: Step, predictions: Predictions | None, outputs: Sequence[str] | None) -> tuple[str, ...]:
+    if outputs is not None:
+        return tuple(outputs)
+    if predictions is not None:
+        return predictions.output_names
+    values = [value for scores in step.metrics.values() for value in scores.values()]
+    if before.outputs or not values:
+        return before.outputs
+    return tuple(f"output_{i}" for i in range(len(values[0])))

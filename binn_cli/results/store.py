@@ -1,0 +1,166 @@
+"""The results file: one HDF5 file per run, which other programs read (schema `binn-results/1`), written whole or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from binn_cli.errors import BinnError
+from binn_cli.results import steps as step_groups
+from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, values_of
+from binn_cli.results.record import Header, Predictions, RunRecord
+from binn_cli.results.tree import attribute, read_tree, scalar, write_tree
+
+SCHEMA = "binn-results/1"
+FILE_NAME = "results.h5"
+
+_ROOT = ("task", "dataset", "model", "config_id", "seed")
+_TABLES = ("truth", "mean", "std_epistemic", "std_total")
+_serial = itertools.count()
+
+
+def write(path: Path, record: RunRecord) -> None:
+    """Write a run's file so that a reader or a crash sees either the old file or the new one, whole.
+
+    Raises:
+        BinnError: if the directory cannot be written to or the disk is full; a file that was there stays as it was.
+        TypeError: if the surrogate or the state holds what cannot be kept.
+    """
+    image = _image(record)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{next(_serial)}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(image)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise BinnError(f"cannot write {path}: {error.strerror or error}; free some space or choose another output.root") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what a writer of `path` left behind when it was killed half-way."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def read(path: Path) -> RunRecord:
+    """Read a run's file.
+
+    Raises:
+        BinnError: if there is no such file, or it is cut short, damaged, or not one that this program wrote.
+    """
+    if not path.is_file():
+        raise BinnError(f"there is no results file {path}; name a run's directory or its {FILE_NAME}")
+    try:
+        with h5py.File(path, "r") as file:
+            schema = file.attrs.get("schema")
+            if schema != SCHEMA:
+                raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
+            return _read_record(file)
+    except PermissionError as error:
+        raise BinnError(f"cannot read {path}: {error.strerror or error}") from error
+    except (OSError, RuntimeError) as error:
+        raise BinnError(f"{path} is not an HDF5 file, or it was cut short or damaged; run the experiment again") from error
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise BinnError(f"{path} lacks a part that every results file has: {error}") from error
+
+
+def _image(record: RunRecord) -> bytes:
+    # built in memory: HDF5 does not survive a full disk gracefully, a plain write does
+    with h5py.File("results", "w", driver="core", backing_store=False) as file:
+        _write_record(file, record)
+        file.flush()
+        return file.id.get_file_image()
+
+
+def _write_record(file: h5py.File, record: RunRecord) -> None:
+    header = record.header
+    file.attrs["schema"] = SCHEMA
+    file.attrs["status"] = record.status
+    for name in _ROOT:
+        file.attrs[name] = attribute(getattr(header, name), name)
+    if record.reason is not None:
+        file.attrs["reason"] = attribute(record.reason, "reason")
+    file.create_dataset("config", data=header.config, dtype=TEXT)
+    scale(file, "output", np.array(record.outputs, dtype=object))
+    provenance = file.create_group("provenance")
+    for name, value in record.provenance.items():
+        provenance.attrs[name] = attribute(value, f"provenance/{name}")
+    step_groups.write_steps(file, record)
+    if record.predictions is not None:
+        _write_predictions(file, record.predictions)
+    for name in ("surrogate", "state"):
+        tree = getattr(record, name)
+        if tree is not None:
+            write_tree(file, name, tree)
+
+
+def _read_record(file: h5py.File) -> RunRecord:
+    attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
+    header = Header(config=file["config"].asstr()[()], **{name: attributes[name] for name in _ROOT})
+    return RunRecord(
+        header=header,
+        status=str(attributes["status"]),
+        reason=attributes.get("reason"),
+        provenance={name: scalar(value) for name, value in file["provenance"].attrs.items()},
+        steps=step_groups.read_steps(file),
+        outputs=_names(file["output"]),
+        predictions=_read_predictions(file["predictions"]) if "predictions" in file else None,
+        surrogate=read_tree(file["surrogate"]) if "surrogate" in file else None,
+        state=read_tree(file["state"]) if "state" in file else None,
+    )
+
+
+def _write_predictions(file: h5py.File, predictions: Predictions) -> None:
+    kept = np.arange(len(predictions.inputs)) * predictions.stride
+    scales = {"point": kept, "input": _texts(predictions.input_names), "output": _texts(predictions.output_names)}
+    group = scaled_group(file, "predictions", scales)
+    dataset(group, "inputs", predictions.inputs, ("point", "input"))
+    for name in _TABLES:
+        dataset(group, name, np.asarray(getattr(predictions, name), dtype=np.float64), ("point", "output"))
+    dataset(group, "input_units", _texts(predictions.input_units), ("input",))
+    dataset(group, "output_units", _texts(predictions.output_units), ("output",))
+    group.attrs["stride"] = np.int64(predictions.stride)
+    group.attrs["n_points_total"] = np.int64(predictions.n_points_total)
+
+
+def _read_predictions(group: h5py.Group) -> Predictions:
+    return Predictions(
+        inputs=values_of(group["inputs"]),
+        **{name: values_of(group[name]) for name in _TABLES},
+        input_names=_names(group["input"]),
+        output_names=_names(group["output"]),
+        stride=int(group.attrs["stride"]),
+        n_points_total=int(group.attrs["n_points_total"]),
+        input_units=_names(group["input_units"]),
+        output_units=_names(group["output_units"]),
+    )
+
+
+def _texts(names: Sequence[str]) -> np.ndarray:
+    return np.array(names, dtype=object)
+
+
+def _names(found: h5py.Dataset) -> tuple[str, ...]:
+    return tuple(str(name) for name in values_of(found))
+
+
+def _sync_directory(directory: Path) -> None:
+    # without it, a power cut may undo the move although the file's own blocks are safe; Windows has no such call
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,119 @@
+"""A run while it goes on: a progress line in a terminal, one plain line per step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from binn_cli.results.record import Header, Step
+from binn_cli.views.console import quantities
+
+
+class LiveView:
+    """A listener of a recorder that shows progress on stderr, so that stdout stays for the result.
+
+    Use it as a context manager: leaving it gives the terminal back, also after an error.
+    """
+
+    def __init__(self, header: Header, console: Console | None = None) -> None:
+        """`console` is where to show the run, by default stderr."""
+        self._header = header
+        self._console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._bar: TaskID | None = None
+        self._total: int | None = None
+        self._status = ""
+        self._since = time.monotonic()
+        self._durations: deque[float] = deque(maxlen=5)
+        self._announced: set[str] = set()
+
+    def __enter__(self) -> LiveView:
+        self._since = time.monotonic()
+        if self._console.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+            # stdout is not ours: its last line is the path of the results
+            self._progress = Progress(*columns, console=self._console, transient=True, redirect_stdout=False)
+            self._bar = self._progress.add_task(escape(self._title()), total=None)
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def on_plan(self, total: int) -> None:
+        """Know how many steps there will be."""
+        self._total = total
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, total=total)
+
+    def on_announce(self, message: str, done: int, total: int) -> None:
+        """Show what is being done inside a step; elsewhere than in a terminal only the first time."""
+        if self._progress is not None:
+            self._describe(f"{message} {done}/{total}")
+        elif message not in self._announced:
+            self._announced.add(message)
+            self._line(f"{self._title()}  {message}")
+
+    def on_step(self, index: int, step: Step) -> None:
+        """Show the step's scores and estimate the time left."""
+        now = time.monotonic()
+        self._durations.append(now - self._since)
+        self._since = now
+        self._status = "  ".join(part for part in (self._place(index, step), *_facts(step), self._time_left(index)) if part)
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, completed=index + 1)
+            self._describe("")
+        else:
+            self._line(f"{self._title()}  {self._status}")
+
+    def on_finish(self, status: str, reason: str | None) -> None:
+        """Give the terminal back."""
+        self._stop()
+
+    def _title(self) -> str:
+        return f"{self._header.task} · {self._header.dataset} · {self._header.model}"
+
+    def _place(self, index: int, step: Step) -> str:
+        if "round" in step.coordinates:
+            last = "" if self._total is None else f"/{self._total - 1}"
+            return f"round {step.coordinates['round']:g}{last}"
+        if "size" in step.coordinates:
+            return f"size {step.coordinates['size']:,.0f}"
+        return f"step {index + 1}" + ("" if self._total is None else f"/{self._total}")
+
+    def _time_left(self, index: int) -> str:
+        # sizes grow from step to step, so what they took says little about what is left
+        if self._total is None or index + 1 >= self._total or self._header.task == "scaling":
+            return ""
+        return f"about {quantities.seconds(float(np.mean(self._durations)) * (self._total - index - 1))} left"
+
+    def _describe(self, activity: str) -> None:
+        if self._progress is not None and self._bar is not None:
+            parts = (self._title(), self._status, activity)
+            self._progress.update(self._bar, description=escape("  ".join(part for part in parts if part)))
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def _facts(step: Step) -> list[str]:
+    facts = [f"{step.n_train:,} points"]
+    scores = step.metrics.get("test") or next(iter(step.metrics.values()), {})
+    if "rmse" in scores:
+        facts.append(f"RMSE {quantities.numbers(scores['rmse'])}")
+    if "fit" in step.timings:
+        facts.append(f"fit {quantities.seconds(step.timings['fit'])}")
+    if step.acquired:
+        facts.append(f"chose {quantities.case(step.acquired)}")
+    return facts

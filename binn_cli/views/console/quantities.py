@@ -1,0 +1,60 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+MISSING = "–"
+
+
+def number(value: float | int) -> str:
+    """Three significant digits; a dash for what is not known."""
+    if not np.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    return f"{value:#.3g}".rstrip(".") if 0.01 <= abs(value) < 99_950 else f"{value:.2e}"
+
+
+def numbers(values: Iterable[float | int]) -> str:
+    """The values of all outputs in one cell."""
+    return " / ".join(number(float(value)) for value in values)
+
+
+def coordinate(value: float | int) -> str:
+    """A coordinate as it was chosen, without padding; a dash for none."""
+    return f"{value:.5g}" if np.isfinite(value) else MISSING
+
+
+def percent(value: float | int) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.1f} %" if np.isfinite(value) else MISSING
+
+
+def seconds(value: float | int) -> str:
+    """A duration in the unit that suits it."""
+    if not np.isfinite(value):
+        return MISSING
+    if value < 0.9995:
+        return f"{1000 * value:.3g} ms"
+    if value < 59.95:
+        return f"{value:.3g} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def size(n_bytes: float | int) -> str:
+    """Memory in decimal units; a dash for zero, which stands for not measured."""
+    if n_bytes <= 0:
+        return MISSING
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+def case(acquired: Mapping[str, float | int] | None) -> str:
+    """The coordinates of a case; a dash for none."""
+    return ", ".join(f"{name} = {coordinate(value)}" for name, value in acquired.items()) if acquired else MISSING

@@ -1,0 +1,90 @@
+"""`binn show`: the tables of runs that were kept, or the same as JSON for programs; nothing but the results file is read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from binn_cli.errors import BinnError
+from binn_cli.results.record import RunRecord, Step
+from binn_cli.results.store import FILE_NAME, read
+from binn_cli.views.console.tables import summarise
+
+
+def show(paths: Sequence[Path], as_json: bool = False) -> int:
+    """Print runs on stdout.
+
+    Args:
+        paths: run directories or results files.
+        as_json: print one JSON list with an object per run instead of tables; what is not a number is null.
+
+    Returns:
+        The exit status: 1 if a run could not be read (one sentence on stderr; the others are shown), else 0.
+    """
+    console, complaints = Console(), Console(stderr=True)
+    shown: list[dict[str, Any]] = []
+    status = 0
+    for path in paths:
+        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+        try:
+            record = read(file)
+        except BinnError as error:
+            complaints.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            status = 1
+            continue
+        if as_json:
+            shown.append(as_object(record, file.parent))
+        else:
+            console.print(str(file.parent), style="dim", markup=False, highlight=False, soft_wrap=True)
+            summarise(record, console)
+            console.print()
+    if as_json:
+        print(json.dumps(shown, indent=2, allow_nan=False, ensure_ascii=False))
+    return status
+
+
+def as_object(record: RunRecord, directory: Path) -> dict[str, Any]:
+    """A run without its arrays as plain values that JSON knows."""
+    header = record.header
+    return {
+        "directory": str(directory),
+        "status": record.status,
+        "reason": record.reason,
+        "task": header.task,
+        "dataset": header.dataset,
+        "model": header.model,
+        "config_id": header.config_id,
+        "seed": header.seed,
+        "outputs": list(record.outputs),
+        "steps": [_step(step, record.outputs) for step in record.steps],
+        "provenance": {name: _plain(value) for name, value in record.provenance.items()},
+    }
+
+
+def _step(step: Step, outputs: Sequence[str]) -> dict[str, Any]:
+    return {
+        "n_train": step.n_train,
+        "coordinates": {name: _plain(value) for name, value in step.coordinates.items()},
+        "acquired": None if step.acquired is None else {name: _plain(value) for name, value in step.acquired.items()},
+        "metrics": {
+            split: {name: {output: _plain(value) for output, value in zip(outputs, values, strict=True)} for name, values in scores.items()}
+            for split, scores in step.metrics.items()
+        },
+        "timings": {name: _plain(value) for name, value in step.timings.items()},
+        "peak_rss_bytes": step.peak_rss_bytes,
+    }
+
+
+def _plain(value: Any) -> Any:
+    plain = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(plain, float):
+        return plain
+    if not math.isfinite(plain):
+        return None
+    return int(plain) if plain.is_integer() and abs(plain) < 2**53 else plain

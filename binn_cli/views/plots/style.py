@@ -1,0 +1,91 @@
+"""The looks that all figures share: a palette that colour-blind readers can tell apart, labels with units, titles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from binn_cli.results.record import RunRecord
+
+# Okabe and Ito, Color Universal Design (2008), in an order that also steps in lightness
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+INK, GREY = "#222222", "#8A8A8A"
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+MARKERS = ("o", "s", "^", "D", "v", "P")
+LINES = ("-", "--", ":", "-.")
+DENSITY = "cividis"
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "figure.titlesize": 11,
+    "figure.titleweight": "bold",
+    "figure.facecolor": "white",
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.limits": (-3, 4),
+    "axes.formatter.use_mathtext": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.5,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "text.usetex": False,
+}
+
+
+def panels(
+    record: RunRecord, title: str, count: int, width: float = 3.6, height: float = 3.4, columns: int = 3
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, titled with what it shows and for which data set and model; sizes in inches a panel."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    subject = f"{record.header.dataset}, {record.header.model}"
+    # a lone panel is narrower than its title, so the subject gets a line of its own
+    heading = f"{title}\n{subject}" if columns * width < 7 else f"{title} – {subject}"
+    figure = Figure(figsize=(max(columns * width, 4.4), rows * height + 0.5), layout="constrained")
+    figure.suptitle(verbatim(heading))
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
+    return figure, axes
+
+
+def label(name: str, unit: str = "") -> str:
+    """A quantity with its unit, if it has one."""
+    return verbatim(f"{name} ({unit})" if unit else name)
+
+
+def verbatim(text: str) -> str:
+    """Text that matplotlib does not read as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def case_label(record: RunRecord, name: str) -> str:
+    """The label of a case coordinate, with its unit where the predictions tell it."""
+    shown = record.predictions
+    units = {} if shown is None else dict(zip(shown.input_names, shown.input_units, strict=True))
+    return label(name, units.get(name, ""))
+
+
+def limits(*arrays: np.ndarray, margin: float = 0.04) -> tuple[float, float]:
+    """Common limits of several arrays, with a margin, also where all values are the same."""
+    low, high = min(float(np.min(a)) for a in arrays), max(float(np.max(a)) for a in arrays)
+    gap = margin * (high - low) or 0.5 * max(abs(high), 1e-12)
+    return low - gap, high + gap
+
+
+def saved(figure: Figure, path: Path) -> Path:
+    """Write a figure, 200 dots an inch."""
+    figure.savefig(path, dpi=200)
+    return path

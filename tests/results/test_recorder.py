@@ -1,0 +1,103 @@
+"""The recorder: a whole file after every call, and listeners that hear of everything."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from binn_cli.errors import BinnError
+from binn_cli.results.record import Header, Predictions, Step
+from binn_cli.results.recorder import Recorder
+from binn_cli.results.store import read
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.heard: list[tuple] = []
+
+    def on_plan(self, total: int) -> None:
+        self.heard.append(("plan", total))
+
+    def on_announce(self, message: str, done: int, total: int) -> None:
+        self.heard.append(("announce", message, done, total))
+
+    def on_step(self, index: int, step: Step) -> None:
+        self.heard.append(("step", index, step.n_train))
+
+    def on_finish(self, status: str, reason: str | None) -> None:
+        self.heard.append(("finish", status, reason))
+
+
+def test_a_file_from_the_start(tmp_path: Path, header: Header):
+    recorder = Recorder(tmp_path, header)
+    assert recorder.path == tmp_path / "results.h5"
+    kept = read(recorder.path)
+    assert kept.status == "running" and kept.steps == () and "start_time" in kept.provenance and kept.header == header
+
+
+def test_steps_and_finish_are_written_and_heard(tmp_path: Path, header: Header, step: Step, predictions: Predictions):
+    recorder, notes = Recorder(tmp_path, header), Notes()
+    recorder.plan(2)
+    recorder.subscribe(notes)
+    recorder.announce("solving", 1, 4)
+    recorder.step(step, predictions=predictions, surrogate={"a": 1}, state={"b": 2})
+    recorder.step(step, state={"b": 3})
+    kept = read(recorder.path)
+    assert len(kept.steps) == 2 and kept.outputs == ("u", "flux")
+    assert kept.surrogate == {"a": 1} and kept.state == {"b": 3} and kept.predictions is not None
+    recorder.finish("failed", "a reason")
+    kept = read(recorder.path)
+    assert (kept.status, kept.reason) == ("failed", "a reason") and "end_time" in kept.provenance
+    expected = [("plan", 2), ("announce", "solving", 1, 4), ("step", 0, 100), ("step", 1, 100), ("finish", "failed", "a reason")]
+    assert notes.heard == expected
+
+
+def test_outputs_are_named_by_whoever_knows(tmp_path: Path, header: Header, step: Step):
+    recorder = Recorder(tmp_path, header)
+    recorder.step(step)
+    assert recorder.record.outputs == ("output_0", "output_1")
+    recorder.step(step, outputs=("u", "v"))
+    recorder.step(step)
+    assert recorder.record.outputs == ("u", "v")
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path, header: Header, step: Step):
+    first = Recorder(tmp_path, header)
+    first.step(step, state={"done": np.array([1, 2])})
+    first.finish("failed", "killed")
+    (tmp_path / ".results.h5.1.0.tmp").write_bytes(b"half a file of a killed writer")
+    again = Recorder.reopen(tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results.h5"]
+    assert again.record.status == "running" and again.record.reason is None and len(again.record.steps) == 1
+    assert again.record.state is not None and again.record.state["done"].tolist() == [1, 2]
+    assert again.record.provenance["start_time"] == first.record.provenance["start_time"]
+    again.step(step)
+    again.finish("complete")
+    assert len(read(again.path).steps) == 2
+    with pytest.raises(BinnError, match="nothing to resume"):
+        Recorder.reopen(tmp_path)
+
+
+def test_reopening_nothing_is_one_sentence(tmp_path: Path):
+    with pytest.raises(BinnError, match="there is no results file"):
+        Recorder.reopen(tmp_path)
+
+
+def test_a_run_only_finishes_in_two_ways(tmp_path: Path, header: Header):
+    with pytest.raises(ValueError, match="finishes"):
+        Recorder(tmp_path, header).finish("running")
+
+
+def test_a_step_is_kept_quickly(tmp_path: Path, header: Header, step: Step, predictions: Predictions):
+    recorder = Recorder(tmp_path, header)
+    surrogate = {f"factor_{i}": {"mean": np.ones((15, 16)), "covariance": np.ones((240, 240))} for i in range(5)}
+    seconds = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        recorder.step(step, predictions=predictions, surrogate=surrogate)
+        seconds.append(time.perf_counter() - begin)
+    # the aim is 0.05 s; a busy machine with a slow disk gets some slack
+    assert np.median(seconds) < 0.25
