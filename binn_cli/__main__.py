@@ -1,0 +1,5 @@
+"""`python -m binn_cli` is `binn`."""
+
+from binn_cli.cli import main
+
+raise SystemExit(main())

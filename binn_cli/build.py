@@ -1,0 +1,52 @@
+"""The one place that turns settings into a dataset, a model and a task; each module is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from binn_cli.config.compose import Settings
+from binn_cli.errors import BinnError
+
+CLASSES: dict[str, dict[str, str]] = {
+    "dataset": {
+        "sine": "binn_cli.datasets.sine:Sine",
+        "poisson": "binn_cli.datasets.poisson:Poisson",
+        "heat": "binn_cli.datasets.heat:Heat",
+    },
+    "model": {
+        "binn": "binn_cli.models.binn.model:Binn",
+    },
+    "task": {
+        "regress": "binn_cli.tasks.regress:Regress",
+        "active_learn": "binn_cli.tasks.active_learn:ActiveLearn",
+        "scaling": "binn_cli.tasks.scaling:Scaling",
+    },
+}
+"""The class of every option of every group, as `module:name`."""
+
+
+def _class(group: str, name: str) -> Any:
+    module, _, attribute = CLASSES[group][name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise BinnError(f"{group}={name}: cannot be used, because the Python module {error.name} is not installed") from error
+
+
+def dataset(settings: Settings) -> Any:
+    """The dataset that the settings describe, which draws everything random from the seed of the run."""
+    return _class("dataset", settings.dataset.name)(settings.dataset, settings.seed)
+
+
+def model(settings: Settings) -> Any:
+    """The surrogate that the settings describe, before it has seen data."""
+    return _class("model", settings.model.name)(settings.model)
+
+
+def task(settings: Settings) -> Any:
+    """The task that the settings describe, told how many predictions to keep or, for scaling, what its processes shall build."""
+    chosen = _class("task", settings.task.name)
+    if settings.task.name == "scaling":
+        return chosen(settings.task, dict(settings.resolved))
+    return chosen(settings.task, settings.output.max_points)

@@ -1,0 +1,152 @@
+"""The command line: verbs. Nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from binn_cli import __version__
+from binn_cli.config.ranges import did_you_mean
+from binn_cli.errors import BinnError
+
+OK, FAILED, MISUSE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What `binn NAME …` does.
+
+    Attributes:
+        summary: one line for `binn --help`.
+        act: takes the arguments behind the verb and gives the exit status.
+    """
+
+    summary: str
+    act: Callable[[Sequence[str]], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with status 2."""
+        self.exit(MISUSE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from binn_cli.run import main as run
+
+    return run(arguments)
+
+
+def _show(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn show", description="Show what runs have found.")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a run, or its results.h5")
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of tables")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.views.console import show
+
+    return show(chosen.runs, chosen.json)
+
+
+def _resume(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn resume", description="Go on with a run that was interrupted or failed.")
+    parser.add_argument("run", type=Path, metavar="RUN", help="directory of the run")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.execute import resume
+
+    print(resume(chosen.run))
+    return OK
+
+
+VERBS: dict[str, Verb] = {
+    "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
+    "show": Verb("show metrics and timings of runs", _show),
+    "resume": Verb("go on with a run that was interrupted", _resume),
+}
+"""Every verb; one more is a function above and a line here."""
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
+    return f"""usage: binn VERB ...
+
+Bayesian interpolating neural networks: learn a surrogate with uncertainty, and find out where to simulate next.
+
+verbs:
+{verbs}
+
+options:
+  -h, --help            show this help
+  --version             show the version
+  -sc install=bash      print a script that completes verbs, groups and keys: eval "$(binn -sc install=bash)"
+
+examples:
+  binn run task=active_learn dataset=heat
+  binn run -m dataset=sine task=regress seed=0,1,2
+  binn show outputs/*
+
+exit status: 0 complete, 1 failed, 2 misuse
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: the arguments behind the name of the program; those of the process where None.
+
+    Returns:
+        The exit status: 0 complete, 1 failed, 2 misuse.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        print(_help(), end="", file=sys.stderr)
+        return MISUSE
+    first, rest = arguments[0], arguments[1:]
+    if first in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return OK
+    if first == "--version":
+        print(f"binn {__version__}")
+        return OK
+    if first in VERBS:
+        return _sentenced(VERBS[first], rest)
+    if first in ("-sc", "--shell-completion", "--shell_completion"):
+        from binn_cli.completion import complete
+
+        return complete(arguments, list(VERBS))
+    print(_unknown(first), file=sys.stderr)
+    return MISUSE
+
+
+def _unknown(word: str) -> str:
+    if "=" in word or word in ("-m", "--multirun", "--cfg", "-c"):
+        return "binn: the verb comes first: binn run GROUP=OPTION ..."
+    if word.startswith("-"):
+        return f'binn: there is no option "{word}"; see binn --help'
+    suggestion = did_you_mean(word, VERBS) or "; the verbs are " + ", ".join(VERBS)
+    return f'binn: there is no verb "{word}"{suggestion}'
+
+
+def _sentenced(verb: Verb, arguments: Sequence[str]) -> int:
+    try:
+        return verb.act(arguments)
+    except BinnError as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (binn show … | head); keep Python from complaining when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK

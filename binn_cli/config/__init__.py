@@ -1,0 +1,1 @@
+"""Typed configuration: schemas, composition and the errors that a misspelt key gets."""

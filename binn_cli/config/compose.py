@@ -1,0 +1,146 @@
+"""From a composed configuration to checked, typed settings: unknown keys, types and ranges."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from binn_cli.config.ranges import at_least, did_you_mean, one_of
+from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
+from binn_cli.config.suggestions import no_such_key
+from binn_cli.errors import BinnError, ConfigError
+
+NOT_SCIENCE = frozenset({"dataset.cache"})
+"""Leaves of dataset, model and task that cannot change a result, and so do not count in `config_id`."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run, checked.
+
+    Attributes:
+        dataset: an instance of one of the schemas of the group `dataset`; `model` and `task` likewise.
+        output: where and how much is kept.
+        seed: the seed of the run.
+        verbose: whether the log keeps debugging messages.
+        resolved: the same as plain dictionaries, every reference filled in.
+    """
+
+    dataset: Any
+    model: Any
+    task: Any
+    output: OutputConfig
+    seed: int
+    verbose: bool
+    resolved: Mapping[str, Any]
+
+    @property
+    def yaml(self) -> str:
+        """The resolved configuration as YAML."""
+        return OmegaConf.to_yaml(OmegaConf.create(dict(self.resolved)))
+
+    @property
+    def config_id(self) -> str:
+        """Sixteen hexadecimal digits that are the same for two runs exactly where dataset, model, task and seed are."""
+        science = {
+            group: {leaf: value for leaf, value in self.resolved[group].items() if f"{group}.{leaf}" not in NOT_SCIENCE}
+            for group in SCHEMAS
+        }
+        canonical = json.dumps({**science, "seed": self.seed}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
+    """Check a composed configuration and turn it into settings.
+
+    Raises:
+        ConfigError: if a key is unknown, a value has the wrong type or is out of range.
+    """
+    config = composed if isinstance(composed, DictConfig) else OmegaConf.create(dict(composed))
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise omegaconf_error(error) from error
+    assert isinstance(plain, dict)
+    _reject_unknown("", plain, RunConfig)
+    groups = {}
+    for group, schemas in SCHEMAS.items():
+        section = plain.get(group)
+        if not isinstance(section, dict):
+            raise ConfigError(group, f"choose one of {', '.join(schemas)}{did_you_mean(str(section), schemas)}")
+        name = str(section.get("name"))
+        one_of(f"{group}.name", name, list(schemas))
+        chosen = OmegaConf.get_type(config, group)
+        if chosen in schemas.values() and chosen is not schemas[name]:
+            raise ConfigError(f"{group}.name", f"choose the option with {group}={name}, not with {group}.name={name}")
+        groups[group] = _typed(group, section, schemas[name])
+    output = _typed("output", plain.get("output", {}), OutputConfig)
+    root = _typed("", {key: plain[key] for key in ("seed", "verbose") if key in plain}, RunConfig, instantiate=False)
+    at_least("seed", root.seed, 0)
+    resolved = {group: asdict(groups[group]) for group in SCHEMAS}
+    resolved |= {"output": asdict(output), "seed": root.seed, "verbose": root.verbose}
+    return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, resolved=resolved)
+
+
+def read(path: Path) -> Settings:
+    """The settings of a `config.yaml` that a run left in its directory.
+
+    Raises:
+        BinnError: if the file is missing or is not YAML.
+        ConfigError: if its content cannot be used.
+    """
+    try:
+        content = OmegaConf.load(path)
+    except OSError as error:
+        raise BinnError(f"{path}: cannot be read ({error.strerror}); name the directory of a run, which holds config.yaml") from error
+    except Exception as error:
+        raise BinnError(f"{path}: is not readable as YAML ({' '.join(str(error).split())})") from error
+    if isinstance(content, ListConfig):
+        raise BinnError(f"{path}: holds a list, not the configuration of a run")
+    return validated(content)
+
+
+def omegaconf_error(error: OmegaConfBaseException, prefix: str = "") -> ConfigError:
+    """The sentence for an error of OmegaConf, which knows the key and says the rest on its first line."""
+    key = ".".join(part for part in (prefix, str(error.full_key or error.key or "")) if part) or "configuration"
+    problem = str(error.msg or error).strip().splitlines()[0]
+    if "Missing mandatory value" in problem:
+        problem = f"choose one of {', '.join(SCHEMAS[key])}" if key in SCHEMAS else f"has no value; give one with {key}=VALUE"
+    return ConfigError(key, problem[0].lower() + problem[1:])
+
+
+def _reject_unknown(prefix: str, section: Mapping[Any, Any], schema: type) -> None:
+    dotted = f"{prefix}." if prefix else ""
+    known = [f"{dotted}{leaf.name}" for leaf in fields(schema)]
+    for key in section:
+        if f"{dotted}{key}" not in known:
+            raise ConfigError(f"{dotted}{key}", no_such_key(f"{dotted}{key}", known))
+
+
+def _typed(prefix: str, section: Mapping[str, Any], schema: type, *, instantiate: bool = True) -> Any:
+    if not isinstance(section, Mapping):
+        raise ConfigError(prefix, f"must be a section with the keys {', '.join(leaf.name for leaf in fields(schema))}, not {section!r}")
+    _reject_unknown(prefix, section, schema)
+    try:
+        node = OmegaConf.merge(OmegaConf.structured(schema), dict(section))
+        return OmegaConf.to_object(node) if instantiate else node
+    except ConfigError:
+        raise
+    except OmegaConfBaseException as error:
+        raise _config_error_within(error) or omegaconf_error(error, prefix) from error
+
+
+def _config_error_within(error: BaseException | None) -> ConfigError | None:
+    """OmegaConf may wrap what `__post_init__` raises: look through the causes."""
+    while error is not None:
+        if isinstance(error, ConfigError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,67 @@
+"""Where the YAML files of conf/ stand, which options they offer, and the schemas that Hydra checks them against."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def conf_directory() -> Path:
+    """The repository's conf/ where the package stands in its repository, otherwise the copy that the wheel installed."""
+    repository = PACKAGE.parent
+    project = repository / "pyproject.toml"
+    # An editable install also leaves a frozen copy of conf/ in site-packages, so the repository comes first.
+    ours = project.is_file() and tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("name") == "binn"
+    return repository / "conf" if ours else PACKAGE / "conf"
+
+
+def options(group: str) -> list[str]:
+    """Names of the YAML files of a group, sorted."""
+    return sorted(path.stem for path in (conf_directory() / group).glob("*.yaml"))
+
+
+@cache
+def register() -> None:
+    """Put every schema into Hydra's store and teach OmegaConf the resolver that `binn run --help` uses; safe to call again."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=RunConfig, provider="binn")
+    for group, schemas in SCHEMAS.items():
+        for name, schema in schemas.items():
+            store.store(group=f"schema/{group}", name=name, node=schema, provider="binn")
+    OmegaConf.register_new_resolver("binn_options", lambda group: ", ".join(options(group)), replace=True)
+
+
+def leaves(arguments: Sequence[str]) -> list[str]:
+    """Dotted names of every leaf that can be set, given the groups and experiments that the arguments choose.
+
+    Args:
+        arguments: the overrides of `binn run`; those that set values are not looked at.
+    """
+    register()
+    chosen = [argument for argument in arguments if "." not in argument.partition("=")[0] and "," not in argument]
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+            composed = compose("config", chosen)
+        schemas = [SCHEMAS[group][composed[group].name] for group in SCHEMAS]
+    except Exception:
+        # What was chosen cannot be composed itself, so every option counts.
+        return _leaves({group: list(options.values()) for group, options in SCHEMAS.items()})
+    return _leaves({group: [schema] for group, schema in zip(SCHEMAS, schemas, strict=True)})
+
+
+def _leaves(schemas: Mapping[str, Sequence[type]]) -> list[str]:
+    names = [leaf.name for leaf in fields(RunConfig) if leaf.name not in (*SCHEMAS, "output")]
+    names += [f"output.{leaf.name}" for leaf in fields(OutputConfig)]
+    names += [f"{group}.{leaf.name}" for group, of_group in schemas.items() for schema in of_group for leaf in fields(schema)]
+    return list(dict.fromkeys(names))

@@ -1,0 +1,211 @@
+"""One run from checked settings to a finished results file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from binn_cli import build
+from binn_cli.config.compose import Settings, read
+from binn_cli.errors import BinnError
+
+LOG = logging.getLogger("binn")
+
+
+class RunFailed(BinnError):
+    """A run that ended early; the reason is in its results file and its log."""
+
+
+class Interrupted(RunFailed):
+    """A run that the user or the system stopped."""
+
+
+def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool = False) -> Path:
+    """Run a task in a directory that is this run's own.
+
+    Args:
+        settings: what to run.
+        directory: where everything is written.
+        live: whether progress is shown on stderr.
+        resuming: whether the directory holds an interrupted run that goes on.
+
+    Returns:
+        The path of the results file.
+
+    Raises:
+        RunFailed: if the run failed; what it had is kept.
+        Interrupted: if it was stopped by Ctrl-C or SIGTERM.
+    """
+    prepare_jax()
+    with ExitStack() as stack:
+        try:
+            if not resuming:
+                (directory / "config.yaml").write_text(settings.yaml, encoding="utf-8")
+            stack.enter_context(_logging_to(directory / "run.log", settings.verbose))
+        except OSError as error:
+            raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
+        stack.enter_context(_sigterm_as_interrupt())
+        try:
+            return _recorded(settings, directory, live=live, resuming=resuming)
+        except BinnError:
+            LOG.exception("failed")
+            raise
+        except Exception as error:
+            LOG.exception("failed")
+            raise RunFailed(f"the run failed with {_reason(error)}; the traceback is in {directory / 'run.log'}") from error
+
+
+def resume(directory: Path) -> Path:
+    """Go on with the interrupted or failed run in `directory`, with the configuration that it stored.
+
+    Returns:
+        The path of the results file.
+
+    Raises:
+        BinnError: if there is no run, it is complete, or it fails again.
+    """
+    return execute(read(directory / "config.yaml"), directory, live=True, resuming=True)
+
+
+def prepare_jax() -> None:
+    """Let JAX keep what it compiled from run to run, in the user's cache directory; must come before the first import of jax."""
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    directory = _user_cache() / "binn" / "jax"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return
+    if os.access(directory, os.W_OK):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(directory)
+
+
+def _user_cache() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _recorded(settings: Settings, directory: Path, *, live: bool, resuming: bool) -> Path:
+    from binn_cli.results.record import Header
+    from binn_cli.results.recorder import Recorder
+
+    header = Header(
+        task=settings.task.name,
+        dataset=settings.dataset.name,
+        model=settings.model.name,
+        config_id=settings.config_id,
+        seed=settings.seed,
+        config=settings.yaml,
+    )
+    recorder = Recorder.reopen(directory) if resuming else Recorder(directory, header)
+    LOG.info("%s task=%s dataset=%s model=%s", "resuming" if resuming else "starting", header.task, header.dataset, header.model)
+    try:
+        with ExitStack() as stack:
+            if live:
+                from binn_cli.views.console import LiveView
+
+                recorder.subscribe(stack.enter_context(LiveView(header)))
+            _run(settings, recorder)
+    except KeyboardInterrupt as error:
+        kept = len(recorder.record.steps)
+        steps = "no finished step" if kept == 0 else "1 finished step" if kept == 1 else f"{kept} finished steps"
+        raise Interrupted(f"interrupted: {steps} kept in {recorder.path}; go on with: binn resume {directory}") from error
+    if settings.output.figures:
+        _draw(directory)
+    if live:
+        from binn_cli.views.console import summarise
+
+        summarise(recorder.record)
+    return Path(recorder.path)
+
+
+def _run(settings: Settings, recorder: Any) -> None:
+    """Run the task; whatever ends it, the results file says how."""
+    try:
+        task = build.task(settings)
+        task.run(build.dataset(settings), build.model(settings), recorder)
+        recorder.finish("complete", None)
+        LOG.info("complete")
+    except BaseException as error:
+        _finish_failed(recorder, _reason(error))
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted by the user or the system"
+    text = str(error) if isinstance(error, BinnError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
+
+
+def _finish_failed(recorder: Any, reason: str) -> None:
+    """Mark the results as failed; the first error matters more than one that this may raise (a full disk raises both)."""
+    try:
+        recorder.finish("failed", reason)
+    except Exception:
+        LOG.exception("the results file could not be marked as failed")
+
+
+def _draw(directory: Path) -> None:
+    """Draw the figures; the results are complete without them, so a failure is told and nothing more."""
+    try:
+        from binn_cli.views.plots import draw
+
+        for path in draw(directory):
+            LOG.info("drew %s", path)
+    except Exception as error:
+        LOG.exception("the figures could not be drawn")
+        print(
+            f"the results are complete but the figures could not be drawn ({type(error).__name__}); see {directory / 'run.log'}",
+            file=sys.stderr,
+        )
+
+
+@contextmanager
+def _logging_to(path: Path, verbose: bool) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    # The root keeps to warnings: other libraries' debugging messages would drown the run's own.
+    root.addHandler(handler)
+    LOG.setLevel(logging.DEBUG if verbose else logging.INFO)
+    propagating, LOG.propagate = LOG.propagate, False
+    LOG.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        LOG.removeHandler(handler)
+        LOG.propagate = propagating
+        handler.close()
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """A batch system stops a job with SIGTERM; treat it like Ctrl-C, so that the results are closed properly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,58 @@
+"""One size of the scaling task, in a process of its own: reads the resolved configuration from stdin, writes one JSON line to stdout."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from typing import Any
+
+from binn_cli.errors import BinnError
+
+
+def measure(resolved: dict[str, Any], repeats: int) -> dict[str, Any]:
+    """Fit `repeats` times after one fit that compiles; the fit time reported is the median."""
+    from binn_cli import build
+    from binn_cli.config.compose import validated
+    from binn_cli.results.provenance import peak_rss_bytes
+    from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
+
+    settings = validated(resolved)
+    dataset, model = build.dataset(settings), build.model(settings)
+    timings = PhaseTimings()
+    with Timer() as timer:
+        train, evaluation = dataset.training(), dataset.evaluation()
+    timings.data = timer.seconds
+    domain = domain_of(dataset, train)
+    fitted = fitted_on(model, train, timings, domain=domain)
+    seconds = []
+    for _ in range(repeats):
+        again = PhaseTimings()
+        fitted = fitted_on(model, train, again, domain=domain)
+        seconds.append(again.fit)
+    timings.fit = statistics.median(seconds)
+    fit_peak = peak_rss_bytes()
+    metrics, _ = scores_of(fitted, evaluation, timings)
+    return {
+        "n_train": train.n_points,
+        "outputs": train.outputs,
+        "metrics": {split: {name: values.tolist() for name, values in named.items()} for split, named in metrics.items()},
+        "timings": timings.as_dict(),
+        "fit_seconds": seconds,
+        "peak_rss_bytes": fit_peak,
+    }
+
+
+def main() -> int:
+    """Run one measurement; an error that the user can mend is one line on stderr."""
+    try:
+        answer = measure(json.load(sys.stdin), int(sys.argv[1]))
+    except BinnError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

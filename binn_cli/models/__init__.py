@@ -1,0 +1,1 @@
+"""What learns: surrogates behind one protocol."""

@@ -1,0 +1,106 @@
+"""One-dimensional bases on the unit interval, behind one protocol: phi(x) of shape (n, J) for n points.
+
+Centres are equispaced with spacing h; `padding` puts that many more beyond each end of the domain, so that a function near
+the boundary has the same freedom as one inside (Appendix B of the paper has centres inside only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.errors import ConfigError
+from binn_cli.models.binn.arrays import Array
+
+
+class Basis(Protocol):
+    """J functions of one coordinate."""
+
+    @property
+    def centers(self) -> Float[Array, " J"]:
+        """Where the functions are centred."""
+        ...
+
+    def __call__(self, x: Float[Array, " n"]) -> Float[Array, "n J"]:
+        """Values of the J functions at n points of [0, 1]."""
+        ...
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["centers", "length"], meta_fields=[])
+@dataclass(frozen=True)
+class GaussianBasis:
+    """phi_j(x) = exp(-(x - c_j)^2 / (2 l^2)), Eq. 11."""
+
+    centers: Float[Array, " J"]
+    length: Float[Array, ""]
+
+    def __call__(self, x: Float[Array, " n"]) -> Float[Array, "n J"]:
+        """Values of the J functions at n points."""
+        return jnp.exp(-0.5 * ((x[:, None] - self.centers) / self.length) ** 2)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["centers", "spacing"], meta_fields=[])
+@dataclass(frozen=True)
+class HatBasis:
+    """phi_j(x) = max(0, 1 - |x - c_j| / h): piecewise linear interpolation between equispaced nodes."""
+
+    centers: Float[Array, " J"]
+    spacing: Float[Array, ""]
+
+    def __call__(self, x: Float[Array, " n"]) -> Float[Array, "n J"]:
+        """Values of the J functions at n points."""
+        return jnp.maximum(0.0, 1.0 - jnp.abs(x[:, None] - self.centers) / self.spacing)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["centers", "spacing"], meta_fields=[])
+@dataclass(frozen=True)
+class BSplineBasis:
+    """Cubic B-splines on equispaced knots; they span every cubic spline on the domain, polynomials up to degree 3 included."""
+
+    centers: Float[Array, " J"]
+    spacing: Float[Array, ""]
+
+    def __call__(self, x: Float[Array, " n"]) -> Float[Array, "n J"]:
+        """Values of the J functions at n points."""
+        u = jnp.abs(x[:, None] - self.centers) / self.spacing
+        inner = 2.0 / 3.0 - u**2 + u**3 / 2.0
+        outer = jnp.maximum(0.0, 2.0 - u) ** 3 / 6.0
+        return jnp.where(u < 1.0, inner, outer)
+
+
+def build_basis(kind: str, centers: int, padding: int, length: float) -> Basis:
+    """A basis with `centers` equispaced centres on [0, 1], ends included, and `padding` more beyond each end.
+
+    Args:
+        kind: gaussian, hat or bspline. A cubic B-spline needs one more function beyond each end to span the domain.
+        centers: centres inside the domain, at least 2.
+        padding: further centres beyond each end.
+        length: length scale of a Gaussian, in units of the domain; other bases have none.
+    """
+    spacing = 1.0 / (centers - 1)
+    extra = padding + (kind == "bspline")
+    points = jnp.asarray((np.arange(centers + 2 * extra) - extra) * spacing)
+    if kind == "gaussian":
+        return GaussianBasis(points, jnp.asarray(float(length)))
+    return HatBasis(points, jnp.asarray(spacing)) if kind == "hat" else BSplineBasis(points, jnp.asarray(spacing))
+
+
+def per_dimension(key: str, value: object, inputs: Sequence[str]) -> list:
+    """One setting for each of the D inputs, out of a scalar or a list.
+
+    Raises:
+        ConfigError: if a list has not exactly one entry an input.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return [value] * len(inputs)
+    if len(value) != len(inputs):
+        given = f"has {len(value)} entries, but the data have {len(inputs)} inputs ({', '.join(inputs)})"
+        raise ConfigError(key, f"{given}; give one an input, or one for all")
+    return list(value)

@@ -1,0 +1,153 @@
+"""The Bayesian linear regression posterior of one block: the weights of one dimension, every other dimension frozen (Eq. 7, 19).
+
+Both kinds of axis solve in coordinates scaled by the prior standard deviation, where the posterior precision is the identity plus a
+positive semi-definite matrix: its factorisation cannot break down for want of a prior.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.statistics import ROWS_PER_CHUNK, GridAxis, PointAxis
+
+
+class BlockPosterior(NamedTuple):
+    """Posterior of one block.
+
+    Attributes:
+        mean: (M, K) whitened weights of every mode.
+        covariance: (K, M, M) for an axis of one coordinate, where different k are independent; (M, K, M, K) otherwise.
+        degrees: effective number of parameters, the trace of the smoother matrix.
+        misfit: w^T G w - 2 w^T r, the squared residual less the energy of the data.
+    """
+
+    mean: Float[Array, "M K"]
+    covariance: Float[Array, "..."]
+    degrees: Float[Array, ""]
+    misfit: Float[Array, ""]
+
+
+def grid_block(
+    axis: GridAxis,
+    others: Float[Array, "M M"],
+    moment: Float[Array, "R M"],
+    prior_mean: Float[Array, "M K"],
+    prior_variance: Float[Array, " M"],
+    noise: Float[Array, ""],
+) -> BlockPosterior:
+    """Closed form on an axis of one coordinate: G = Gamma (x) S^2 is diagonalised by the eigenvectors of Gamma alone.
+
+    Args:
+        axis: the whitened axis.
+        others: Gamma, the elementwise product of the other axes' Gram matrices of the modes.
+        moment: the data contracted with every other axis (the MTTKRP), in the core's coordinates.
+        prior_mean: prior mean of the whitened weights.
+        prior_variance: prior variance of each mode's weights.
+        noise: noise variance.
+    """
+    scale = jnp.sqrt(prior_variance)
+    gamma, vectors = jnp.linalg.eigh(scale[:, None] * others * scale)
+    ratio = jnp.maximum(gamma, 0.0)[:, None] * axis.squared / noise  # (M, K)
+    rhs = moment.T @ axis.projection  # (M, K)
+    gradient = (rhs - others @ prior_mean * axis.squared) / noise
+    step = vectors @ ((vectors.T @ (scale[:, None] * gradient)) / (1.0 + ratio))
+    mean = prior_mean + scale[:, None] * step
+    scaled = scale[:, None] * vectors
+    covariance = jnp.einsum("me,ek,pe->kmp", scaled, 1.0 / (1.0 + ratio), scaled)
+    misfit = jnp.sum(mean * (others @ mean * axis.squared - 2.0 * rhs))
+    return BlockPosterior(mean, covariance, jnp.sum(ratio / (1.0 + ratio)), misfit)
+
+
+def _distinct_gram(design: Float[Array, "V K"], owner: Array, frozen: Float[Array, "n M"]) -> Float[Array, "M K M K"]:
+    """Sum over points of (g g^T) (x) (phi phi^T), where points with the same value share one phi phi^T."""
+    values, (n, modes) = design.shape[0], frozen.shape
+    pad = -n % min(n, ROWS_PER_CHUNK)
+    rows = min(n, ROWS_PER_CHUNK)
+    g = jnp.pad(frozen, ((0, pad), (0, 0))).reshape(-1, rows, modes)
+    owners = jnp.pad(owner, (0, pad)).reshape(-1, rows)
+
+    def add(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        factors, own = chunk
+        return total + jax.ops.segment_sum(factors[:, :, None] * factors[:, None, :], own, values), None
+
+    shared, _ = jax.lax.scan(add, jnp.zeros((values, modes, modes)), (g, owners))
+    weighted = jnp.einsum("vmp,vk->mpvk", shared, design)
+    return jnp.einsum("mpvk,vl->mkpl", weighted, design)
+
+
+def _scattered_gram(design: Float[Array, "n K"], frozen: Float[Array, "n M"]) -> Float[Array, "M K M K"]:
+    """The same sum where every point has its own value: one matrix product a chunk of rows."""
+    (n, width), modes = design.shape, frozen.shape[1]
+    rows = min(n, ROWS_PER_CHUNK)
+    pad = -n % rows
+    phi = jnp.pad(design, ((0, pad), (0, 0))).reshape(-1, rows, width)
+    g = jnp.pad(frozen, ((0, pad), (0, 0))).reshape(-1, rows, modes)
+
+    def add(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        basis, factors = chunk
+        rows_of_x = (factors[:, :, None] * basis[:, None, :]).reshape(rows, -1)  # a chunk of the design matrix of Eq. 19
+        return total + rows_of_x.T @ rows_of_x, None
+
+    gram, _ = jax.lax.scan(add, jnp.zeros((modes * width, modes * width)), (phi, g))
+    return gram.reshape(modes, width, modes, width)
+
+
+def point_block(
+    axis: PointAxis,
+    coordinate: int,
+    frozen: Float[Array, "n M"],
+    others: Float[Array, "M M"],
+    moment: Float[Array, "n M"],
+    prior_mean: Float[Array, "M K"],
+    prior_variance: Float[Array, " M"],
+    noise: Float[Array, ""],
+) -> BlockPosterior:
+    """The block of one coordinate of an axis of several: a dense system of size M K.
+
+    Args:
+        axis: the axis.
+        coordinate: which of its coordinates is updated.
+        frozen: g, at every point the product of the axis's other functions.
+        others, moment, prior_mean, prior_variance, noise: as for `grid_block`, with `moment` at the axis's points.
+    """
+    design, owner = axis.designs[coordinate], axis.owner[coordinate]
+    modes, width = prior_mean.shape
+    weighted = moment * frozen
+    if owner is None:
+        shared, rhs = _scattered_gram(design, frozen), weighted.T @ design
+    else:
+        shared = _distinct_gram(design, owner, frozen)
+        rhs = jax.ops.segment_sum(weighted, owner, design.shape[0]).T @ design
+    size = modes * width
+    gram = (others[:, None, :, None] * shared).reshape(size, size)
+    scale = jnp.repeat(jnp.sqrt(prior_variance), width)
+    precision = jnp.eye(size) + scale[:, None] * gram * scale / noise
+    inverse = _inverse(precision)
+    start = prior_mean.reshape(-1)
+    mean = start + scale * (inverse @ (scale * (rhs.reshape(-1) - gram @ start) / noise))
+    misfit = mean @ (gram @ mean - 2.0 * rhs.reshape(-1))
+    covariance = (scale[:, None] * inverse * scale).reshape(modes, width, modes, width)
+    return BlockPosterior(mean.reshape(modes, width), covariance, size - jnp.trace(inverse), misfit)
+
+
+def _inverse(precision: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """Inverse of the identity plus a positive semi-definite matrix.
+
+    Cholesky, unless round-off has made the matrix indefinite (a noise variance near round-off); then the eigenvalues, none of which
+    is below one in exact arithmetic.
+    """
+    factor = jnp.linalg.cholesky(precision)
+
+    def by_cholesky(_: None) -> Array:
+        return jax.scipy.linalg.cho_solve((factor, True), jnp.eye(precision.shape[0]))
+
+    def by_eigenvalues(_: None) -> Array:
+        values, vectors = jnp.linalg.eigh(precision)
+        return (vectors / jnp.maximum(values, 1.0)) @ vectors.T
+
+    return jax.lax.cond(jnp.isfinite(factor).all(), by_cholesky, by_eigenvalues, None)

@@ -1,0 +1,177 @@
+"""The B-INN surrogate: hyperparameters before the data, and what they become after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.config.schema import BinnConfig
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.binn.basis import Basis, build_basis, per_dimension
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.binn.inference import Prior, Settings, infer
+from binn_cli.models.binn.normalization import InputMap, OutputMap
+from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.binn.prediction import predict
+from binn_cli.models.binn.preparation import Preparation, Prepared, evaluate
+from binn_cli.models.binn.start import build_start
+from binn_cli.models.surrogate import FitReport, Prediction, Tree
+
+inferred, started = CompiledFunction(infer), CompiledFunction(build_start)
+
+
+@dataclass(frozen=True)
+class FittedBinn:
+    """A B-INN after its data.
+
+    Attributes:
+        bases: the basis of each of the D dimensions.
+        dimensions: for each dimension the posterior, with a leading axis of L outputs.
+        noise: (L,) noise variance in standardised units.
+        inputs, outputs: the maps of units.
+        joint: whether the predictive variance keeps the covariance between modes.
+        ranks: multilinear ranks of the compressed data.
+        report: cost and diagnostics of the fit.
+    """
+
+    bases: tuple[Basis, ...]
+    dimensions: tuple[DimensionPosterior, ...]
+    noise: Float[np.ndarray, " L"]
+    inputs: InputMap
+    outputs: OutputMap
+    joint: bool
+    ranks: tuple[int, ...]
+    report: FitReport
+
+    def predict(self, axes: Sequence[Axis]) -> Prediction:
+        """The predictive distribution on the product of the axes, in original units."""
+        mean, variance, compiling = predict(self.bases, self.dimensions, self.inputs, axes, joint=self.joint)
+        scale = self.outputs.scale
+        noise = np.broadcast_to(self.noise * scale**2, mean.shape)
+        return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
+
+    def state(self) -> Tree:
+        """Weights, covariances, bases and units as plain arrays."""
+        from binn_cli.models.binn.serialization import to_tree
+
+        return to_tree(self)
+
+
+@dataclass(frozen=True)
+class Binn:
+    """Bayesian Interpolating Neural Network with the given hyperparameters."""
+
+    config: BinnConfig
+    name: str = "binn"
+
+    def fit(
+        self,
+        data: ProductData,
+        warm_start: Any = None,
+        *,
+        domain: Float[np.ndarray, "D 2"] | None = None,
+        capacity: int | None = None,
+    ) -> FittedBinn:
+        """Fit by alternating Bayesian updates; see `Surrogate.fit`."""
+        watch, began = Stopwatch(), time.perf_counter()
+        if isinstance(warm_start, FittedBinn):
+            bases, inputs, outputs, ranks = warm_start.bases, warm_start.inputs, warm_start.outputs, warm_start.ranks
+        else:
+            warm_start, ranks = None, None
+            inputs = InputMap.of(data, domain)
+            outputs = OutputMap.of(data, center=self.config.center_outputs)
+            bases = self._bases(data, inputs)
+        prepared = Preparation(bases, inputs, outputs, self.config.compression, capacity, ranks)(data, watch)
+        prior, start, offset = self._prior_and_start(bases, prepared, warm_start, len(data.outputs), watch)
+        noise = np.full(len(data.outputs), self.config.noise_variance)
+        if warm_start is not None and self.config.noise == "learned":
+            noise = np.asarray(warm_start.noise)
+        settings = Settings(
+            self.config.sweeps, self.config.tolerance, self.config.noise == "learned", balance=self.config.prior_mean == "zero"
+        )
+        found = inferred(watch, prepared.statistics, prior, start, noise, settings=settings)
+        posterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small, and eager device code would compile piecemeal
+        dimensions = tuple(
+            DimensionPosterior(np.einsum("jk,lmk->lmj", v, mean) + rest, v, covariance, variance)
+            for v, mean, covariance, variance, rest in zip(
+                prepared.directions, posterior.mean, posterior.covariance, prior.variance, offset, strict=True
+            )
+        )
+        diagnostics = {
+            "residual": np.asarray(posterior.residual),
+            "sweeps": np.asarray(posterior.sweeps),
+            "noise_std": np.sqrt(np.asarray(posterior.noise)) * outputs.scale,
+            "effective_parameters": np.asarray(posterior.degrees),
+            "ranks": np.asarray(prepared.ranks),
+        }
+        fit_seconds = time.perf_counter() - began - watch.compile_seconds
+        report = FitReport(watch.compile_seconds, fit_seconds, diagnostics)
+        joint = self.config.variance == "joint"
+        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
+
+    def from_state(self, state: Tree) -> FittedBinn:
+        """The surrogate that `FittedBinn.state` described."""
+        from binn_cli.models.binn.serialization import from_tree
+
+        return from_tree(state)
+
+    def _bases(self, data: ProductData, inputs: InputMap) -> tuple[Basis, ...]:
+        names = data.inputs
+        kinds = per_dimension("model.basis", self.config.basis, names)
+        centers = per_dimension("model.centers", self.config.centers, names)
+        lengths = per_dimension("model.length", self.config.length, names)
+        padding = per_dimension("model.padding", self.config.padding, names)
+        distinct = [len(np.unique(column)) for axis in data.axes for column in axis.points.T]
+        built = []
+        for d in range(len(names)):
+            count = automatic_centers(distinct[d]) if centers[d] == "auto" else centers[d]
+            unit = 1.0 / (count - 1) if self.config.length_unit == "spacing" else 1.0 / inputs.span[d]
+            built.append(build_basis(kinds[d], count, padding[d], lengths[d] * unit))
+        return tuple(built)
+
+    def _prior_and_start(
+        self, bases: tuple[Basis, ...], prepared: Prepared, warm: FittedBinn | None, outputs: int, watch: Stopwatch
+    ) -> tuple[Prior, tuple, tuple[np.ndarray, ...]]:
+        """Prior and start in whitened coordinates, and the part of the prior mean that the data do not see, in weights."""
+        modes = self.config.modes
+        levels = prior_levels(self.config, bases, watch)
+        variance = tuple(np.full((outputs, modes), level) for level in levels)
+        zero = tuple(np.zeros((outputs, modes, v.shape[1])) for v in prepared.directions)
+        blank = tuple(np.zeros((1, 1, 1)) for _ in bases)
+        prior = Prior(zero, variance)
+        if warm is None:
+            key = jax.random.PRNGKey(self.config.seed)
+            start = started(watch, prepared.statistics, prior, key, kind=self.config.start, modes=modes)
+            return (Prior(start, variance) if self.config.prior_mean == "start" else prior), start, blank
+        weights = [dimension.weights for dimension in warm.dimensions]
+        start = tuple(np.einsum("jk,lmj->lmk", v, w) for v, w in zip(prepared.directions, weights, strict=True))
+        if self.config.prior_mean == "zero":
+            return prior, start, blank
+        # Algorithm 1, line 16: the posterior mean becomes the prior mean, also in directions that the data do not see.
+        rest = tuple(w - np.einsum("jk,lmk->lmj", v, z) for v, w, z in zip(prepared.directions, weights, start, strict=True))
+        return Prior(start, variance), start, rest
+
+
+def automatic_centers(distinct: int) -> int:
+    """Centres inside the domain for a coordinate with so many distinct values."""
+    return int(np.clip(distinct, 2, 32))
+
+
+def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], watch: Stopwatch) -> list[float]:
+    """Variance of the weights of each dimension.
+
+    `weight` is the paper's sigma_w^2 on every weight. `function` scales it so that the prior variance of y, averaged over the domain, is
+    `prior_variance`: each of the M modes gets its share, spread evenly over the D dimensions.
+    """
+    if config.prior == "weight":
+        return [config.prior_variance] * len(bases)
+    share = (config.prior_variance / config.modes) ** (1.0 / len(bases))
+    points = np.linspace(0.0, 1.0, 201)
+    values = [np.asarray(evaluate(watch, basis, points, len(points))) for basis in bases]
+    return [share / float(np.mean(np.sum(v**2, axis=1))) for v in values]

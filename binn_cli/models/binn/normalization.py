@@ -1,0 +1,62 @@
+"""Units: inputs are mapped to [0, 1] per dimension, outputs are shifted and scaled, and everything reported is mapped back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import ProductData
+
+
+@dataclass(frozen=True)
+class InputMap:
+    """The affine map of every coordinate onto [0, 1].
+
+    Attributes:
+        low: (D,) the smallest value of each coordinate.
+        span: (D,) its range; 1 for a coordinate that never changes.
+    """
+
+    low: Float[np.ndarray, " D"]
+    span: Float[np.ndarray, " D"]
+
+    @classmethod
+    def of(cls, data: ProductData, domain: Float[np.ndarray, "D 2"] | None) -> InputMap:
+        """The map of the stated domain, widened to the data where they reach beyond it."""
+        low = np.concatenate([axis.points.min(axis=0) for axis in data.axes])
+        high = np.concatenate([axis.points.max(axis=0) for axis in data.axes])
+        if domain is not None:
+            low, high = np.minimum(low, domain[:, 0]), np.maximum(high, domain[:, 1])
+        return cls(low, np.where(high > low, high - low, 1.0))
+
+    def __call__(self, points: Float[np.ndarray, "n K"], dimensions: slice) -> Float[np.ndarray, "n K"]:
+        """Points of the given dimensions in units of the domain."""
+        return (points - self.low[dimensions]) / self.span[dimensions]
+
+
+@dataclass(frozen=True)
+class OutputMap:
+    """The affine map that standardises every output.
+
+    Attributes:
+        shift: (L,) what is subtracted.
+        scale: (L,) what is divided by; 1 for an output that never changes.
+    """
+
+    shift: Float[np.ndarray, " L"]
+    scale: Float[np.ndarray, " L"]
+
+    @classmethod
+    def of(cls, data: ProductData, *, center: bool) -> OutputMap:
+        """The map that gives the data unit variance and, if `center`, zero mean.
+
+        Without centring the data are divided by their root mean square, which keeps homogeneous boundary values at zero.
+        """
+        values = data.values.reshape(-1, len(data.outputs))
+        shift = values.mean(axis=0) if center else np.zeros(values.shape[1])
+        size = np.sqrt(np.mean((values - shift) ** 2, axis=0))
+        # A constant output leaves nothing but round-off of its own size, which is not a scale.
+        constant = size <= 1e-14 * np.maximum(np.abs(shift), np.finfo(float).tiny)
+        return cls(shift, np.where(constant | (size == 0), 1.0, size))

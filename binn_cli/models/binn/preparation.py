@@ -1,0 +1,194 @@
+"""From data in original units to sufficient statistics: bases on every dimension, whitening, projection, truncation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import ProductData
+from binn_cli.models.binn import statistics as stats
+from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.binn.normalization import InputMap, OutputMap
+from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
+
+NEGLIGIBLE = 1e-15
+"""Singular values of a grid's design matrix below this share of the largest are round-off; those directions keep their prior."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Statistics and what ties them to the bases.
+
+    Attributes:
+        statistics: what inference reads.
+        directions: for each dimension (J, K): weights = directions @ whitened weights, in the span of the data.
+        ranks: multilinear ranks of the core, after rounding up.
+    """
+
+    statistics: Statistics
+    directions: tuple[Float[Array, "J K"], ...]
+    ranks: tuple[int, ...]
+
+
+def _evaluate(basis: Basis, x: Float[Array, " n"], rows: Array) -> Float[Array, "n J"]:
+    return jnp.where(jnp.arange(x.shape[0])[:, None] < rows, basis(x), 0.0)
+
+
+def _whitened(basis: Basis, x: Float[Array, " n"], rows: Array) -> tuple[Array, Array, Array]:
+    return stats.whiten(_evaluate(basis, x, rows))
+
+
+def _projected(values: Array, shift: Array, scale: Array, rows: Array, left: tuple) -> tuple[Array, Array, tuple]:
+    standard = stats.standardised(values, shift, scale, rows)
+    energy = jnp.sum(standard**2, axis=tuple(range(1, standard.ndim)))
+    tensor = stats.project(standard, left)
+    return tensor, energy, stats.spectra(tensor)
+
+
+evaluate, whitened = CompiledFunction(_evaluate), CompiledFunction(_whitened)
+projected, truncated, long_axis = CompiledFunction(_projected), CompiledFunction(stats.project), CompiledFunction(stats.gram_statistics)
+
+
+def _padded(array: np.ndarray, size: int, axis: int) -> np.ndarray:
+    if array.shape[axis] == size:
+        return array
+    width = [(0, 0)] * array.ndim
+    width[axis] = (0, size - array.shape[axis])
+    return np.pad(array, width)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How data become statistics.
+
+    Attributes:
+        bases: one for each dimension.
+        inputs: the map of inputs.
+        outputs: the map of outputs.
+        tolerance: relative size of what the truncation of the core may leave behind; 0 keeps every direction.
+        capacity: final length of the last axis, to which it is padded.
+        ranks: the ranks of an earlier fit, kept where they are large enough.
+    """
+
+    bases: tuple[Basis, ...]
+    inputs: InputMap
+    outputs: OutputMap
+    tolerance: float
+    capacity: int | None = None
+    ranks: tuple[int, ...] | None = None
+
+    def __call__(self, data: ProductData, watch: Stopwatch) -> Prepared:
+        """Prepare data; compilation is charged to the stopwatch."""
+        only = data.axes[0]
+        if len(data.axes) == 1 and only.points.shape == (only.size, 1) and only.size > stats.LARGEST_SVD:
+            return self._long_axis(data, watch)
+        sizes = [axis.size for axis in data.axes]
+        if self.capacity is not None:
+            sizes[-1] = max(sizes[-1], self.capacity)
+        columns = _columns(data)
+        left: list[Array | None] = []
+        axes: list[GridAxis | PointAxis] = []
+        directions: list[Array] = []
+        for a, axis in enumerate(data.axes):
+            points = self.inputs(axis.points, columns[a])
+            bases = self.bases[columns[a]]
+            if points.shape[1] == 1:
+                u, singular, v = self._grid(bases[0], points[:, 0], sizes[a], watch)
+                axes.append(GridAxis(np.zeros((0, 0)), singular**2))
+                left.append(u)
+                directions.append(v)
+            else:
+                built, v_all = self._points(bases, points, sizes[a], watch)
+                axes.append(built)
+                left.append(None)
+                directions.extend(v_all)
+        return self._compress(data, sizes, axes, left, tuple(directions), watch)
+
+    def _grid(self, basis: Basis, x: np.ndarray, size: int, watch: Stopwatch) -> tuple[Array, Array, Array]:
+        u, singular, v = map(np.asarray, whitened(watch, basis, _padded(x, size, 0), len(x)))
+        if size != len(x):  # a padded axis keeps a fixed number of directions, or every new case would compile anew
+            return u, singular, v
+        kept = int(np.sum(singular > NEGLIGIBLE * singular[0]))
+        return u[:, :kept], singular[:kept], v[:, :kept]
+
+    def _points(self, bases: tuple[Basis, ...], points: np.ndarray, size: int, watch: Stopwatch) -> tuple[PointAxis, list[np.ndarray]]:
+        designs: list[Array] = []
+        owners: list[np.ndarray | None] = []
+        directions: list[np.ndarray] = []
+        for basis, x in zip(bases, points.T, strict=True):
+            distinct, owner = np.unique(x, return_inverse=True)
+            if len(x) > stats.LARGEST_SVD and 4 * len(distinct) > len(x):
+                designs.append(evaluate(watch, basis, _padded(x, size, 0), len(x)))
+                owners.append(None)
+                directions.append(np.eye(basis.centers.shape[0]))
+                continue
+            rows = len(distinct) if self.capacity is None else size + 1
+            u, singular, v = map(np.asarray, whitened(watch, basis, _padded(distinct, rows, 0), len(distinct)))
+            designs.append(u * singular)
+            # Padded points belong to a padded value, whose row of the design matrix is zero.
+            owners.append(np.concatenate([owner, np.full(size - len(x), rows - 1)]))
+            directions.append(v)
+        return PointAxis(None, tuple(designs), tuple(owners)), directions
+
+    def _compress(
+        self,
+        data: ProductData,
+        sizes: list[int],
+        axes: list,
+        left: list[Array | None],
+        directions: tuple[Array, ...],
+        watch: Stopwatch,
+    ) -> Prepared:
+        values = _padded(data.values, sizes[-1], data.values.ndim - 2)
+        single = len(axes) == 1
+        if single and left[0] is None:
+            tensor, energy, spectra = _table(data, values, self.outputs)
+        else:
+            tensor, energy, spectra = projected(watch, values, self.outputs.shift, self.outputs.scale, data.axes[-1].size, tuple(left))
+        ranks: list[int] = []
+        bases: list[Array | None] = []
+        for a, axis in enumerate(axes):
+            if single and isinstance(axis, PointAxis):
+                ranks.append(sizes[a])
+                bases.append(None)
+                continue
+            eigenvalues, vectors = map(np.asarray, spectra[a])
+            limit = vectors.shape[0]
+            previous = None if self.ranks is None else self.ranks[a]
+            rank = limit
+            if self.tolerance > 0:
+                rank = stats.bucketed(stats.rank_at(eigenvalues, self.tolerance, len(axes)), limit, previous)
+            ranks.append(rank)
+            bases.append(vectors[:, :rank])
+            if isinstance(axis, GridAxis):
+                axes[a] = GridAxis(bases[a].T * np.sqrt(axis.squared), axis.squared)  # type: ignore[union-attr]
+            else:
+                axes[a] = axis._replace(projection=bases[a])
+        core = tensor if all(b is None for b in bases) else truncated(watch, tensor, tuple(bases))
+        statistics = Statistics(core, energy, np.asarray(float(data.n_points)), tuple(axes))
+        return Prepared(statistics, directions, tuple(ranks))
+
+    def _long_axis(self, data: ProductData, watch: Stopwatch) -> Prepared:
+        x = self.inputs(data.axes[0].points, slice(0, 1))[:, 0]
+        squared, v, moment, energy = long_axis(watch, self.bases[0], x, data.values, self.outputs.shift, self.outputs.scale)
+        # Here the core holds V^T Phi^T y, the right-hand side itself: dividing by small singular values would lose accuracy.
+        axis = GridAxis(np.eye(len(squared)), np.asarray(squared))
+        return Prepared(Statistics(moment, energy, np.asarray(float(data.n_points)), (axis,)), (v,), (len(squared),))
+
+
+def _table(data: ProductData, values: np.ndarray, outputs: OutputMap) -> tuple[Array, Array, tuple]:
+    """Standardised outputs of scattered points, which nothing compresses."""
+    standard = np.moveaxis((values - outputs.shift) / outputs.scale, -1, 0) * (np.arange(len(values)) < data.axes[-1].size)
+    return standard, np.sum(standard**2, axis=1), ()
+
+
+def _columns(data: ProductData) -> list[slice]:
+    """Which of the D dimensions belong to each axis."""
+    ends = np.cumsum([0] + [len(axis.coordinates) for axis in data.axes])
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]

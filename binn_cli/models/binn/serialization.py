@@ -1,0 +1,64 @@
+"""A fitted B-INN as nested names, arrays and scalars, and back: nothing is pickled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis
+from binn_cli.models.binn.model import FittedBinn
+from binn_cli.models.binn.normalization import InputMap, OutputMap
+from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.surrogate import FitReport, Tree
+
+KINDS: dict[str, type] = {"gaussian": GaussianBasis, "hat": HatBasis, "bspline": BSplineBasis}
+
+
+def _width(kind: str) -> str:
+    return "length" if kind == "gaussian" else "spacing"
+
+
+def _basis_tree(basis: Basis) -> dict[str, Any]:
+    kind = next(name for name, cls in KINDS.items() if isinstance(basis, cls))
+    return {"kind": kind, "centers": np.asarray(basis.centers), _width(kind): float(getattr(basis, _width(kind)))}
+
+
+def _basis(tree: Any) -> Basis:
+    kind = str(tree["kind"])
+    return KINDS[kind](jnp.asarray(tree["centers"]), jnp.asarray(float(tree[_width(kind)])))
+
+
+def to_tree(fitted: FittedBinn) -> Tree:
+    """Everything that prediction reads."""
+    dimensions = {}
+    for d, (basis, dimension) in enumerate(zip(fitted.bases, fitted.dimensions, strict=True)):
+        arrays = {name: np.asarray(value) for name, value in dimension._asdict().items()}
+        dimensions[f"{d:03d}"] = {"basis": _basis_tree(basis), **arrays}
+    return {
+        "kind": "binn",
+        "joint": int(fitted.joint),
+        "noise": fitted.noise,
+        "ranks": np.asarray(fitted.ranks),
+        "input_low": fitted.inputs.low,
+        "input_span": fitted.inputs.span,
+        "output_shift": fitted.outputs.shift,
+        "output_scale": fitted.outputs.scale,
+        "dimensions": dimensions,
+    }
+
+
+def from_tree(tree: Any) -> FittedBinn:
+    """The fitted surrogate that `to_tree` described; its report is empty, since nothing was fitted here."""
+    entries = [tree["dimensions"][name] for name in sorted(tree["dimensions"])]
+    return FittedBinn(
+        bases=tuple(_basis(entry["basis"]) for entry in entries),
+        dimensions=tuple(DimensionPosterior(*(jnp.asarray(entry[name]) for name in DimensionPosterior._fields)) for entry in entries),
+        noise=np.asarray(tree["noise"]),
+        inputs=InputMap(np.asarray(tree["input_low"]), np.asarray(tree["input_span"])),
+        outputs=OutputMap(np.asarray(tree["output_shift"]), np.asarray(tree["output_scale"])),
+        joint=bool(tree["joint"]),
+        ranks=tuple(int(r) for r in np.atleast_1d(tree["ranks"])),
+        report=FitReport(0.0, 0.0, {}),
+    )

@@ -1,0 +1,90 @@
+"""Where the alternation starts: the data's own higher-order SVD, or a draw from the prior.
+
+A truncated higher-order SVD is a sum of rank-one terms already: its largest core entries, each with one singular vector an axis, are
+modes of the decomposition, and they are within a small factor of the best approximation. Alternation from there does not meet the
+bad optima that random starts meet.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.inference import Prior
+from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
+
+RIDGE = 1e-10
+"""Relative ridge when a singular vector is written in a basis; it bounds the weights where the basis is nearly dependent."""
+
+JITTER = 1e-3
+"""Size of the random part of a start from the SVD, relative to the prior: modes that the data do not need yet must not be exactly zero."""
+
+SEPARATION_SWEEPS = 6
+
+
+def from_prior(key: Array, prior: Prior) -> tuple[Float[Array, "L M K"], ...]:
+    """A draw of every dimension's weights from N(prior mean, prior variance)."""
+    keys = jax.random.split(key, len(prior.mean))
+    return tuple(
+        mean + jnp.sqrt(variance)[..., None] * jax.random.normal(k, mean.shape)
+        for k, mean, variance in zip(keys, prior.mean, prior.variance, strict=True)
+    )
+
+
+def _separated(axis: PointAxis) -> tuple[Float[Array, "R K"], ...]:
+    """Each compressed direction of an axis of several coordinates as a product of one function a coordinate (a few rank-one sweeps)."""
+    assert axis.projection is not None
+    target = axis.projection
+    rank = target.shape[1]
+    functions: list[Array] = [jnp.ones((target.shape[0], rank)) for _ in axis.designs]
+    weights = [jnp.zeros((rank, design.shape[1])) for design in axis.designs]
+    for _ in range(SEPARATION_SWEEPS):
+        for c, design in enumerate(axis.designs):
+            points = axis.expand(c, design)
+            others = jnp.ones_like(target)
+            for other in range(len(axis.designs)):
+                others = others * functions[other] if other != c else others
+            gram = jnp.einsum("nr,nk,nl->rkl", others**2, points, points)
+            ridge = RIDGE * jnp.trace(gram, axis1=1, axis2=2)[:, None, None] * jnp.eye(points.shape[1])
+            moment = jnp.einsum("nr,nk->rk", others * target, points)
+            weights[c] = jnp.linalg.solve(gram + ridge + jnp.finfo(jnp.float64).tiny, moment[..., None])[..., 0]
+            functions[c] = points @ weights[c].T
+    return tuple(weights)
+
+
+def from_svd(statistics: Statistics, modes: int) -> tuple[Float[Array, "L M K"], ...]:
+    """The M largest entries of each output's core as modes, with their size spread evenly over the axes."""
+    core, axes = statistics.core, statistics.axes
+    flat = core.reshape(core.shape[0], -1)
+    taken = min(modes, flat.shape[1])
+    _, where = jax.lax.top_k(jnp.abs(flat), taken)
+    entries = jnp.take_along_axis(flat, where, axis=1)
+    size = jnp.abs(entries) ** (1.0 / len(axes))
+    indices = jnp.unravel_index(where, core.shape[1:])
+    start: list[Array] = []
+    for a, (axis, index) in enumerate(zip(axes, indices, strict=True)):
+        if isinstance(axis, GridAxis):
+            ridge = RIDGE * jnp.max(axis.squared)
+            columns: tuple[Array, ...] = (axis.projection / (axis.squared + ridge),)
+        else:
+            columns = _separated(axis)
+        for c, weights in enumerate(columns):
+            chosen = weights[index]
+            if c == 0:
+                chosen = chosen * (size * (jnp.sign(entries) if a == 0 else 1.0))[..., None]
+            start.append(jnp.pad(chosen, ((0, 0), (0, modes - taken), (0, 0))))
+    return tuple(start)
+
+
+def build_start(statistics: Statistics, prior: Prior, key: Array, *, kind: str, modes: int) -> tuple[Float[Array, "L M K"], ...]:
+    """Starting weights for every output and dimension; `kind` is svd or random.
+
+    One axis of scattered points has no unfoldings to decompose: there `svd` is a draw from the prior as well.
+    """
+    draw = from_prior(key, prior)
+    if kind == "random" or len(statistics.axes) == 1:
+        return draw
+    exact = from_svd(statistics, modes)
+    return tuple(e + JITTER * d for e, d in zip(exact, draw, strict=True))

@@ -1,0 +1,150 @@
+"""Sufficient statistics of product-structured data: all that inference needs, of a size that does not grow with N on grids.
+
+An axis of one coordinate is whitened: Phi = U S V^T, so that in coordinates z = V^T w its Gram matrix is diagonal, and the data
+enter only through U^T Y. What is left of the data tensor is then truncated to its multilinear ranks (a higher-order SVD) at a
+stated tolerance. An axis of several coordinates keeps its points; each coordinate is reduced to its distinct values.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from binn_cli.models.binn.arrays import Array
+
+LARGEST_SVD = 4096
+"""Axes with more points than this are reduced through their Gram matrix: a thin SVD of all rows would cost more than the fit."""
+
+ROWS_PER_CHUNK = 8192
+"""Rows of a design matrix held at once; a chunk of 8,192 rows by a few dozen columns stays in the second-level cache."""
+
+
+class GridAxis(NamedTuple):
+    """An axis of one coordinate, in whitened coordinates.
+
+    Attributes:
+        projection: (R, K) the factor matrix in the core's coordinates is `projection @ z.T`.
+        squared: (K,) squared singular values of the design matrix: the Gram matrix of z.
+    """
+
+    projection: Float[Array, "R K"]
+    squared: Float[Array, " K"]
+
+
+class PointAxis(NamedTuple):
+    """An axis of several coordinates.
+
+    Attributes:
+        projection: (n, R) orthonormal columns that compress the axis, or None for R = n.
+        designs: for each coordinate, (V, K) the whitened design matrix at its V distinct values (rows of zeros where padded).
+        owner: for each coordinate, (n,) the distinct value of every point, or None where every point has its own.
+    """
+
+    projection: Float[Array, "n R"] | None
+    designs: tuple[Float[Array, "V K"], ...]
+    owner: tuple[Int[Array, " n"] | None, ...]
+
+    def expand(self, coordinate: int, values: Float[Array, "V M"]) -> Float[Array, "n M"]:
+        """Values at a coordinate's distinct values, repeated for every point."""
+        owner = self.owner[coordinate]
+        return values if owner is None else values[owner]
+
+
+class Statistics(NamedTuple):
+    """What inference knows of the data.
+
+    Attributes:
+        core: (L, R_1, …, R_A) the standardised data in compressed coordinates.
+        energy: (L,) sum of the squared standardised data, what compression cut off included.
+        points: N, the number of data points of one output.
+        axes: one entry an axis.
+    """
+
+    core: Float[Array, "L *R"]
+    energy: Float[Array, " L"]
+    points: Float[Array, ""]
+    axes: tuple[GridAxis | PointAxis, ...]
+
+
+def whiten(design: Float[Array, "n J"]) -> tuple[Float[Array, "n K"], Float[Array, " K"], Float[Array, "J K"]]:
+    """Thin SVD Phi = U S V^T: U, the singular values and V."""
+    left, singular, right = jnp.linalg.svd(design, full_matrices=False)
+    return left, singular, right.T
+
+
+def gram_statistics(
+    basis: object, x: Float[Array, " n"], values: Float[Array, "n L"], shift: Float[Array, " L"], scale: Float[Array, " L"]
+) -> tuple[Float[Array, " K"], Float[Array, "J K"], Float[Array, "L K"], Float[Array, " L"]]:
+    """Whitened statistics of a long single axis in one pass: squared singular values, V, V^T Phi^T y and the energy.
+
+    The pass touches each row once, a chunk at a time; rows beyond the last whole chunk are weighted by zero.
+    """
+    n = x.shape[0]
+    chunks = -(-n // ROWS_PER_CHUNK)
+    pad = chunks * ROWS_PER_CHUNK - n
+    weight = jnp.pad(jnp.ones(n), (0, pad)).reshape(chunks, ROWS_PER_CHUNK)
+    xs = jnp.pad(x, (0, pad)).reshape(chunks, ROWS_PER_CHUNK)
+    ys = jnp.pad(values, ((0, pad), (0, 0))).reshape(chunks, ROWS_PER_CHUNK, -1)
+
+    def accumulate(carry: tuple, chunk: tuple) -> tuple[tuple, None]:
+        gram, moment, energy = carry
+        x_chunk, y_chunk, w_chunk = chunk
+        design = basis(x_chunk) * w_chunk[:, None]  # type: ignore[operator]
+        target = (y_chunk - shift) / scale * w_chunk[:, None]
+        return (gram + design.T @ design, moment + design.T @ target, energy + jnp.sum(target**2, axis=0)), None
+
+    size, outputs = basis.centers.shape[0], values.shape[1]  # type: ignore[attr-defined]
+    zero = (jnp.zeros((size, size)), jnp.zeros((size, outputs)), jnp.zeros(outputs))
+    (gram, moment, energy), _ = jax.lax.scan(accumulate, zero, (xs, ys, weight))
+    squared, vectors = jnp.linalg.eigh(gram)
+    return jnp.maximum(squared, 0.0), vectors, (vectors.T @ moment).T, energy
+
+
+def standardised(values: Float[Array, "*n L"], shift: Float[Array, " L"], scale: Float[Array, " L"], rows: Array) -> Float[Array, "L *n"]:
+    """Outputs in standard units, outputs first; rows of the last axis from `rows` on are padding and become zero."""
+    standard = jnp.moveaxis((values - shift) / scale, -1, 0)
+    return jnp.where(jnp.arange(standard.shape[-1]) < rows, standard, 0.0)
+
+
+def project(tensor: Float[Array, "L *n"], matrices: tuple[Float[Array, "n K"] | None, ...]) -> Float[Array, "L *K"]:
+    """The tensor multiplied by each matrix's transpose along that axis; None leaves an axis as it is."""
+    reduction = [1.0 if m is None else m.shape[1] / m.shape[0] for m in matrices]
+    for axis in map(int, np.argsort(reduction)):  # the axis that shrinks most goes first: every later product is then cheaper
+        matrix = matrices[axis]
+        if matrix is not None:
+            tensor = jnp.moveaxis(jnp.tensordot(tensor, matrix, axes=(axis + 1, 0)), -1, axis + 1)
+    return tensor
+
+
+def spectra(tensor: Float[Array, "L *K"]) -> tuple[tuple[Float[Array, " K"], Float[Array, "K K"]], ...]:
+    """Eigenvalues (descending) and eigenvectors of every unfolding's Gram matrix, summed over outputs: the higher-order SVD."""
+    found = []
+    for axis in range(1, tensor.ndim):
+        unfolded = jnp.moveaxis(tensor, axis, 0).reshape(tensor.shape[axis], -1)
+        values, vectors = jnp.linalg.eigh(unfolded @ unfolded.T)
+        found.append((jnp.maximum(values[::-1], 0.0), vectors[:, ::-1]))
+    return tuple(found)
+
+
+def rank_at(spectrum: np.ndarray, tolerance: float, axes: int) -> int:
+    """The fewest directions that leave at most tolerance^2 / axes of the energy behind.
+
+    A Gram matrix resolves relative energies down to round-off only, so what lies below that is not asked of it.
+    """
+    total = spectrum.sum()
+    if total == 0.0:
+        return 1
+    behind = np.concatenate([np.cumsum(spectrum[::-1])[::-1], [0.0]])
+    allowed = max(tolerance**2 / axes, len(spectrum) * np.finfo(float).eps) * total
+    return max(1, int(np.argmax(behind <= allowed)))
+
+
+def bucketed(rank: int, limit: int, previous: int | None = None) -> int:
+    """A rank rounded up to a multiple of four with room to grow, so that a slightly richer case does not compile anew."""
+    if previous is not None and rank <= previous <= limit:
+        return previous
+    return min(limit, 4 * (-(-(rank + 1) // 4)))

@@ -1,0 +1,100 @@
+"""The protocol of every model: `fit` returns a fitted surrogate, which predicts in original units and turns into plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import Axis, ProductData
+
+Tree = Mapping[str, Any]
+"""A surrogate as nested names, arrays, numbers and strings: what `/surrogate/` of a results file holds."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predictive distribution over a product of axes, in original units.
+
+    Attributes:
+        mean: (n_1, …, n_A, L) predictive mean.
+        epistemic_var: same shape, variance due to what the model does not know.
+        noise_var: same shape, variance of the observation noise.
+        compile_seconds: time that this prediction spent compiling.
+    """
+
+    mean: Float[np.ndarray, "*points L"]
+    epistemic_var: Float[np.ndarray, "*points L"]
+    noise_var: Float[np.ndarray, "*points L"]
+    compile_seconds: float = 0.0
+
+    @property
+    def total_std(self) -> Float[np.ndarray, "*points L"]:
+        """Standard deviation of a new observation."""
+        return np.sqrt(self.epistemic_var + self.noise_var)
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit cost and how it went.
+
+    Attributes:
+        compile_seconds: time spent compiling, apart from the fit itself; 0 where nothing was compiled.
+        fit_seconds: time of the fit without compilation.
+        diagnostics: named arrays for `/diagnostics/`, such as the residual of every sweep.
+    """
+
+    compile_seconds: float
+    fit_seconds: float
+    diagnostics: Mapping[str, np.ndarray]
+
+
+@runtime_checkable
+class FittedSurrogate(Protocol):
+    """A surrogate that has learned; immutable."""
+
+    report: FitReport
+
+    def predict(self, axes: Sequence[Axis]) -> Prediction:
+        """The predictive distribution at every combination of the axes' points.
+
+        The axes' coordinates are those of the training data, in the same order, but may be grouped into axes differently:
+        one axis of all D coordinates predicts scattered points.
+        """
+        ...
+
+    def state(self) -> Tree:
+        """All that `from_state` of the same model needs to predict again."""
+        ...
+
+
+class Surrogate(Protocol):
+    """A model with its hyperparameters, before it has seen data."""
+
+    name: str
+
+    def fit(
+        self,
+        data: ProductData,
+        warm_start: FittedSurrogate | None = None,
+        *,
+        domain: Float[np.ndarray, "D 2"] | None = None,
+        capacity: int | None = None,
+    ) -> FittedSurrogate:
+        """Learn from data, in original units.
+
+        Args:
+            data: the training data.
+            warm_start: the surrogate of the round before, whose posterior mean becomes the prior mean.
+            domain: smallest and largest value of each input that will ever be predicted; by default those of the data.
+            capacity: the number of cases that the last axis will finally have, so that a model which compiles for a
+                shape does so once.
+        """
+        ...
+
+    def from_state(self, state: Tree) -> FittedSurrogate:
+        """The fitted surrogate that `state` describes."""
+        ...

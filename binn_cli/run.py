@@ -1,0 +1,137 @@
+"""The verb `run`: Hydra composes, one run is executed, errors become sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from binn_cli import sweep
+from binn_cli.config.compose import validated
+from binn_cli.config.explain import explained
+from binn_cli.config.store import conf_directory, register
+from binn_cli.directory import claimed, stamped
+from binn_cli.execute import execute, resume
+
+__all__ = ["job", "main", "resume"]
+
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+_set_here: list[str] = []
+_failures: list[Exception] = []
+"""What the run of this process raised, for `main` to tell."""
+
+
+def job(config: DictConfig) -> None:
+    """Run one composed configuration; Hydra calls this, in this process or, in a sweep, perhaps in another."""
+    composition = HydraConfig.get()
+    with _environment_as_found():
+        if composition.mode == RunMode.MULTIRUN:
+            sweep.run_job(config, composition)
+        else:
+            _single(config)
+
+
+def _single(config: DictConfig) -> None:
+    try:
+        settings = validated(config)
+        name = stamped("_".join([settings.task.name, settings.dataset.name, settings.model.name]))
+        print(execute(settings, claimed(Path(settings.output.root), name), live=True))
+    except Exception as error:
+        # Hydra would put a line of its own before the sentence if this were raised here.
+        _failures.append(error)
+
+
+def main(arguments: Sequence[str], program: str = "binn run") -> int:
+    """Run Hydra on the arguments behind the verb.
+
+    Args:
+        arguments: overrides and Hydra's flags.
+        program: what Hydra takes for the name of the program.
+
+    Returns:
+        The exit status: 0 complete, 1 failed.
+
+    Raises:
+        SystemExit: with status 2 for flags that Hydra does not know.
+    """
+    register()
+    _failures.clear()
+    sweep.forget()
+    composed = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(job)
+    overrides = _overrides(arguments, program)
+    with _argv([program, *arguments]), _errors_raised() as full:
+        try:
+            composed()
+            if _failures:
+                raise _failures[0]
+        except KeyboardInterrupt:
+            if full:
+                raise
+            print(sweep.interruption(), file=sys.stderr)
+            return 1
+        except Exception as error:
+            if full:
+                raise
+            print(explained(sweep.refusal() or error, overrides), file=sys.stderr)
+            return 1
+    return 1 if sweep.last_failures() else 0
+
+
+def _overrides(arguments: Sequence[str], program: str) -> list[str]:
+    """The arguments that are not Hydra's flags; leaves with status 2 and one sentence where Hydra's parser knows a flag not."""
+    parser = get_args_parser()
+    parser.prog = program
+
+    def refuse(message: str) -> NoReturn:
+        parser.exit(2, f"{program}: {message}; see {program} --help\n")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return list(parser.parse_args(arguments).overrides)
+
+
+@contextmanager
+def _argv(values: Sequence[str]) -> Iterator[None]:
+    """Hydra reads the command line from sys.argv and nowhere else."""
+    before, sys.argv = sys.argv, list(values)
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextmanager
+def _environment_as_found() -> Iterator[None]:
+    """Take back what `_errors_raised` set, so that processes which a task starts do not inherit it."""
+    ours = os.environ.pop(FULL_ERROR) if _set_here and FULL_ERROR in os.environ else None
+    try:
+        yield
+    finally:
+        if ours is not None:
+            os.environ[FULL_ERROR] = ours
+
+
+@contextmanager
+def _errors_raised() -> Iterator[bool]:
+    """Have Hydra raise instead of printing; gives whether the user asked for tracebacks with HYDRA_FULL_ERROR=1."""
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    if before != "1":
+        _set_here.append(FULL_ERROR)
+    try:
+        yield before == "1"
+    finally:
+        _set_here.clear()
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before

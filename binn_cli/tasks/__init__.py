@@ -1,0 +1,1 @@
+"""What is asked of a surrogate: regress, scaling, active_learn."""

@@ -1,0 +1,161 @@
+"""Active learning (Algorithm 1): fit, ask the surrogate where it knows least, label that case, fit again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from binn_cli.config.schema import ActiveLearnConfig
+from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.product import ProductData
+from binn_cli.errors import ConfigError
+from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
+from binn_cli.results.provenance import peak_rss_bytes
+from binn_cli.results.record import Predictions, Step
+from binn_cli.results.recorder import Recorder
+from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
+from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
+
+
+@dataclass(frozen=True)
+class Round:
+    """Where the loop stands.
+
+    Attributes:
+        number: 0 for the fit on the initial cases.
+        initial: rows of the pool that were labelled at the start.
+        acquired: rows labelled since, in order.
+        data: the values of all labelled cases.
+        fitted: the latest surrogate, None before the first fit.
+        chosen: the row to label next, None after the last round.
+    """
+
+    number: int
+    initial: tuple[int, ...]
+    acquired: tuple[int, ...]
+    data: ProductData
+    fitted: FittedSurrogate | None
+    chosen: int | None = None
+
+
+class ActiveLearn:
+    """The `active_learn` task: one step a round, the first on the initial cases."""
+
+    def __init__(self, config: ActiveLearnConfig, max_points: int) -> None:
+        """`max_points` limits how many predictions are kept."""
+        self.config = config
+        self.max_points = max_points
+
+    def run(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> None:
+        """Run all rounds, or those that an interrupted run still lacks.
+
+        Raises:
+            ConfigError: if the initial cases are more than the pool offers.
+        """
+        initial = self._initial(dataset)
+        rounds = min(self.config.rounds, len(dataset.order) - len(initial))
+        recorder.plan(rounds + 1)
+        done = len(recorder.record.steps)
+        if done > rounds:
+            return
+        with Timer() as timer:
+            if done:
+                state = self._resumed(dataset, model, recorder)
+            else:
+                state = Round(0, initial, (), dataset.label(initial, recorder.announce), None)
+            evaluation = dataset.evaluation(recorder.announce)
+        timings = PhaseTimings(data=timer.seconds)
+        for number in range(done, rounds + 1):
+            if number > 0:
+                state = self._labelled(dataset, replace(state, number=number), timings, recorder)
+            capacity = max(len(initial) + rounds, state.data.axes[-1].size)
+            recorder.announce(f"fitting {state.data.n_points:,} points", 0, 1)
+            fitted = fitted_on(
+                model, state.data, timings, domain=domain_of(dataset, state.data), warm_start=state.fitted, capacity=capacity
+            )
+            state = replace(state, fitted=fitted, chosen=None)
+            if number < rounds:
+                state = replace(state, chosen=self._chosen(dataset, state, timings, recorder))
+            self._record(dataset, state, evaluation, timings, capacity, recorder)
+            timings = PhaseTimings()
+
+    def _initial(self, dataset: Dataset) -> tuple[int, ...]:
+        wanted = dataset.initial_cases if self.config.initial is None else self.config.initial
+        pool = len(dataset.order)
+        if wanted > pool:
+            held = len(dataset.held_out)
+            key = "task.initial" if self.config.initial is not None else "dataset.initial_cases"
+            problem = f"asks for {wanted} initial cases, but the pool holds {pool} beside {held} held-out ones; ask for at most {pool}"
+            raise ConfigError(key, problem)
+        return tuple(int(row) for row in dataset.order[:wanted])
+
+    def _chosen(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> int:
+        """The case to label next; chosen in the round that knows what is unknown, so that a round's compilation is all in the first."""
+        assert state.fitted is not None
+        labelled = np.zeros(dataset.candidates.size, dtype=bool)
+        labelled[[*state.initial, *state.acquired]] = True
+        available = np.sort(dataset.order[~labelled[dataset.order]])
+        points = acquisition_points(state.data.axes[:-1], self.config.acquisition_points)
+        recorder.announce("choosing the next case", 0, 1)
+        context = AcquisitionContext(state.fitted, points, dataset.candidates, labelled, (self.config.seed, state.number))
+        with Timer() as timer:
+            chosen = choose(self.config.acquisition, context, available)
+        timings.compile += context.compile_seconds
+        timings.acquire += timer.seconds - context.compile_seconds
+        return chosen
+
+    def _labelled(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> Round:
+        """The state with the chosen case labelled."""
+        assert state.chosen is not None
+        with Timer() as timer:
+            data = state.data.appended(dataset.label([state.chosen], recorder.announce))
+        timings.data += timer.seconds
+        return replace(state, acquired=(*state.acquired, state.chosen), data=data)
+
+    def _record(
+        self,
+        dataset: Dataset,
+        state: Round,
+        evaluation: Mapping[str, ProductData],
+        timings: PhaseTimings,
+        capacity: int,
+        recorder: Recorder,
+    ) -> None:
+        """Score every split and write the step, with all that resuming needs."""
+        assert state.fitted is not None
+        metrics, predictions = scores_of(state.fitted, {"train": state.data, **evaluation}, timings, capacity)
+        candidates = dataset.candidates
+        names = candidates.coordinates
+        latest = dict(zip(names, map(float, candidates.points[state.acquired[-1]]), strict=True)) if state.acquired else None
+        step = Step(
+            n_train=state.data.n_points,
+            coordinates={"round": state.number},
+            acquired=latest,
+            metrics=metrics,
+            timings=timings.as_dict(),
+            peak_rss_bytes=peak_rss_bytes(),
+            diagnostics=state.fitted.report.diagnostics,
+        )
+        kept: Tree = {
+            "initial": candidates.points[list(state.initial)],
+            "acquired": candidates.points[list(state.acquired)],
+            "held_out": candidates.points[list(dataset.held_out)],
+            "case_coordinates": ",".join(names),
+            "initial_rows": np.asarray(state.initial, dtype=np.int64),
+            "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
+            "chosen_row": -1 if state.chosen is None else state.chosen,
+        }
+        test = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
+        recorder.step(step, predictions=test, surrogate=state.fitted.state(), state=kept)
+
+    def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
+        """The state at the end of the last recorded round."""
+        record = recorder.record
+        assert record.state is not None and record.surrogate is not None
+        initial = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["initial_rows"])))
+        acquired = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["acquired_rows"])))
+        data = dataset.label([*initial, *acquired], recorder.announce)
+        chosen = int(np.asarray(record.state["chosen_row"]))
+        return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen)

@@ -1,0 +1,88 @@
+"""Fitting and scoring, timed phase by phase: what every task does in a step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.product import ProductData
+from binn_cli.metrics import score
+from binn_cli.models.surrogate import FittedSurrogate, Prediction, Surrogate
+
+
+@dataclass
+class PhaseTimings:
+    """Seconds by phase of one step."""
+
+    data: float = 0.0
+    compile: float = 0.0
+    fit: float = 0.0
+    acquire: float = 0.0
+    predict: float = 0.0
+
+    def as_dict(self) -> dict[str, float]:
+        """The phases by name."""
+        return dict(vars(self))
+
+
+@dataclass
+class Timer:
+    """Measures how long a `with` block takes."""
+
+    seconds: float = field(default=0.0, init=False)
+    _began: float = field(default=0.0, init=False)
+
+    def __enter__(self) -> Timer:
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.perf_counter() - self._began
+
+
+def domain_of(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
+    """Smallest and largest value of every input that the surrogate will be asked about: the data's, and the whole pool's for a case."""
+    axes = [*data.axes[:-1], dataset.candidates]
+    return np.concatenate([np.stack([axis.points.min(axis=0), axis.points.max(axis=0)], axis=1) for axis in axes])
+
+
+def fitted_on(
+    model: Surrogate,
+    data: ProductData,
+    timings: PhaseTimings,
+    *,
+    domain: Float[np.ndarray, "D 2"],
+    warm_start: FittedSurrogate | None = None,
+    capacity: int | None = None,
+) -> FittedSurrogate:
+    """Fit, and add what it cost to the timings."""
+    fitted = model.fit(data, warm_start=warm_start, domain=domain, capacity=capacity)
+    timings.compile += fitted.report.compile_seconds
+    timings.fit += fitted.report.fit_seconds
+    return fitted
+
+
+def scores_of(
+    fitted: FittedSurrogate, splits: Mapping[str, ProductData], timings: PhaseTimings, capacity: int | None = None
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Prediction]]:
+    """Metrics and predictions of every split; prediction is timed, scoring is not, and compilation goes to its own phase.
+
+    The training split is predicted with `capacity` cases, the last one repeated, so that a growing split compiles once.
+    """
+    metrics, predictions = {}, {}
+    for name, data in splits.items():
+        *others, cases = data.axes
+        rows = np.minimum(np.arange(capacity if capacity and name == "train" else cases.size), cases.size - 1)
+        with Timer() as timer:
+            found = fitted.predict([*others, cases.taken(rows)])
+        timings.compile += found.compile_seconds
+        timings.predict += timer.seconds - found.compile_seconds
+        keep = (slice(None),) * len(others) + (slice(0, cases.size),)
+        predictions[name] = Prediction(found.mean[keep], found.epistemic_var[keep], found.noise_var[keep])
+        metrics[name] = score(data.values, predictions[name])
+    return metrics, predictions

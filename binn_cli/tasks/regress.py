@@ -1,0 +1,43 @@
+"""One fit on the training split, scored on every split."""
+
+from __future__ import annotations
+
+from binn_cli.config.schema import RegressConfig
+from binn_cli.datasets.dataset import Dataset
+from binn_cli.models.surrogate import Surrogate
+from binn_cli.results.provenance import peak_rss_bytes
+from binn_cli.results.record import Predictions, Step
+from binn_cli.results.recorder import Recorder
+from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
+
+
+class Regress:
+    """The `regress` task: a single step."""
+
+    def __init__(self, config: RegressConfig, max_points: int) -> None:
+        """`max_points` limits how many predictions are kept."""
+        self.config = config
+        self.max_points = max_points
+
+    def run(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> None:
+        """Label, fit, score and record."""
+        recorder.plan(1)
+        if recorder.record.steps:
+            return
+        timings = PhaseTimings()
+        with Timer() as timer:
+            train = dataset.training(recorder.announce)
+            evaluation = dataset.evaluation(recorder.announce)
+        timings.data = timer.seconds
+        recorder.announce(f"fitting {train.n_points:,} points", 0, 1)
+        fitted = fitted_on(model, train, timings, domain=domain_of(dataset, train))
+        metrics, predictions = scores_of(fitted, {"train": train, **evaluation}, timings)
+        step = Step(
+            n_train=train.n_points,
+            metrics=metrics,
+            timings=timings.as_dict(),
+            peak_rss_bytes=peak_rss_bytes(),
+            diagnostics=fitted.report.diagnostics,
+        )
+        kept = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
+        recorder.step(step, predictions=kept, surrogate=fitted.state())

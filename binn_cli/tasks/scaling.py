@@ -1,0 +1,91 @@
+"""Cost and accuracy against the amount of data: every size in a fresh process, so that none inherits another's memory or caches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from binn_cli.config.schema import ScalingConfig
+from binn_cli.datasets.dataset import Dataset
+from binn_cli.errors import BinnError, ConfigError
+from binn_cli.models.surrogate import Surrogate
+from binn_cli.results.record import Step
+from binn_cli.results.recorder import Recorder
+
+SKIPPED = "skipped:"
+"""What a measuring process's error begins with when the model refuses a size, such as one that would not fit in memory."""
+
+
+class Scaling:
+    """The `scaling` task: one step a size."""
+
+    def __init__(self, config: ScalingConfig, resolved: Mapping[str, Any]) -> None:
+        """`resolved` is the whole configuration, from which each process builds its own dataset and model."""
+        self.config = config
+        self.resolved = resolved
+
+    def run(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> None:
+        """Measure every size, smallest first; a size that fails is recorded with its reason and the others go on.
+
+        Raises:
+            BinnError: at the end, if any size failed other than by the model's own refusal.
+        """
+        sizes = list(self.config.sizes)
+        parameter = dataset.size_parameter if self.config.parameter is None else self.config.parameter
+        if parameter not in self.resolved["dataset"]:
+            raise ConfigError("task.parameter", f'"{parameter}" is not a setting of the dataset {dataset.name}')
+        recorder.plan(len(sizes))
+        failures: list[str] = []
+        state = dict(recorder.record.state or {})
+        for size in sizes[len(recorder.record.steps) :]:
+            recorder.announce(f"{parameter} = {size:,} in a process of its own", 0, 1)
+            try:
+                step, outputs = self._measured(parameter, size)
+            except BinnError as error:
+                reason = str(error)
+                step, outputs = Step(n_train=size, coordinates={"size": size}, timings={"fit": float("nan")}), None
+                state[f"reason_{size}"] = reason
+                if not reason.startswith(SKIPPED):
+                    failures.append(f"{size:,}: {reason}")
+            recorder.step(step, outputs=outputs, state=state)
+        if failures:
+            raise BinnError(f"{len(failures)} of {len(sizes)} sizes failed ({'; '.join(failures)})")
+
+    def _measured(self, parameter: str, size: int) -> tuple[Step, tuple[str, ...]]:
+        """One size in a process of its own."""
+        request = {**self.resolved, "dataset": {**self.resolved["dataset"], parameter: size}}
+        # A persistent compilation cache would hide what compiling costs from every size but the first ever run.
+        environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}
+        command = [sys.executable, "-m", "binn_cli.measure", str(self.config.repeats)]
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(request),
+                text=True,
+                capture_output=True,
+                timeout=self.config.timeout,
+                env=environment,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise BinnError(f"took longer than task.timeout = {self.config.timeout:g} s") from None
+        if done.returncode != 0:
+            said = [line for line in done.stderr.strip().splitlines() if line]
+            raise BinnError(said[-1] if said else f"the process ended with status {done.returncode}")
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        metrics = {split: {name: np.array(v, dtype=float) for name, v in named.items()} for split, named in answer["metrics"].items()}
+        step = Step(
+            n_train=answer["n_train"],
+            coordinates={"size": size},
+            metrics=metrics,
+            timings=answer["timings"],
+            peak_rss_bytes=answer["peak_rss_bytes"],
+            diagnostics={"fit_seconds": np.array(answer["fit_seconds"])},
+        )
+        return step, tuple(answer["outputs"])

@@ -1,0 +1,179 @@
+"""The command line: verbs, help, completion, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from binn_cli import __version__
+from binn_cli.cli import main
+
+HEAVY = ("jax", "numpy", "scipy", "h5py", "hydra", "omegaconf", "matplotlib", "rich", "numpyro", "skfem")
+
+
+def refused(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit status and what stands on stderr, which must be one line; nothing may stand on stdout."""
+    try:
+        status = main(list(arguments))
+    except SystemExit as leaving:
+        status = int(leaving.code or 0)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.endswith("\n")
+    assert printed.err.count("\n") == 1, printed.err
+    return status, printed.err.strip()
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    script = (
+        "import sys; from binn_cli.cli import main; main(['--help']); main(['--version']);"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed[0].startswith("usage: binn ")
+    assert printed[-2:] == [f"binn {__version__}", "[]"]
+
+
+def test_module_can_be_run() -> None:
+    printed = subprocess.run([sys.executable, "-m", "binn_cli", "--version"], capture_output=True, text=True, check=True).stdout
+    assert printed == f"binn {__version__}\n"
+
+
+def test_without_arguments_the_help_goes_to_stderr(capsys) -> None:
+    assert main([]) == 2
+    assert capsys.readouterr().err.startswith("usage: binn ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("rnu", 'binn: there is no verb "rnu"; did you mean "run"?'),
+        ("zzz", 'binn: there is no verb "zzz"; the verbs are '),
+        ("--nope", 'binn: there is no option "--nope"; see binn --help'),
+        ("dataset=sine", "binn: the verb comes first: binn run GROUP=OPTION ..."),
+        ("show", "binn show: the following arguments are required: RUN; see binn show --help"),
+        ("resume", "binn resume: the following arguments are required: RUN; see binn resume --help"),
+        ("run --nope", "binn run: unrecognized arguments: --nope; see binn run --help"),
+    ],
+)
+def test_misuse(capsys, arguments: str, sentence: str) -> None:
+    status, said = refused(arguments.split(), capsys)
+    assert (status, said[: len(sentence)]) == (2, sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("dataset=heet", 'dataset: "heet" is not one of heat, poisson, sine; did you mean "heat"?'),
+        ("experiment=fig33", 'experiment: "fig33" is not one of fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
+        ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
+        ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
+        ("modle=binn", 'modle: no such group or key; did you mean "model"?'),
+        ("sed=3", 'sed: no such group or key; did you mean "seed"?'),
+        ("modle.modes=3", 'modle.modes: no such key; did you mean "model.modes"?'),
+        ("model.moodes=3", 'model.moodes: no such key; did you mean "model.modes"?'),
+        ("experiment=table3 model.moodes=3", 'model.moodes: no such key; did you mean "model.modes"?'),
+        ("dataset=sine dataset.grid=3", "dataset.grid: no such key; dataset has n_train, n_test, "),
+        ("xyz.abc=3", "xyz.abc: no such key; the groups are output, dataset, model, task"),
+        ("hydra.job.nme=3", "hydra.job.nme: Hydra has no such key; see binn run --hydra-help"),
+        ("+model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
+        ("++model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
+        ("+model.modes=3", "model.modes: exists, so leave out the + before it"),
+        ("~model.modes", "model.modes: cannot be deleted; every key has a value"),
+        ("model.modes=abc", 'model.modes: must be a whole number, not "abc"'),
+        ("model.tolerance=abc", 'model.tolerance: must be a number, not "abc"'),
+        ("model.modes=2.5", 'model.modes: must be a whole number, not "2.5"'),
+        ("output.figures=maybe", 'output.figures: must be true or false, not "maybe"'),
+        ("model.prior_variance=null", "model.prior_variance: must have a value, not null"),
+        ("dataset.source_centers=3", 'dataset.source_centers: must be a list in brackets, not "3"'),
+        ("task.rounds=0", "task.rounds: must be at least 1, not 0"),
+        ("seed=1,2", '"seed=1,2" gives several values, which needs a sweep: binn run -m'),
+        ("model.centers=[1", '"model.centers=[1" cannot be read; put lists and text with spaces or special characters in quotes'),
+        ("dataste", '"dataste" is neither GROUP=OPTION nor KEY=VALUE; did you mean "dataset"?'),
+        ("experiment=fig3 dataset=heat", "conf/experiment/fig3.yaml sets dataset.n_train, which the chosen option does not have"),
+        ("--config-name nope", 'there is no configuration file "nope"'),
+        ("--config-dir nope", "--config-dir: Additional config directory "),
+        ("-m seed=1,2 model.moodes=3", 'model.moodes: no such key; did you mean "model.modes"?'),
+        (
+            "output.root=/dev/null/x",
+            'output.root: cannot make a directory below "/dev/null/x" (Not a directory); choose another with output.root=DIR',
+        ),
+    ],
+)
+def test_what_run_refuses(capsys, monkeypatch, tmp_path, arguments: str, sentence: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, said = refused(["run", *arguments.split()], capsys)
+    assert (status, said[: len(sentence)]) == (1, sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_without_a_run(capsys, tmp_path) -> None:
+    status, said = refused(["resume", str(tmp_path / "nope")], capsys)
+    assert status == 1
+    assert said.endswith("cannot be read (No such file or directory); name the directory of a run, which holds config.yaml")
+
+
+def test_tracebacks_on_request(monkeypatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(Exception, match="heet"):
+        main(["run", "dataset=heet"])
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+
+
+def test_run_help_lists_groups_and_examples(capsys) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["run", "--help"])
+    assert leaving.value.code == 0
+    printed = capsys.readouterr().out
+    for expected in ("dataset     heat, poisson, sine", "binn run experiment=smoke", "HYDRA_FULL_ERROR=1", "acquisition: mean_std"):
+        assert expected in printed
+    assert "schema" not in printed
+
+
+def test_cfg_job(capsys, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "dataset=sine", "seed=3", "--cfg", "job", "--resolve"]) == 0
+    printed = capsys.readouterr().out
+    assert "name: sine" in printed
+    assert printed.count("seed: 3") == 3
+    assert "hydra" not in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("binn r", {"run", "resume"}),
+        ("binn ", {"run", "show", "resume"}),
+        ("binn run dataset=", {"dataset=heat", "dataset=poisson", "dataset=sine"}),
+        ("binn run dataset=p", {"dataset=poisson"}),
+        ("binn run dataset=sine task=r", {"task=regress"}),
+        ("binn run model.mod", {"model.modes="}),
+        ("binn run ", {"dataset=", "experiment=", "output.", "seed="}),
+        ("binn show outp", set()),
+    ],
+)
+def test_completion(capsys, monkeypatch, line: str, words: set[str]) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    assert main(["-sc", "query=bash"]) == 0
+    offered = set(capsys.readouterr().out.split())
+    assert words <= offered
+    assert not any(word.startswith("schema") for word in offered)
+    if (words and "=" in line) or not words:
+        assert words == offered
+
+
+def test_completion_script_names_the_program(capsys) -> None:
+    assert main(["-sc", "install=bash"]) == 0
+    assert capsys.readouterr().out.strip().endswith("hydra_bash_completion binn")
+
+
+def test_output_that_nobody_reads_any_more() -> None:
+    show = "from binn_cli import cli; cli.VERBS['show'] = cli.Verb('', lambda arguments: print('x' * 10**6) or 0); cli.main(['show'])"
+    done = subprocess.run(f'"{sys.executable}" -c "{show}" | head -c 1', shell=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("x", "")

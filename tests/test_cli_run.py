@@ -1,0 +1,206 @@
+"""`binn run` and `binn resume` from the command line to the finished directory, with a task that needs no engine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from binn_cli import build, directory, execute
+from binn_cli.cli import main
+from binn_cli.errors import DataError
+from binn_cli.results.record import Step
+from binn_cli.results.store import read
+
+QUICK = ["dataset=sine", "task=regress", "output.figures=false"]
+
+
+@dataclass
+class FakeTask:
+    """Records steps and then does what the test says."""
+
+    act: Callable[[Any], None]
+
+    def run(self, dataset: Any, model: Any, recorder: Any) -> None:
+        recorder.step(Step(n_train=10, metrics={"test": {"rmse": np.array([0.5])}}, timings={"fit": 0.1}), outputs=("y",))
+        self.act(model)
+
+
+@pytest.fixture
+def task(monkeypatch, tmp_path):
+    """A function that says what the task does; the run happens in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "dataset", lambda settings: settings.dataset)
+    monkeypatch.setattr(build, "model", lambda settings: settings.model)
+
+    def does(act: Callable[[Any], None]) -> None:
+        monkeypatch.setattr(build, "task", lambda settings: FakeTask(act))
+
+    does(lambda model: None)
+    return does
+
+
+def only_run(tmp_path: Path) -> Path:
+    (found,) = (tmp_path / "outputs").iterdir()
+    return found
+
+
+def test_a_complete_run(task, tmp_path, capsys) -> None:
+    assert main(["run", *QUICK, "seed=5"]) == 0
+    printed = capsys.readouterr()
+    path = Path(printed.out.splitlines()[-1])
+    assert printed.out.count("\n") == 1
+    assert re.fullmatch(r"outputs/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_regress_sine_binn/results.h5", str(path))
+    record = read(path)
+    assert (record.status, record.header.seed, len(record.steps)) == ("complete", 5, 1)
+    assert record.header.config == (path.parent / "config.yaml").read_text()
+    assert {file.name for file in path.parent.iterdir()} >= {"results.h5", "config.yaml", "run.log"}
+    assert "complete" in (path.parent / "run.log").read_text()
+    assert {found.name for found in tmp_path.iterdir()} <= {"outputs", "cache"}
+    assert os.environ.get("HYDRA_FULL_ERROR") != "1"
+
+
+def test_runs_within_one_second_do_not_collide(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(directory, "stamped", lambda name: name)
+    names = [directory.claimed(tmp_path / "new" / "root", "run").name for _ in range(3)]
+    assert names == ["run", "run-2", "run-3"]
+
+
+def fails_with(error: BaseException) -> Callable[[Any], None]:
+    def act(model: Any) -> None:
+        raise error
+
+    return act
+
+
+def test_a_mistake_in_the_data_is_one_sentence(task, tmp_path, capsys) -> None:
+    task(fails_with(DataError("axis 'x': nan in row 3;\nevery input must be finite")))
+    assert main(["run", *QUICK]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1] == "axis 'x': nan in row 3; every input must be finite"
+    record = read(only_run(tmp_path) / "results.h5")
+    assert (record.status, record.reason, len(record.steps)) == ("failed", "axis 'x': nan in row 3; every input must be finite", 1)
+
+
+def test_what_hydra_needs_does_not_leak_into_the_run(task, tmp_path) -> None:
+    seen: list[str | None] = []
+    task(lambda model: seen.append(os.environ.get("HYDRA_FULL_ERROR")))
+    assert main(["run", *QUICK]) == 0
+    assert main(["run", "-m", *QUICK, "seed=1,2"]) == 0
+    assert seen == [None, None, None]
+
+
+def test_a_bug_is_one_sentence_and_the_traceback_is_in_the_log(task, tmp_path, capsys) -> None:
+    task(fails_with(ZeroDivisionError("division by zero")))
+    assert main(["run", *QUICK]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    log = only_run(tmp_path) / "run.log"
+    assert said == f"the run failed with ZeroDivisionError: division by zero; the traceback is in {log.relative_to(tmp_path)}"
+    assert "Traceback" in log.read_text()
+    assert read(log.parent / "results.h5").reason == "ZeroDivisionError: division by zero"
+    assert not logging.getLogger("binn").handlers
+
+
+def test_a_bug_with_tracebacks_on_request(task, monkeypatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    task(fails_with(ZeroDivisionError("division by zero")))
+    with pytest.raises(execute.RunFailed) as caught:
+        main(["run", *QUICK])
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def terminate(model: Any) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(10)
+
+
+@pytest.mark.parametrize("stop", [fails_with(KeyboardInterrupt()), terminate], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_run_is_kept_and_resumed(task, tmp_path, capsys, stop) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    task(stop)
+    assert main(["run", *QUICK]) == 1
+    run = only_run(tmp_path).relative_to(tmp_path)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"interrupted: 1 finished step kept in {run}/results.h5; go on with: binn resume {run}"
+    assert read(run / "results.h5").status == "failed"
+    assert signal.getsignal(signal.SIGTERM) is before
+    task(lambda model: None)
+    assert main(["resume", str(run)]) == 0
+    assert capsys.readouterr().out == f"{run}/results.h5\n"
+    record = read(run / "results.h5")
+    assert (record.status, len(record.steps)) == ("complete", 2)
+    assert main(["resume", str(run)]) == 1
+    assert "complete; there is nothing to resume" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_figures_that_cannot_be_drawn_do_not_fail_the_run(task, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "binn_cli.views.plots", None)
+    assert main(["run", *QUICK[:2]]) == 0
+    assert "the figures could not be drawn" in capsys.readouterr().err
+    assert read(only_run(tmp_path) / "results.h5").status == "complete"
+
+
+def test_a_sweep_goes_on_after_a_failure(task, tmp_path, capsys) -> None:
+    def fail_for_two(model: Any) -> None:
+        if model.modes == 2:
+            raise ZeroDivisionError("two")
+
+    task(fail_for_two)
+    assert main(["run", "-m", *QUICK, "model.modes=1,2,0,3"]) == 1
+    printed = capsys.readouterr()
+    (sweep,) = (tmp_path / "outputs").iterdir()
+    assert re.fullmatch(r"[\d_-]+_sweep", sweep.name)
+    assert [Path(line).parent.name for line in printed.out.splitlines()] == [f"{job}_regress_sine_binn" for job in (0, 1, 3)]
+    assert "2 of 4 jobs failed" in printed.err
+    assert "model.modes: must be at least 1" in " ".join(printed.err.split())
+    statuses = [json.loads((job / "job.json").read_text())["status"] for job in sorted(sweep.iterdir())]
+    assert statuses == ["complete", "failed", "failed", "complete"]
+    assert {found.name for found in tmp_path.iterdir()} <= {"outputs", "cache"}
+    assert main(["run", *QUICK]) == 0, "an earlier sweep must not colour a later run"
+
+
+def test_ctrl_c_stops_the_whole_sweep(task, tmp_path, capsys) -> None:
+    task(fails_with(KeyboardInterrupt()))
+    assert main(["run", "-m", *QUICK, "seed=1,2"]) == 1
+    (sweep,) = (tmp_path / "outputs").iterdir()
+    assert [job.name for job in sweep.iterdir()] == ["0_regress_sine_binn"]
+    assert capsys.readouterr().err.splitlines()[-1] == f"interrupted; what the jobs had is kept in {sweep.relative_to(tmp_path)}"
+
+
+def test_a_sweep_that_cannot_be_written(task, capsys) -> None:
+    assert main(["run", "-m", *QUICK, "seed=1,2", "output.root=/dev/null/x"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("output.root: cannot make a directory below ")
+
+
+def test_a_sweep_in_other_processes(task, tmp_path, capsys) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    arguments = ["run", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task.rounds=0,-1"]
+    assert main(arguments) == 1
+    assert "2 of 2 jobs failed" in capsys.readouterr().err
+    (sweep,) = (tmp_path / "outputs").iterdir()
+    assert sorted(job.name for job in sweep.iterdir()) == ["0_active_learn_heat_binn", "1_active_learn_heat_binn"]
+
+
+def test_jax_cache_falls_back_to_none(monkeypatch, tmp_path) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setattr(execute, "_user_cache", lambda: Path("/dev/null"))
+    execute.prepare_jax()
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+    monkeypatch.setattr(execute, "_user_cache", lambda: tmp_path)
+    execute.prepare_jax()
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path / "binn" / "jax")
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
