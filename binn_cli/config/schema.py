@@ -134,42 +134,48 @@ class BinnConfig:
 
     name: str = "binn"
     decomposition: str = "cp"
-    modes: int = 10
+    modes: Any = "auto"
     basis: Any = "gaussian"
     centers: Any = "auto"
-    length: Any = 2.0
+    length: Any = "auto"
     length_unit: str = "spacing"
-    padding: Any = 0
+    padding: Any = "auto"
+    stretch: Any = "auto"
     prior: str = "function"
     prior_variance: float = 1.0
     prior_mean: str = "zero"
+    relevance: str = "modes"
     noise: str = "learned"
     noise_variance: float = 1e-3
-    sweeps: int = 40
+    sweeps: int = 30
     tolerance: float = 1e-4
     start: str = "svd"
     variance: str = "joint"
-    center_outputs: bool = True
+    output_scaling: str = "scale"
     compression: float = 1e-12
     seed: int = 0
 
     def __post_init__(self) -> None:
         one_of("model.decomposition", self.decomposition, ("cp",))
-        at_least("model.modes", self.modes, 1)
+        if self.modes != "auto" and (not isinstance(self.modes, int) or isinstance(self.modes, bool) or self.modes < 1):
+            raise ConfigError("model.modes", f'must be a whole number of at least 1, or "auto", not {self.modes!r}')
         for basis in [self.basis] if isinstance(self.basis, str) else list(self.basis):
             one_of("model.basis", basis, BASES)
         per_coordinate("model.centers", self.centers, 2, integer=True, word="auto")
-        per_coordinate("model.length", self.length, 0, integer=False, exclusive=True)
+        per_coordinate("model.length", self.length, 0, integer=False, exclusive=True, word="auto")
         one_of("model.length_unit", self.length_unit, ("spacing", "input"))
-        per_coordinate("model.padding", self.padding, 0, integer=True)
+        per_coordinate("model.padding", self.padding, 0, integer=True, word="auto")
+        per_coordinate("model.stretch", self.stretch, -1e6, integer=False, word="auto")
         one_of("model.prior", self.prior, ("function", "weight"))
         positive("model.prior_variance", self.prior_variance)
         one_of("model.prior_mean", self.prior_mean, ("zero", "start"))
+        one_of("model.relevance", self.relevance, ("modes", "none"))
         one_of("model.noise", self.noise, ("learned", "fixed"))
         positive("model.noise_variance", self.noise_variance)
         at_least("model.sweeps", self.sweeps, 1)
         at_least("model.tolerance", self.tolerance, 0)
         one_of("model.start", self.start, ("svd", "random"))
+        one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
         one_of("model.variance", self.variance, ("joint", "modes"))
         at_least("model.compression", self.compression, 0)
 

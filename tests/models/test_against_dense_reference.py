@@ -40,7 +40,8 @@ def _data(kind: str, seed: int = 0) -> ProductData:
 def _config(**changes: object) -> BinnConfig:
     settings: dict[str, object] = {
         "modes": 3, "centers": 5, "length": 1.2, "prior": "weight", "prior_mean": "start", "noise": "fixed", "noise_variance": 1e-2,
-        "tolerance": 0.0, "start": "random", "compression": 0.0, "variance": "joint",
+        "tolerance": 0.0, "start": "random", "compression": 0.0, "variance": "joint", "padding": 0, "stretch": 0, "relevance": "none",
+        "output_scaling": "standard",
     }  # fmt: skip
     return BinnConfig(**{**settings, **changes})
 

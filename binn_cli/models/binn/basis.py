@@ -75,7 +75,36 @@ class BSplineBasis:
         return jnp.where(u < 1.0, inner, outer)
 
 
-def build_basis(kind: str, centers: int, padding: int, length: float) -> Basis:
+@partial(jax.tree_util.register_dataclass, data_fields=["basis", "rate"], meta_fields=[])
+@dataclass(frozen=True)
+class StretchedBasis:
+    """Another basis in the logarithmic coordinate of `stretch`."""
+
+    basis: Basis
+    rate: Float[Array, ""]
+
+    @property
+    def centers(self) -> Float[Array, " J"]:
+        """Centres in the stretched coordinate."""
+        return self.basis.centers
+
+    def __call__(self, x: Float[Array, " n"]) -> Float[Array, "n J"]:
+        """Values of the J functions at n points."""
+        return self.basis(stretch(x, self.rate))
+
+
+def stretch(x: Float[Array, "*n"], rate: Float[Array, ""] | float) -> Float[Array, "*n"]:
+    """A coordinate on [0, 1] stretched near 0 (rate > 0) or near 1 (rate < 0): log(1 + rate x) / log(1 + rate).
+
+    A fast initial transient, or a parameter that acts through its logarithm, is smooth in such a coordinate.
+    """
+    size = jnp.maximum(jnp.abs(rate), 1e-12)
+    from_end = jnp.where(rate < 0, 1.0 - x, x)
+    stretched = jnp.log1p(size * jnp.maximum(from_end, -0.5 / size)) / jnp.log1p(size)
+    return jnp.where(rate == 0, x, jnp.where(rate < 0, 1.0 - stretched, stretched))
+
+
+def build_basis(kind: str, centers: int, padding: int, length: float, rate: float = 0.0) -> Basis:
     """A basis with `centers` equispaced centres on [0, 1], ends included, and `padding` more beyond each end.
 
     Args:
@@ -83,13 +112,19 @@ def build_basis(kind: str, centers: int, padding: int, length: float) -> Basis:
         centers: centres inside the domain, at least 2.
         padding: further centres beyond each end.
         length: length scale of a Gaussian, in units of the domain; other bases have none.
+        rate: rate of the logarithmic coordinate in which the centres are equispaced; 0 for the coordinate itself.
     """
     spacing = 1.0 / (centers - 1)
     extra = padding + (kind == "bspline")
     points = jnp.asarray((np.arange(centers + 2 * extra) - extra) * spacing)
+    basis: Basis
     if kind == "gaussian":
-        return GaussianBasis(points, jnp.asarray(float(length)))
-    return HatBasis(points, jnp.asarray(spacing)) if kind == "hat" else BSplineBasis(points, jnp.asarray(spacing))
+        basis = GaussianBasis(points, jnp.asarray(float(length)))
+    elif kind == "hat":
+        basis = HatBasis(points, jnp.asarray(spacing))
+    else:
+        basis = BSplineBasis(points, jnp.asarray(spacing))
+    return StretchedBasis(basis, jnp.asarray(float(rate))) if rate else basis
 
 
 def per_dimension(key: str, value: object, inputs: Sequence[str]) -> list:

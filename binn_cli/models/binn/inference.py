@@ -17,6 +17,10 @@ NOISE_FLOOR = 1e-14
 """Smallest noise variance relative to the variance of the data: the squared residual is known no better than round-off."""
 
 
+RELEVANCE_FLOOR = 1e-12
+"""Learned prior variances stay within this factor of the prior that the configuration states."""
+
+
 class Prior(NamedTuple):
     """Prior of every block: mean (M, K) and variance (M,) of each dimension."""
 
@@ -30,6 +34,7 @@ class Posterior(NamedTuple):
     Attributes:
         mean: for each dimension (M, K) whitened weights.
         covariance: for each dimension, as in `BlockPosterior`.
+        variance: for each dimension (M,) prior variance of every mode.
         noise: noise variance in standardised units.
         residual: (sweeps,) root mean square residual after every sweep, NaN for sweeps that were not needed.
         sweeps: how many sweeps were made.
@@ -38,6 +43,7 @@ class Posterior(NamedTuple):
 
     mean: tuple[Float[Array, "M K"], ...]
     covariance: tuple[Float[Array, "..."], ...]
+    variance: tuple[Float[Array, " M"], ...]
     noise: Float[Array, ""]
     residual: Float[Array, " sweeps"]
     sweeps: Array
@@ -53,12 +59,14 @@ class Settings:
         tolerance: stop when a sweep changes the residual by less than this, relatively; 0 makes every sweep.
         learn_noise: whether the noise variance is estimated from the residual.
         balance: whether every mode's size is spread evenly over the dimensions before a sweep (a zero-mean prior prefers that).
+        learn_relevance: whether each mode's prior variance in each dimension is estimated (automatic relevance determination).
     """
 
     sweeps: int
     tolerance: float
     learn_noise: bool
     balance: bool
+    learn_relevance: bool
 
 
 def dimensions_of(axes: tuple[GridAxis | PointAxis, ...]) -> list[tuple[int, int]]:
@@ -88,12 +96,27 @@ def contract(core: Float[Array, "*R"], factors: list[Float[Array, "R M"]], keep:
     return jnp.einsum(spec, core, *[f for _, f in operands], optimize="optimal")
 
 
-def _balanced(mean: list[Float[Array, "M K"]], variance: tuple[Float[Array, " M"], ...]) -> list[Float[Array, "M K"]]:
-    """The same functions with every mode's prior-scaled norm spread evenly over the dimensions."""
-    tiny = jnp.finfo(jnp.float64).tiny
-    norms = [jnp.sqrt(jnp.sum(m**2, axis=1) / v) + tiny for m, v in zip(mean, variance, strict=True)]
-    even = jnp.exp(sum(jnp.log(n) for n in norms) / len(norms))
-    return [m * (even / n)[:, None] for m, n in zip(mean, norms, strict=True)]
+def _balanced(
+    mean: tuple[Float[Array, "M K"], ...], variance: tuple[Float[Array, " M"], ...], unit: tuple[Float[Array, " M"], ...]
+) -> tuple[tuple, tuple]:
+    """The same functions and priors with every mode's size, in units of the original prior, spread evenly over the dimensions."""
+    tiny = 1e-100
+    sizes = [jnp.sqrt(jnp.sum(m**2, axis=1) / u) + tiny for m, u in zip(mean, unit, strict=True)]
+    even = jnp.exp(sum(jnp.log(size) for size in sizes) / len(sizes))
+    factors = [even / size for size in sizes]
+    means = tuple(m * f[:, None] for m, f in zip(mean, factors, strict=True))
+    return means, tuple(v * f**2 for v, f in zip(variance, factors, strict=True))
+
+
+def _relevance(block: BlockPosterior, variance: Float[Array, " M"], unit: Float[Array, " M"]) -> Float[Array, " M"]:
+    """Prior variance of every mode by MacKay's fixed point: the squared weights over the number of them that the data determine.
+
+    Modes that the data do not need shrink, down to a floor that keeps them out of the way and everything finite.
+    """
+    diagonal = jnp.einsum("kmm->m", block.covariance) if block.covariance.ndim == 3 else jnp.einsum("mkmk->m", block.covariance)
+    determined = jnp.maximum(block.mean.shape[1] - diagonal / variance, 1e-3)
+    found = jnp.sum(block.mean**2, axis=1) / determined
+    return jnp.clip(found, RELEVANCE_FLOOR * unit, unit / RELEVANCE_FLOOR)
 
 
 def sweep(
@@ -144,25 +167,27 @@ def alternate(
     floor = NOISE_FLOOR * jnp.maximum(energy / count, jnp.finfo(jnp.float64).tiny)
 
     def once(state: tuple) -> tuple:
-        made, means, _, level, history, _ = state
+        made, means, _, variance, level, history, _ = state
         if settings.balance:
-            means = tuple(_balanced(list(means), prior.variance))
-        blocks, misfit = sweep(core, statistics, prior, means, level)
+            means, variance = _balanced(means, variance, prior.variance)
+        blocks, misfit = sweep(core, statistics, Prior(prior.mean, variance), means, level)
         squared = jnp.maximum(energy + misfit, floor * count)
         degrees = jnp.maximum(sum(b.degrees for b in blocks) - modes * (len(blocks) - 1), 0.0)
+        if settings.learn_relevance:
+            variance = tuple(_relevance(b, v, u) for b, v, u in zip(blocks, variance, prior.variance, strict=True))
         if settings.learn_noise:
             level = jnp.maximum(squared / jnp.maximum(count - degrees, 0.1 * count), floor)
         history = history.at[made].set(jnp.sqrt(squared / count))
-        return made + 1, tuple(b.mean for b in blocks), tuple(b.covariance for b in blocks), level, history, degrees
+        return made + 1, tuple(b.mean for b in blocks), tuple(b.covariance for b in blocks), variance, level, history, degrees
 
     def unfinished(state: tuple) -> Array:
-        made, _, _, _, history, _ = state
+        made, history = state[0], state[5]
         change = jnp.abs(history[made - 1] - history[made - 2]) / history[made - 1]
         return (made < settings.sweeps) & ((made < 2) | (change > settings.tolerance) | (settings.tolerance == 0.0))
 
-    first = once((jnp.asarray(0), start, None, noise, jnp.full(settings.sweeps, jnp.nan), None))
-    made, means, covariances, level, history, degrees = jax.lax.while_loop(unfinished, once, first)
-    return Posterior(means, covariances, level, history, made, degrees)
+    first = once((jnp.asarray(0), start, None, prior.variance, noise, jnp.full(settings.sweeps, jnp.nan), None))
+    made, means, covariances, variance, level, history, degrees = jax.lax.while_loop(unfinished, once, first)
+    return Posterior(means, covariances, variance, level, history, made, degrees)
 
 
 def infer(statistics: Statistics, prior: Prior, start: tuple, noise: Float[Array, " L"], *, settings: Settings) -> Posterior:

@@ -13,13 +13,14 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.basis import Basis, build_basis, per_dimension
+from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Prior, Settings, infer
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import predict
 from binn_cli.models.binn.preparation import Preparation, Prepared, evaluate
+from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 
@@ -82,25 +83,32 @@ class Binn:
         watch, began = Stopwatch(), time.perf_counter()
         if isinstance(warm_start, FittedBinn):
             bases, inputs, outputs, ranks = warm_start.bases, warm_start.inputs, warm_start.outputs, warm_start.ranks
+            modes, chosen = warm_start.dimensions[0].weights.shape[1], {}
         else:
             warm_start, ranks = None, None
             inputs = InputMap.of(data, domain)
-            outputs = OutputMap.of(data, center=self.config.center_outputs)
-            bases = self._bases(data, inputs)
+            outputs = OutputMap.of(data, self.config.output_scaling)
+            scales = build_scales(self.config, data, inputs, outputs, capacity, watch)
+            bases, modes = scales.bases, scales.modes
+            chosen = {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
         prepared = Preparation(bases, inputs, outputs, self.config.compression, capacity, ranks)(data, watch)
-        prior, start, offset = self._prior_and_start(bases, prepared, warm_start, len(data.outputs), watch)
+        prior, start, offset = self._prior_and_start(bases, prepared, warm_start, (len(data.outputs), modes), watch)
         noise = np.full(len(data.outputs), self.config.noise_variance)
         if warm_start is not None and self.config.noise == "learned":
             noise = np.asarray(warm_start.noise)
         settings = Settings(
-            self.config.sweeps, self.config.tolerance, self.config.noise == "learned", balance=self.config.prior_mean == "zero"
+            self.config.sweeps,
+            self.config.tolerance,
+            learn_noise=self.config.noise == "learned",
+            balance=self.config.prior_mean == "zero",
+            learn_relevance=self.config.relevance == "modes",
         )
         found = inferred(watch, prepared.statistics, prior, start, noise, settings=settings)
         posterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small, and eager device code would compile piecemeal
         dimensions = tuple(
             DimensionPosterior(np.einsum("jk,lmk->lmj", v, mean) + rest, v, covariance, variance)
             for v, mean, covariance, variance, rest in zip(
-                prepared.directions, posterior.mean, posterior.covariance, prior.variance, offset, strict=True
+                prepared.directions, posterior.mean, posterior.covariance, posterior.variance, offset, strict=True
             )
         )
         diagnostics = {
@@ -109,6 +117,8 @@ class Binn:
             "noise_std": np.sqrt(np.asarray(posterior.noise)) * outputs.scale,
             "effective_parameters": np.asarray(posterior.degrees),
             "ranks": np.asarray(prepared.ranks),
+            "modes": np.asarray(modes),
+            **chosen,
         }
         fit_seconds = time.perf_counter() - began - watch.compile_seconds
         report = FitReport(watch.compile_seconds, fit_seconds, diagnostics)
@@ -121,33 +131,18 @@ class Binn:
 
         return from_tree(state)
 
-    def _bases(self, data: ProductData, inputs: InputMap) -> tuple[Basis, ...]:
-        names = data.inputs
-        kinds = per_dimension("model.basis", self.config.basis, names)
-        centers = per_dimension("model.centers", self.config.centers, names)
-        lengths = per_dimension("model.length", self.config.length, names)
-        padding = per_dimension("model.padding", self.config.padding, names)
-        distinct = [len(np.unique(column)) for axis in data.axes for column in axis.points.T]
-        built = []
-        for d in range(len(names)):
-            count = automatic_centers(distinct[d]) if centers[d] == "auto" else centers[d]
-            unit = 1.0 / (count - 1) if self.config.length_unit == "spacing" else 1.0 / inputs.span[d]
-            built.append(build_basis(kinds[d], count, padding[d], lengths[d] * unit))
-        return tuple(built)
-
     def _prior_and_start(
-        self, bases: tuple[Basis, ...], prepared: Prepared, warm: FittedBinn | None, outputs: int, watch: Stopwatch
+        self, bases: tuple[Basis, ...], prepared: Prepared, warm: FittedBinn | None, shape: tuple[int, int], watch: Stopwatch
     ) -> tuple[Prior, tuple, tuple[np.ndarray, ...]]:
         """Prior and start in whitened coordinates, and the part of the prior mean that the data do not see, in weights."""
-        modes = self.config.modes
-        levels = prior_levels(self.config, bases, watch)
-        variance = tuple(np.full((outputs, modes), level) for level in levels)
-        zero = tuple(np.zeros((outputs, modes, v.shape[1])) for v in prepared.directions)
+        levels = prior_levels(self.config, bases, shape[1], watch)
+        variance = tuple(np.full(shape, level) for level in levels)
+        zero = tuple(np.zeros((*shape, v.shape[1])) for v in prepared.directions)
         blank = tuple(np.zeros((1, 1, 1)) for _ in bases)
         prior = Prior(zero, variance)
         if warm is None:
             key = jax.random.PRNGKey(self.config.seed)
-            start = started(watch, prepared.statistics, prior, key, kind=self.config.start, modes=modes)
+            start = started(watch, prepared.statistics, prior, key, kind=self.config.start, modes=shape[1])
             return (Prior(start, variance) if self.config.prior_mean == "start" else prior), start, blank
         weights = [dimension.weights for dimension in warm.dimensions]
         start = tuple(np.einsum("jk,lmj->lmk", v, w) for v, w in zip(prepared.directions, weights, strict=True))
@@ -158,12 +153,7 @@ class Binn:
         return Prior(start, variance), start, rest
 
 
-def automatic_centers(distinct: int) -> int:
-    """Centres inside the domain for a coordinate with so many distinct values."""
-    return int(np.clip(distinct, 2, 32))
-
-
-def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], watch: Stopwatch) -> list[float]:
+def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], modes: int, watch: Stopwatch) -> list[float]:
     """Variance of the weights of each dimension.
 
     `weight` is the paper's sigma_w^2 on every weight. `function` scales it so that the prior variance of y, averaged over the domain, is
@@ -171,7 +161,7 @@ def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], watch: Stopwatch)
     """
     if config.prior == "weight":
         return [config.prior_variance] * len(bases)
-    share = (config.prior_variance / config.modes) ** (1.0 / len(bases))
+    share = (config.prior_variance / modes) ** (1.0 / len(bases))
     points = np.linspace(0.0, 1.0, 201)
     values = [np.asarray(evaluate(watch, basis, points, len(points))) for basis in bases]
     return [share / float(np.mean(np.sum(v**2, axis=1))) for v in values]

@@ -49,13 +49,17 @@ class OutputMap:
     scale: Float[np.ndarray, " L"]
 
     @classmethod
-    def of(cls, data: ProductData, *, center: bool) -> OutputMap:
-        """The map that gives the data unit variance and, if `center`, zero mean.
+    def of(cls, data: ProductData, scaling: str) -> OutputMap:
+        """The map that `scaling` names.
 
-        Without centring the data are divided by their root mean square, which keeps homogeneous boundary values at zero.
+        `standard` gives the data zero mean and unit variance. `scale` divides by their root mean square only, which keeps homogeneous
+        boundary values at zero, where the prior has its mean. `none` leaves them as they are.
         """
         values = data.values.reshape(-1, len(data.outputs))
-        shift = values.mean(axis=0) if center else np.zeros(values.shape[1])
+        outputs = values.shape[1]
+        if scaling == "none":
+            return cls(np.zeros(outputs), np.ones(outputs))
+        shift = values.mean(axis=0) if scaling == "standard" else np.zeros(outputs)
         size = np.sqrt(np.mean((values - shift) ** 2, axis=0))
         # A constant output leaves nothing but round-off of its own size, which is not a scale.
         constant = size <= 1e-14 * np.maximum(np.abs(shift), np.finfo(float).tiny)

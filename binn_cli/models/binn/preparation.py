@@ -20,6 +20,11 @@ from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 NEGLIGIBLE = 1e-15
 """Singular values of a grid's design matrix below this share of the largest are round-off; those directions keep their prior."""
 
+INVISIBLE = 1e-6
+"""On an axis of several coordinates, directions below this share of the largest anywhere on the domain are left to their prior."""
+
+DENSE_POINTS = 201
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -49,6 +54,14 @@ def _projected(values: Array, shift: Array, scale: Array, rows: Array, left: tup
     energy = jnp.sum(standard**2, axis=tuple(range(1, standard.ndim)))
     tensor = stats.project(standard, left)
     return tensor, energy, stats.spectra(tensor)
+
+
+def spectra_of(data: ProductData, outputs: OutputMap, capacity: int | None, watch: Stopwatch) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Eigenvalues and eigenvectors of every unfolding of the standardised data, rows of padding left out."""
+    size = max(data.axes[-1].size, capacity or 0)
+    values = _padded(data.values, size, data.values.ndim - 2)
+    _, _, found = projected(watch, values, outputs.shift, outputs.scale, data.axes[-1].size, (None,) * len(data.axes))
+    return tuple((np.asarray(e)[: a.size], np.asarray(v)[: a.size, : a.size]) for a, (e, v) in zip(data.axes, found, strict=True))
 
 
 evaluate, whitened = CompiledFunction(_evaluate), CompiledFunction(_whitened)
@@ -130,11 +143,24 @@ class Preparation:
                 continue
             rows = len(distinct) if self.capacity is None else size + 1
             u, singular, v = map(np.asarray, whitened(watch, basis, _padded(distinct, rows, 0), len(distinct)))
+            kept = min(len(singular), self._resolvable(basis, watch))
+            u, singular, v = u[:, :kept], singular[:kept], v[:, :kept]
             designs.append(u * singular)
             # Padded points belong to a padded value, whose row of the design matrix is zero.
             owners.append(np.concatenate([owner, np.full(size - len(x), rows - 1)]))
             directions.append(v)
         return PointAxis(None, tuple(designs), tuple(owners)), directions
+
+    def _resolvable(self, basis: Basis, watch: Stopwatch) -> int:
+        """How many directions of a basis a coordinate can tell apart; the others, invisible on the whole domain, keep their prior.
+
+        It depends on the basis alone, so that new cases do not change the shape of anything.
+        """
+        if self.tolerance == 0:
+            return int(basis.centers.shape[0])
+        _, singular, _ = whitened(watch, basis, np.linspace(0.0, 1.0, DENSE_POINTS), DENSE_POINTS)
+        singular = np.asarray(singular)
+        return int(np.sum(singular > INVISIBLE * singular[0]))
 
     def _compress(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis
+from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis, StretchedBasis
 from binn_cli.models.binn.model import FittedBinn
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
@@ -21,13 +21,16 @@ def _width(kind: str) -> str:
 
 
 def _basis_tree(basis: Basis) -> dict[str, Any]:
+    if isinstance(basis, StretchedBasis):
+        return {**_basis_tree(basis.basis), "rate": float(basis.rate)}
     kind = next(name for name, cls in KINDS.items() if isinstance(basis, cls))
     return {"kind": kind, "centers": np.asarray(basis.centers), _width(kind): float(getattr(basis, _width(kind)))}
 
 
 def _basis(tree: Any) -> Basis:
     kind = str(tree["kind"])
-    return KINDS[kind](jnp.asarray(tree["centers"]), jnp.asarray(float(tree[_width(kind)])))
+    basis = KINDS[kind](jnp.asarray(tree["centers"]), jnp.asarray(float(tree[_width(kind)])))
+    return StretchedBasis(basis, jnp.asarray(float(tree["rate"]))) if "rate" in tree else basis
 
 
 def to_tree(fitted: FittedBinn) -> Tree:

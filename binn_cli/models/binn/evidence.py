@@ -1,0 +1,119 @@
+"""Length scales and coordinates chosen by the evidence, one dimension at a time, before any sweep.
+
+A function of several inputs with a low-rank structure is, along each axis, a handful of one-dimensional functions: the singular vectors
+of the unfolding, each with its singular value for a size. Gaussian bases of length l with closely spaced, padded centres are a Gaussian
+process with kernel exp(-(s - s')^2 / (4 l^2)) (section 3.4), so the marginal likelihood of those columns is in closed form: for each
+candidate of length and coordinate one eigendecomposition of the size of the axis. Each column has an amplitude of its own and all share
+one noise level; both are maximised over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.basis import stretch
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+
+LENGTHS = np.geomspace(0.01, 4.0, 40)
+"""Candidate length scales in units of the domain."""
+
+RATES = np.array([0.0, 3.0, 10.0, 30.0, 100.0, -3.0, -10.0, -30.0, -100.0])
+"""Candidate rates of the logarithmic coordinate (see `stretch`); 0 leaves the coordinate as it is."""
+
+NOISE = np.geomspace(1e-14, 10.0, 16)
+AMPLITUDE = np.geomspace(1e-16, 1e4, 41)
+MOST_POINTS = 200
+"""Axes are thinned to at most this many points: one eigendecomposition a candidate must stay a matter of milliseconds."""
+
+SMALLEST_COLUMN = 1e-13
+"""Share of the energy below which a singular vector is round-off."""
+
+
+def _kernel(s: Float[Array, " n"], length: Float[Array, ""] | float) -> Float[jax.Array, "n n"]:
+    return jnp.exp(-(((s[:, None] - s) / (2.0 * length)) ** 2))
+
+
+def _log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[Array, "n R"]) -> jax.Array:
+    """Log marginal likelihood of the columns, maximised over the noise level and each column's amplitude."""
+    values, vectors = jnp.linalg.eigh(kernel)
+    squares = (vectors.T @ columns) ** 2
+
+    def at_noise(noise: jax.Array) -> jax.Array:
+        variance = AMPLITUDE[:, None] * jnp.maximum(values, 0.0) + noise  # (amplitudes, n)
+        fit = -0.5 * ((1.0 / variance) @ squares + jnp.sum(jnp.log(variance), axis=1)[:, None])
+        return jnp.sum(jnp.max(fit, axis=0))
+
+    return jnp.max(jax.lax.map(at_noise, jnp.asarray(NOISE)))
+
+
+def _surface(others: Array, x: Float[Array, " n"], columns: Float[Array, "n R"], rates: Array, lengths: Array) -> Float[Array, "B Q"]:
+    """Log evidence of one dimension for every candidate rate and length, the kernel of the axis's other dimensions given."""
+
+    def at(candidate: tuple[jax.Array, jax.Array]) -> jax.Array:
+        rate, length = candidate
+        return _log_evidence(others * _kernel(stretch(x, rate), length), columns)
+
+    grid = jnp.meshgrid(rates, lengths, indexing="ij")
+    return jax.lax.map(at, (grid[0].ravel(), grid[1].ravel())).reshape(len(rates), len(lengths))
+
+
+surface = CompiledFunction(_surface)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the evidence chose for one dimension.
+
+    Attributes:
+        rate: rate of the logarithmic coordinate.
+        length: length scale in units of the (stretched) domain.
+        trace: (B, Q) log evidence of every candidate rate and length.
+    """
+
+    rate: float
+    length: float
+    trace: Float[np.ndarray, "B Q"]
+
+
+def thinned(n: int) -> np.ndarray:
+    """Rows of an axis that take part."""
+    return np.arange(n) if n <= MOST_POINTS else np.unique(np.linspace(0, n - 1, MOST_POINTS).round().astype(int))
+
+
+def choose_scales(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "n R"], watch: Stopwatch) -> list[Choice]:
+    """Rate and length of every dimension of one axis, by coordinate ascent on the evidence of a product kernel.
+
+    Args:
+        points: the axis's points in units of the domain.
+        columns: functions on the axis, scaled by their size; the mean square of all of them together should be about one.
+        watch: charged with compilation.
+    """
+    rows = thinned(len(points))
+    points, columns = points[rows], columns[rows]
+    dimensions = points.shape[1]
+    best = [(0.0, 0.5)] * dimensions
+    traces: list[np.ndarray] = [np.zeros((0, 0))] * dimensions
+    for _ in range(1 if dimensions == 1 else 2):
+        for d in range(dimensions):
+            others = np.ones((len(points), len(points)))
+            for e, (rate, length) in enumerate(best):
+                if e != d:
+                    s = np.asarray(stretch(points[:, e], rate))
+                    others = others * np.exp(-(((s[:, None] - s) / (2 * length)) ** 2))
+            traces[d] = np.asarray(surface(watch, others, points[:, d], columns, RATES, LENGTHS))
+            b, q = np.unravel_index(np.argmax(traces[d]), traces[d].shape)
+            best[d] = (float(RATES[b]), float(LENGTHS[q]))
+    return [Choice(rate, length, trace) for (rate, length), trace in zip(best, traces, strict=True)]
+
+
+def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:
+    """Singular vectors of an unfolding scaled by their share of a data tensor of unit mean square."""
+    share = eigenvalues / eigenvalues.sum()
+    kept = share > SMALLEST_COLUMN
+    return vectors[:, kept] * np.sqrt(share[kept] * points)
