@@ -39,7 +39,7 @@ def _kernel(s: Float[Array, " n"], length: Float[Array, ""] | float) -> Float[ja
     return jnp.exp(-(((s[:, None] - s) / (2.0 * length)) ** 2))
 
 
-def _log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[Array, "n R"]) -> jax.Array:
+def _log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[jax.Array, "n R"]) -> jax.Array:
     """Log marginal likelihood of the columns, maximised over the noise level and each column's amplitude."""
     values, vectors = jnp.linalg.eigh(kernel)
     squares = (vectors.T @ columns) ** 2
@@ -57,7 +57,7 @@ def _surface(others: Array, x: Float[Array, " n"], columns: Float[Array, "n R"],
 
     def at(candidate: tuple[jax.Array, jax.Array]) -> jax.Array:
         rate, length = candidate
-        return _log_evidence(others * _kernel(stretch(x, rate), length), columns)
+        return _log_evidence(jnp.asarray(others) * _kernel(stretch(x, rate), length), jnp.asarray(columns))
 
     grid = jnp.meshgrid(rates, lengths, indexing="ij")
     return jax.lax.map(at, (grid[0].ravel(), grid[1].ravel())).reshape(len(rates), len(lengths))
