@@ -63,7 +63,9 @@ class LiveView:
     def on_step(self, index: int, step: Step) -> None:
         """Show the step's scores and estimate the time left."""
         now = time.monotonic()
-        self._durations.append(now - self._since)
+        # Compilation and the first simulations are paid once: they say nothing about the steps to come.
+        once = sum(step.timings.get(phase, 0.0) for phase in ("compile", "data")) if index == 0 else 0.0
+        self._durations.append(max(now - self._since - once, 0.0))
         self._since = now
         self._status = "  ".join(part for part in (self._place(index, step), *_facts(step), self._time_left(index)) if part)
         if self._progress is not None and self._bar is not None:
