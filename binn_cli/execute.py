@@ -52,9 +52,9 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
             stack.enter_context(_logging_to(directory / "run.log", settings.verbose))
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
-        stack.enter_context(_sigterm_as_interrupt())
+        interruption = stack.enter_context(_interruptible())
         try:
-            return _recorded(settings, directory, live=live, resuming=resuming)
+            return _recorded(settings, directory, interruption, live=live, resuming=resuming)
         except BinnError:
             LOG.exception("failed")
             raise
@@ -97,7 +97,7 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def _recorded(settings: Settings, directory: Path, *, live: bool, resuming: bool) -> Path:
+def _recorded(settings: Settings, directory: Path, interruption: _Interruption, *, live: bool, resuming: bool) -> Path:
     from binn_cli.results.record import Header
     from binn_cli.results.recorder import Recorder
 
@@ -117,6 +117,7 @@ def _recorded(settings: Settings, directory: Path, *, live: bool, resuming: bool
                 from binn_cli.views.console import LiveView
 
                 recorder.subscribe(stack.enter_context(LiveView(header)))
+            recorder.subscribe(interruption)
             _run(settings, recorder)
     except KeyboardInterrupt as error:
         kept = len(recorder.record.steps)
@@ -194,18 +195,50 @@ def _logging_to(path: Path, verbose: bool) -> Iterator[None]:
         handler.close()
 
 
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """A batch system stops a job with SIGTERM; treat it like Ctrl-C, so that the results are closed properly."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class _Interruption:
+    """Ctrl-C and SIGTERM, with which a batch system stops a job: KeyboardInterrupt at once, so that the results are closed properly.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    As a listener of the recorder it raises again at the run's next word if the first one was lost: Python drops what is raised
+    inside a callback of its garbage collector, and JAX has such a callback.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    def _heed(self) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def on_plan(self, total: int) -> None:
+        self._heed()
+
+    def on_announce(self, message: str, done: int, total: int) -> None:
+        self._heed()
+
+    def on_step(self, index: int, step: Any) -> None:
+        self._heed()
+
+    def on_finish(self, status: str, reason: str | None) -> None:
+        """The run is over."""
+
+
+@contextmanager
+def _interruptible() -> Iterator[_Interruption]:
+    interruption = _Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, interruption)
+    # A shell starts background jobs with Ctrl-C ignored, and so it stays.
+    if before[signal.SIGINT] is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interruption)
     try:
-        yield
+        yield interruption
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

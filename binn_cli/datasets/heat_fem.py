@@ -17,12 +17,16 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import SuperLU, splu
 
 from binn_cli.config.schema import HeatConfig
+from binn_cli.errors import ConfigError
 
 VERSION = "heat-fem/1"
 """Changes whenever the same configuration gives other values, so that cached solutions of before are not used."""
 
 START_PARTS = 16
 """Into how many parts the very first substep is divided; see `parts`."""
+
+MOST_POINTS = 1500
+"""Gauss points along a side that a narrow source may ask for: their squares are held in memory."""
 
 
 class System(NamedTuple):
@@ -56,7 +60,15 @@ class HeatSolver:
     """Finite elements in space and a theta scheme in time on one mesh of squares."""
 
     def __init__(self, config: HeatConfig) -> None:
-        """Nothing is assembled before the first solve."""
+        """Nothing is assembled before the first solve.
+
+        Raises:
+            ConfigError: if the sources are too narrow to be integrated.
+        """
+        most = max(5, MOST_POINTS // config.cells)
+        if quadrature_points(config) > most:
+            problem = f"must be at least {4 / (config.cells * (most - 3)):.2g} on {config.cells} cells, not {config.source_radius:g}"
+            raise ConfigError("dataset.source_radius", f"{problem}: too narrow to be integrated")
         self._config = config
         self.solves = 0
         """How many time integrations have been done."""
@@ -101,6 +113,11 @@ class HeatSolver:
         return values
 
 
+def quadrature_points(config: HeatConfig) -> int:
+    """Gauss points along x in a cell, with which the load is integrated: at least five, more where a cell is wider than a source."""
+    return max(5, math.ceil(4 / (config.cells * config.source_radius)) + 3)
+
+
 def assembled(config: HeatConfig) -> System:
     """Mass, stiffness and load on `cells` × `cells` squares of the given element order."""
     import skfem
@@ -110,9 +127,7 @@ def assembled(config: HeatConfig) -> System:
     mesh = skfem.MeshQuad.init_tensor(side, side)
     element = {1: skfem.ElementQuad1, 2: skfem.ElementQuad2}[config.element_order]()
     basis = skfem.Basis(mesh, element, intorder=2 * config.element_order)
-    # At least five Gauss points a cell, more where a cell is wider than a source.
-    points = max(5, math.ceil(4 / (config.cells * config.source_radius)) + 3)
-    fine = skfem.Basis(mesh, element, intorder=2 * points - 1)
+    fine = skfem.Basis(mesh, element, intorder=2 * quadrature_points(config) - 1)
     interior = basis.complement_dofs(basis.get_dofs())
     mass = skfem.BilinearForm(lambda u, v, _: u * v).assemble(basis)
     stiffness = skfem.BilinearForm(lambda u, v, _: dot(grad(u), grad(v))).assemble(basis)

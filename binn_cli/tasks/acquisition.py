@@ -82,7 +82,14 @@ def acquisition_points(axes: Sequence[Axis], limit: int) -> list[Axis]:
     while np.prod(counts) > limit and max(counts) > 1:
         longest = int(np.argmax(counts))
         counts[longest] -= 1
-    return [axis.taken(np.unique(np.linspace(0, axis.size - 1, n).round().astype(int))) for axis, n in zip(axes, counts, strict=True)]
+    return [_strided(axis, n) for axis, n in zip(axes, counts, strict=True)]
+
+
+def _strided(axis: Axis, n: int) -> Axis:
+    if n == 1:
+        # Not an end, where a boundary condition may leave nothing to learn.
+        return axis.taken([axis.size // 2])
+    return axis.taken(np.linspace(0, axis.size - 1, n).round().astype(int))
 
 
 def choose(name: str, context: AcquisitionContext, available: np.ndarray) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -41,19 +42,18 @@ class Scaling:
         if parameter not in self.resolved["dataset"]:
             raise ConfigError("task.parameter", f'"{parameter}" is not a setting of the dataset {dataset.name}')
         recorder.plan(len(sizes))
-        failures: list[str] = []
         state = dict(recorder.record.state or {})
         for size in sizes[len(recorder.record.steps) :]:
             recorder.announce(f"{parameter} = {size:,} in a process of its own", 0, 1)
             try:
                 step, outputs = self._measured(parameter, size)
             except BinnError as error:
-                reason = str(error)
                 step, outputs = Step(n_train=size, coordinates={"size": size}, timings={"fit": float("nan")}), None
-                state[f"reason_{size}"] = reason
-                if not reason.startswith(SKIPPED):
-                    failures.append(f"{size:,}: {reason}")
+                state[f"reason_{size}"] = str(error)
             recorder.step(step, outputs=outputs, state=state)
+        # From the state, so that a resumed run still knows what failed before.
+        reasons = [(size, str(state[f"reason_{size}"])) for size in sizes if f"reason_{size}" in state]
+        failures = [f"{size:,}: {reason}" for size, reason in reasons if not reason.startswith(SKIPPED)]
         if failures:
             raise BinnError(f"{len(failures)} of {len(sizes)} sizes failed ({'; '.join(failures)})")
 
@@ -75,6 +75,9 @@ class Scaling:
             )
         except subprocess.TimeoutExpired:
             raise BinnError(f"took longer than task.timeout = {self.config.timeout:g} s") from None
+        if done.returncode < 0:
+            name = signal.Signals(-done.returncode).name
+            raise BinnError(f"the process was stopped by {name}; perhaps there was not enough memory")
         if done.returncode != 0:
             said = [line for line in done.stderr.strip().splitlines() if line]
             raise BinnError(said[-1] if said else f"the process ended with status {done.returncode}")

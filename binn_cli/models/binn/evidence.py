@@ -28,6 +28,9 @@ RATES = np.array([0.0, 3.0, 10.0, 30.0, 100.0, -3.0, -10.0, -30.0, -100.0])
 
 NOISE = np.geomspace(1e-14, 10.0, 16)
 AMPLITUDE = np.geomspace(1e-16, 1e4, 41)
+WORTH_STRETCHING = 3.0
+"""Gain in log evidence (a factor of twenty in odds) below which a coordinate is left as it is."""
+
 MOST_POINTS = 200
 """Axes are thinned to at most this many points: one eigendecomposition a candidate must stay a matter of milliseconds."""
 
@@ -96,7 +99,10 @@ def choose_scales(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "
     """
     rows = thinned(len(points))
     points, columns = points[rows], columns[rows]
+    columns = columns[:, np.any(columns != 0.0, axis=0)]
     dimensions = points.shape[1]
+    if columns.size == 0:  # an output that is zero everywhere says nothing
+        return [Choice(0.0, 0.5, np.zeros((len(RATES), len(LENGTHS))))] * dimensions
     best = [(0.0, 0.5)] * dimensions
     traces: list[np.ndarray] = [np.zeros((0, 0))] * dimensions
     for _ in range(1 if dimensions == 1 else 2):
@@ -107,13 +113,17 @@ def choose_scales(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "
                     s = np.asarray(stretch(points[:, e], rate))
                     others = others * np.exp(-(((s[:, None] - s) / (2 * length)) ** 2))
             traces[d] = np.asarray(surface(watch, others, points[:, d], columns, RATES, LENGTHS))
-            b, q = np.unravel_index(np.argmax(traces[d]), traces[d].shape)
+            gain = traces[d] - np.where(RATES == 0.0, 0.0, WORTH_STRETCHING)[:, None]
+            b, q = np.unravel_index(np.argmax(gain), gain.shape)
             best[d] = (float(RATES[b]), float(LENGTHS[q]))
     return [Choice(rate, length, trace) for (rate, length), trace in zip(best, traces, strict=True)]
 
 
 def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:
     """Singular vectors of an unfolding scaled by their share of a data tensor of unit mean square."""
-    share = eigenvalues / eigenvalues.sum()
+    total = eigenvalues.sum()
+    if total == 0.0:
+        return np.zeros((len(vectors), 0))
+    share = eigenvalues / total
     kept = share > SMALLEST_COLUMN
     return vectors[:, kept] * np.sqrt(share[kept] * points)

@@ -20,6 +20,12 @@ NOISE_FLOOR = 1e-14
 RELEVANCE_FLOOR = 1e-12
 """Learned prior variances stay within this factor of the prior that the configuration states."""
 
+SMALLEST_ENERGY = 1e-60
+"""Mean square below which data count as zero: far above the smallest numbers, whose reciprocals overflow."""
+
+VANISHED = 1e-30
+"""Modes smaller than this in a dimension, in units of the prior, have vanished: their size is not evened out any further."""
+
 
 class Prior(NamedTuple):
     """Prior of every block: mean (M, K) and variance (M,) of each dimension."""
@@ -100,12 +106,15 @@ def _balanced(
     mean: tuple[Float[Array, "M K"], ...], variance: tuple[Float[Array, " M"], ...], unit: tuple[Float[Array, " M"], ...]
 ) -> tuple[tuple, tuple]:
     """The same functions and priors with every mode's size, in units of the original prior, spread evenly over the dimensions."""
-    tiny = 1e-100
-    sizes = [jnp.sqrt(jnp.sum(m**2, axis=1) / u) + tiny for m, u in zip(mean, unit, strict=True)]
+    sizes = [jnp.maximum(jnp.sqrt(jnp.sum(m**2, axis=1) / u), VANISHED) for m, u in zip(mean, unit, strict=True)]
     even = jnp.exp(sum(jnp.log(size) for size in sizes) / len(sizes))
     factors = [even / size for size in sizes]
     means = tuple(m * f[:, None] for m, f in zip(mean, factors, strict=True))
-    return means, tuple(v * f**2 for v, f in zip(variance, factors, strict=True))
+    return means, tuple(_bounded(v * f**2, u) for v, f, u in zip(variance, factors, unit, strict=True))
+
+
+def _bounded(variance: Float[Array, " M"], unit: Float[Array, " M"]) -> Float[Array, " M"]:
+    return jnp.clip(variance, RELEVANCE_FLOOR * unit, unit / RELEVANCE_FLOOR)
 
 
 def _relevance(block: BlockPosterior, variance: Float[Array, " M"], unit: Float[Array, " M"]) -> Float[Array, " M"]:
@@ -116,7 +125,7 @@ def _relevance(block: BlockPosterior, variance: Float[Array, " M"], unit: Float[
     diagonal = jnp.einsum("kmm->m", block.covariance) if block.covariance.ndim == 3 else jnp.einsum("mkmk->m", block.covariance)
     determined = jnp.maximum(block.mean.shape[1] - diagonal / variance, 1e-3)
     found = jnp.sum(block.mean**2, axis=1) / determined
-    return jnp.clip(found, RELEVANCE_FLOOR * unit, unit / RELEVANCE_FLOOR)
+    return _bounded(found, unit)
 
 
 def sweep(
@@ -164,12 +173,13 @@ def alternate(
     """
     core, energy = statistics.core[output], statistics.energy[output]
     count, modes = statistics.points, start[0].shape[0]
-    floor = NOISE_FLOOR * jnp.maximum(energy / count, jnp.finfo(jnp.float64).tiny)
+    floor = NOISE_FLOOR * jnp.maximum(energy / count, SMALLEST_ENERGY)
 
     def once(state: tuple) -> tuple:
         made, means, _, variance, level, history, _ = state
         if settings.balance:
-            means, variance = _balanced(means, variance, prior.variance)
+            means, rescaled = _balanced(means, variance, prior.variance)
+            variance = rescaled if settings.learn_relevance else variance
         blocks, misfit = sweep(core, statistics, Prior(prior.mean, variance), means, level)
         squared = jnp.maximum(energy + misfit, floor * count)
         degrees = jnp.maximum(sum(b.degrees for b in blocks) - modes * (len(blocks) - 1), 0.0)
@@ -185,8 +195,12 @@ def alternate(
         change = jnp.abs(history[made - 1] - history[made - 2]) / history[made - 1]
         return (made < settings.sweeps) & ((made < 2) | (change > settings.tolerance) | (settings.tolerance == 0.0))
 
-    first = once((jnp.asarray(0), start, None, prior.variance, noise, jnp.full(settings.sweeps, jnp.nan), None))
-    made, means, covariances, variance, level, history, degrees = jax.lax.while_loop(unfinished, once, first)
+    # A sweep needs neither the covariances nor the degrees before it; blanks of their shape keep the loop's body from compiling twice.
+    blank = (jnp.asarray(0), start, None, prior.variance, noise, jnp.full(settings.sweeps, jnp.nan), None)
+    shapes = jax.eval_shape(once, blank)
+    covariance, degree = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), (shapes[2], shapes[6]))
+    begin = (*blank[:2], covariance, *blank[3:6], degree)
+    made, means, covariances, variance, level, history, degrees = jax.lax.while_loop(unfinished, once, begin)
     return Posterior(means, covariances, variance, level, history, made, degrees)
 
 

@@ -24,7 +24,7 @@ from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 
-inferred, started = CompiledFunction(infer), CompiledFunction(build_start)
+inferred = CompiledFunction(infer)
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,7 @@ class Binn:
         blank = tuple(np.zeros((1, 1, 1)) for _ in bases)
         prior = Prior(zero, variance)
         if warm is None:
-            key = jax.random.PRNGKey(self.config.seed)
-            start = started(watch, prepared.statistics, prior, key, kind=self.config.start, modes=shape[1])
+            start = build_start(prepared.statistics, prior, self.config.seed, self.config.start, shape[1], watch)
             return (Prior(start, variance) if self.config.prior_mean == "start" else prior), start, blank
         weights = [dimension.weights for dimension in warm.dimensions]
         start = tuple(np.einsum("jk,lmj->lmk", v, w) for v, w in zip(prepared.directions, weights, strict=True))

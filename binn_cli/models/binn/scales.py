@@ -21,6 +21,9 @@ CENTERS_PER_LENGTH = 2.0
 PADDING_LENGTHS = 6.0
 """Automatic padding in length scales: what lies farther out is exp(-18) at the boundary."""
 
+MOST_CENTERS, MOST_PADDING = 512, 64
+"""Limits on what a stated length far too short or too long can ask for."""
+
 MOST_MODES = 48
 NEGLIGIBLE_MODE = 1e-7
 """Core entries below this share of the largest need no mode of their own."""
@@ -104,12 +107,12 @@ def _resolved(
         count = int(np.ceil(CENTERS_PER_LENGTH / size)) + 1 if centers == "auto" else int(centers)
     elif unit == "input":
         size = float(length) / span
-        count = int(np.ceil(CENTERS_PER_LENGTH / size)) + 1 if centers == "auto" else int(centers)
+        count = min(int(np.ceil(CENTERS_PER_LENGTH / size)) + 1, MOST_CENTERS) if centers == "auto" else int(centers)
     else:
         count = int(np.clip(distinct, 2, 32)) if centers == "auto" else int(centers)
         size = float(length) / (count - 1)
     count = max(count, 2)
-    pad = int(np.ceil(PADDING_LENGTHS * size * (count - 1))) if padding == "auto" else int(padding)
+    pad = min(int(np.ceil(PADDING_LENGTHS * size * (count - 1))), MOST_PADDING) if padding == "auto" else int(padding)
     return count, pad, size
 
 
@@ -117,5 +120,5 @@ def _modes(data: ProductData, spectra: tuple | None) -> int:
     """How many products of one-dimensional functions the data tensor may need: the number of its core entries that matter."""
     if spectra is None:
         return 1 if len(data.inputs) == 1 else 12
-    significant = [int(np.sum(values > NEGLIGIBLE_MODE**2 * values[0])) for values, _ in spectra]
+    significant = [max(1, int(np.sum(values > NEGLIGIBLE_MODE**2 * values[0]))) for values, _ in spectra]
     return int(np.clip(np.prod(significant) / max(significant), 1, MOST_MODES))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Prior
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 
@@ -24,13 +26,10 @@ JITTER = 1e-3
 SEPARATION_SWEEPS = 6
 
 
-def from_prior(key: Array, prior: Prior) -> tuple[Float[Array, "L M K"], ...]:
+def from_prior(seed: int, prior: Prior) -> tuple[Float[np.ndarray, "L M K"], ...]:
     """A draw of every dimension's weights from N(prior mean, prior variance)."""
-    keys = jax.random.split(key, len(prior.mean))
-    return tuple(
-        mean + jnp.sqrt(variance)[..., None] * jax.random.normal(k, mean.shape)
-        for k, mean, variance in zip(keys, prior.mean, prior.variance, strict=True)
-    )
+    rng = np.random.default_rng(seed)
+    return tuple(m + np.sqrt(v)[..., None] * rng.standard_normal(m.shape) for m, v in zip(prior.mean, prior.variance, strict=True))
 
 
 def _separated(axis: PointAxis) -> tuple[Float[Array, "R K"], ...]:
@@ -38,23 +37,26 @@ def _separated(axis: PointAxis) -> tuple[Float[Array, "R K"], ...]:
     assert axis.projection is not None
     target = axis.projection
     rank = target.shape[1]
-    functions: list[Array] = [jnp.ones((target.shape[0], rank)) for _ in axis.designs]
-    weights = [jnp.zeros((rank, design.shape[1])) for design in axis.designs]
-    for _ in range(SEPARATION_SWEEPS):
-        for c, design in enumerate(axis.designs):
-            points = axis.expand(c, design)
+    points = [axis.expand(c, design) for c, design in enumerate(axis.designs)]
+
+    def separate(_: int, state: tuple) -> tuple:
+        weights, functions = list(state[0]), list(state[1])
+        for c, design in enumerate(points):
             others = jnp.ones_like(target)
-            for other in range(len(axis.designs)):
-                others = others * functions[other] if other != c else others
-            gram = jnp.einsum("nr,nk,nl->rkl", others**2, points, points)
-            ridge = RIDGE * jnp.trace(gram, axis1=1, axis2=2)[:, None, None] * jnp.eye(points.shape[1])
-            moment = jnp.einsum("nr,nk->rk", others * target, points)
+            for other, function in enumerate(functions):
+                others = others * function if other != c else others
+            gram = jnp.einsum("nr,nk,nl->rkl", others**2, design, design)
+            ridge = RIDGE * jnp.trace(gram, axis1=1, axis2=2)[:, None, None] * jnp.eye(design.shape[1])
+            moment = jnp.einsum("nr,nk->rk", others * target, design)
             weights[c] = jnp.linalg.solve(gram + ridge + jnp.finfo(jnp.float64).tiny, moment[..., None])[..., 0]
-            functions[c] = points @ weights[c].T
-    return tuple(weights)
+            functions[c] = design @ weights[c].T
+        return tuple(weights), tuple(functions)
+
+    blank = tuple(jnp.zeros((rank, design.shape[1])) for design in points), tuple(jnp.ones((target.shape[0], rank)) for _ in points)
+    return jax.lax.fori_loop(0, SEPARATION_SWEEPS, separate, blank)[0]
 
 
-def from_svd(statistics: Statistics, modes: int) -> tuple[Float[Array, "L M K"], ...]:
+def from_svd(statistics: Statistics, *, modes: int) -> tuple[Float[Array, "L M K"], ...]:
     """The M largest entries of each output's core as modes, with their size spread evenly over the axes."""
     core, axes = statistics.core, statistics.axes
     flat = core.reshape(core.shape[0], -1)
@@ -78,13 +80,18 @@ def from_svd(statistics: Statistics, modes: int) -> tuple[Float[Array, "L M K"],
     return tuple(start)
 
 
-def build_start(statistics: Statistics, prior: Prior, key: Array, *, kind: str, modes: int) -> tuple[Float[Array, "L M K"], ...]:
+svd_start = CompiledFunction(from_svd)
+
+
+def build_start(
+    statistics: Statistics, prior: Prior, seed: int, kind: str, modes: int, watch: Stopwatch
+) -> tuple[Float[np.ndarray, "L M K"], ...]:
     """Starting weights for every output and dimension; `kind` is svd or random.
 
     One axis of scattered points has no unfoldings to decompose: there `svd` is a draw from the prior as well.
     """
-    draw = from_prior(key, prior)
+    draw = from_prior(seed, prior)
     if kind == "random" or len(statistics.axes) == 1:
         return draw
-    exact = from_svd(statistics, modes)
-    return tuple(e + JITTER * d for e, d in zip(exact, draw, strict=True))
+    exact = svd_start(watch, statistics, modes=modes)
+    return tuple(np.asarray(e) + JITTER * d for e, d in zip(exact, draw, strict=True))

@@ -1,0 +1,84 @@
+"""Data and settings that break careless code: everything must stay finite and say what it knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from binn_cli.config.schema import BinnConfig
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.errors import DataError
+from binn_cli.models.binn.model import Binn
+from tests.models.problems import KINDS, new_points, problem
+
+
+def _fit_error(data: ProductData, config: BinnConfig) -> float:
+    prediction = Binn(config).fit(data).predict(data.axes)
+    assert np.isfinite(prediction.mean).all()
+    assert np.isfinite(prediction.total_std).all()
+    assert (prediction.epistemic_var >= 0).all()
+    assert (prediction.noise_var > 0).all()
+    return float(np.sqrt(np.mean((prediction.mean - data.values) ** 2)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("modes", [1, 100])
+def test_one_mode_and_a_hundred(kind: str, modes: int) -> None:
+    error = _fit_error(problem(kind), BinnConfig(modes=modes, sweeps=10))
+    assert error < (0.35 if modes == 1 else 0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constant_output(kind: str) -> None:
+    data = problem(kind)
+    for constant in (0.0, 7.0, -1e-12):
+        flat = replace(data, values=np.full(data.values.shape, constant))
+        for scaling in ("scale", "standard", "none"):
+            assert _fit_error(flat, BinnConfig(sweeps=5, output_scaling=scaling)) <= 1e-3 * abs(constant) + 1e-12
+
+
+def test_one_training_case_and_duplicated_cases() -> None:
+    data = problem("mixed")
+    single = replace(data, axes=(*data.axes[:-1], data.axes[-1].taken([3])), values=data.values[..., [3], :])
+    assert _fit_error(single, BinnConfig(sweeps=10)) < 1e-2
+    twice = data.appended(data)
+    assert _fit_error(twice, BinnConfig(sweeps=10)) < 1e-2
+
+
+def test_inputs_on_wildly_different_scales() -> None:
+    data = problem("grid")
+    axes = tuple(replace(axis, points=axis.points * scale) for axis, scale in zip(data.axes, (1e9, 1e-9, 1.0), strict=True))
+    assert _fit_error(replace(data, axes=axes), BinnConfig(sweeps=10)) < 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("length", [2e-3, 2e3])
+def test_a_length_a_thousand_times_off(kind: str, length: float) -> None:
+    _fit_error(problem(kind), BinnConfig(centers=8, length=length, modes=3, sweeps=10))
+
+
+@pytest.mark.parametrize("basis", ["gaussian", "hat", "bspline"])
+def test_more_bases_than_points(basis: str) -> None:
+    data = problem("grid")
+    assert _fit_error(data, BinnConfig(basis=basis, centers=40, length=4.0, sweeps=20)) < 1e-3
+    far = Binn(BinnConfig(basis=basis, centers=40, length=4.0, sweeps=20)).fit(data).predict([new_points(data)])
+    assert np.isfinite(far.total_std).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_non_finite_data_are_refused_with_their_place(bad: float) -> None:
+    data = problem("grid")
+    values = data.values.copy()
+    values[2, 3, 4, 0] = bad
+    with pytest.raises(DataError, match=r"output 'u' is (nan|inf) at row x 2, y 3, t 4"):
+        replace(data, values=values)
+    with pytest.raises(DataError, match="row 1, column 'y'"):
+        Axis("point", np.array([[0.0, 1.0], [0.0, bad]]), ("x", "y"))
+
+
+def test_the_wrong_number_of_coordinates_is_refused() -> None:
+    fitted = Binn(BinnConfig(sweeps=2)).fit(problem("line"))
+    with pytest.raises(DataError, match="2 coordinates, but the surrogate has learned 1"):
+        fitted.predict([Axis("point", np.zeros((3, 2)), ("x", "y"))])

@@ -1,0 +1,112 @@
+"""The acquisitions against values computed by hand, and the points over which they are taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from binn_cli.config.schema import ACQUISITIONS as NAMES
+from binn_cli.datasets.product import Axis
+from binn_cli.models.surrogate import Prediction
+from binn_cli.tasks.acquisition import ACQUISITIONS, AcquisitionContext, acquisition_points, choose
+
+STD = np.array([[[1.0, 4.0, 0.0], [3.0, 0.0, 2.5]], [[2.0, 1.0, 2.5], [2.0, 1.0, 2.5]]])
+"""(x, t, case)"""
+
+
+class Known:
+    """Predicts given standard deviations, (x, t, case) or (x, t, case, output)."""
+
+    def __init__(self, std: np.ndarray) -> None:
+        self.std = std if std.ndim == 4 else std[..., None]
+
+    def predict(self, axes: list[Axis]) -> Prediction:
+        assert tuple(axis.size for axis in axes) == self.std.shape[:-1]
+        return Prediction(np.zeros_like(self.std), self.std**2, np.full_like(self.std, 100.0), 0.75)
+
+
+def context(std: np.ndarray = STD, cases: np.ndarray | None = None, labelled: tuple[int, ...] = (), seed: tuple[int, int] = (0, 1)):
+    points = [Axis.of("x", np.arange(std.shape[0])), Axis.of("t", np.arange(std.shape[1]))]
+    cases = np.arange(std.shape[2], dtype=float)[:, None] if cases is None else cases
+    known = np.isin(np.arange(len(cases)), labelled)
+    return AcquisitionContext(Known(std), points, Axis("case", cases, tuple("abc"[: cases.shape[1]])), known, seed)
+
+
+def test_every_name_in_the_schema_has_a_function() -> None:
+    assert tuple(ACQUISITIONS) == NAMES
+
+
+def test_mean_and_largest_standard_deviation_by_hand() -> None:
+    np.testing.assert_allclose(ACQUISITIONS["mean_std"](context()), [2.0, 1.5, 1.875], rtol=1e-15)
+    np.testing.assert_allclose(ACQUISITIONS["max_std"](context()), [3.0, 4.0, 2.5], rtol=1e-15)
+
+
+def test_scoring_counts_what_it_compiled() -> None:
+    looked = context()
+    ACQUISITIONS["mean_std"](looked)
+    assert looked.compile_seconds == 0.75
+
+
+def test_no_output_outweighs_another_by_its_unit() -> None:
+    both = np.stack([STD, 1000 * STD[..., ::-1]], axis=-1)
+    expected = (STD / 4.0 + STD[..., ::-1] / 4.0) / 2
+    np.testing.assert_allclose(ACQUISITIONS["mean_std"](context(both)), expected.mean(axis=(0, 1)), rtol=1e-14)
+    certain = np.stack([STD, np.zeros_like(STD)], axis=-1)
+    np.testing.assert_allclose(ACQUISITIONS["max_std"](context(certain)), STD.max(axis=(0, 1)) / 4.0, rtol=1e-14)
+
+
+def test_maximin_is_the_farthest_point_in_scaled_coordinates() -> None:
+    cases = np.array([[0.0, 0.0], [1.0, 1000.0], [0.5, 100.0], [0.9, 0.0]])
+    found = ACQUISITIONS["maximin"](context(np.ones((1, 1, 4)), cases, labelled=(0,)))
+    np.testing.assert_allclose(found, [0.0, np.sqrt(2), np.sqrt(0.25 + 0.01), 0.9], rtol=1e-14)
+    found = ACQUISITIONS["maximin"](context(np.ones((1, 1, 4)), cases, labelled=(0, 1)))
+    np.testing.assert_allclose(found, [0.0, 0.0, np.sqrt(0.26), 0.9], rtol=1e-14)
+
+
+def test_maximin_ignores_a_coordinate_that_never_changes() -> None:
+    cases = np.array([[2.0, 0.0], [2.0, 4.0], [2.0, 1.0]])
+    found = ACQUISITIONS["maximin"](context(np.ones((1, 1, 3)), cases, labelled=(0,)))
+    np.testing.assert_allclose(found, [0.0, 1.0, 0.25], rtol=1e-14)
+
+
+def test_random_is_reproducible_by_seed_and_differs_by_round() -> None:
+    many = np.ones((1, 1, 50))
+    first = ACQUISITIONS["random"](context(many, seed=(3, 1)))
+    np.testing.assert_array_equal(first, ACQUISITIONS["random"](context(many, seed=(3, 1))))
+    assert np.abs(first - ACQUISITIONS["random"](context(many, seed=(3, 2)))).max() > 0.1
+    assert np.abs(first - ACQUISITIONS["random"](context(many, seed=(4, 1)))).max() > 0.1
+
+
+@pytest.mark.parametrize(("name", "available", "chosen"), [("mean_std", [0, 1, 2], 0), ("mean_std", [1, 2], 2), ("max_std", [0, 2], 0)])
+def test_only_available_cases_are_chosen(name: str, available: list[int], chosen: int) -> None:
+    assert choose(name, context(), np.array(available)) == chosen
+
+
+def test_ties_go_to_the_first() -> None:
+    assert choose("max_std", context(np.ones((2, 2, 3))), np.array([1, 2])) == 1
+
+
+def line(name: str, n: int) -> Axis:
+    return Axis.of(name, np.linspace(0, 1, n))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limit", "expected"),
+    [((5, 4), 100, (5, 4)), ((51, 51, 13), 4096, (17, 18, 13)), ((10, 2), 6, (3, 2)), ((3, 3, 3), 1, (1, 1, 1)), ((), 1, ())],
+)
+def test_acquisition_points_stay_below_their_limit(sizes: tuple[int, ...], limit: int, expected: tuple[int, ...]) -> None:
+    taken = acquisition_points([line(f"a{i}", n) for i, n in enumerate(sizes)], limit)
+    assert tuple(axis.size for axis in taken) == expected
+    for axis in taken:
+        if axis.size > 1:
+            assert (axis.points[0, 0], axis.points[-1, 0]) == (0.0, 1.0)
+        else:
+            assert axis.points[0, 0] == 0.5, "a lone point stands in the middle, where boundary conditions do not fix it"
+
+
+def test_acquisition_points_are_points_of_the_data() -> None:
+    axis = Axis("p", np.random.default_rng(0).normal(size=(40, 2)), ("a", "b"))
+    (taken,) = acquisition_points([axis], 7)
+    assert taken.size == 7
+    assert {tuple(row) for row in taken.points} <= {tuple(row) for row in axis.points}
+    assert len(np.unique(taken.points, axis=0)) == 7

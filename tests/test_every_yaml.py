@@ -1,0 +1,154 @@
+"""Every YAML file under conf/ composes and runs, at a tiny size, and keeps what the results contract promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray
+
+from binn_cli.cli import main
+from binn_cli.config.schema import SCHEMAS
+from binn_cli.config.store import options
+from binn_cli.metrics import METRICS
+from binn_cli.results.record import PHASES
+
+FILES = [(group, name) for group in (*SCHEMAS, "experiment") for name in options(group)]
+
+HEAT = (
+    "dataset.grid=6 dataset.cells=6 dataset.times=4 dataset.substeps=4 dataset.candidates=[3,3] dataset.train_cases=5 "
+    "dataset.test_cases=2 dataset.initial_cases=3 dataset.offgrid_points=5 dataset.offgrid_times=3 dataset.offgrid_cases=3"
+)
+POISSON = "dataset.grid=6 dataset.candidates=8 dataset.train_cases=4 dataset.test_cases=2 dataset.initial_cases=3 dataset.offgrid_points=60"
+SINE = "dataset.n_train=30 dataset.n_test=40"
+BRISK = "model.modes=2 model.centers=4 model.length=1.5 model.padding=1 model.stretch=0 model.sweeps=3"
+"""No search for hyperparameters, which takes most of the time at this size."""
+
+TINY = {
+    ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
+    ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
+    ("dataset", "sine"): f"task=regress {SINE}",
+    ("model", "binn"): f"dataset=sine task=regress {SINE}",
+    ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
+    ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
+    ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
+    ("experiment", "fig3"): SINE,
+    ("experiment", "fig4"): "dataset.n_test=40 task.sizes=[20] task.repeats=1",
+    ("experiment", "smoke"): SINE,
+    ("experiment", "table3"): f"{POISSON} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3]",
+    ("experiment", "table4"): f"{HEAT} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3,3]",
+}
+"""What makes each file a matter of seconds; the rest of it runs as it stands."""
+
+SPLITS = {"sine": ["train", "test"], "poisson": ["train", "test", "offgrid"], "heat": ["train", "test", "offgrid", "offgrid_at_times"]}
+GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
+N_TRAIN = {
+    ("dataset", "heat"): [36 * 4 * 3, 36 * 4 * 4],
+    ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
+    ("dataset", "sine"): [30],
+    ("model", "binn"): [30],
+    ("task", "active_learn"): [8, 9, 10],
+    ("task", "regress"): [216 * 4],
+    ("task", "scaling"): [20, 40],
+    ("experiment", "fig3"): [30],
+    ("experiment", "fig4"): [20],
+    ("experiment", "smoke"): [30],
+    ("experiment", "table3"): [216 * 3, 216 * 4],
+    ("experiment", "table4"): [36 * 4 * 3, 36 * 4 * 4],
+}
+"""Training points of every step."""
+
+
+def test_every_file_has_an_entry() -> None:
+    assert set(TINY) == set(N_TRAIN) == set(FILES), "a new YAML file needs settings that make it small, and its numbers of points"
+
+
+@pytest.mark.parametrize(("group", "name"), FILES, ids=lambda part: part)
+def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    status = main(["run", f"{group}={name}", *TINY[group, name].split(), "output.root=runs", "seed=2"])
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    path = Path(printed.out.splitlines()[-1])
+    (claimed,) = (tmp_path / "runs").iterdir()
+    assert path == claimed.relative_to(tmp_path) / "results.h5"
+    with h5py.File(path) as file:
+        task, dataset = file.attrs["task"], file.attrs["dataset"]
+        check_root(file, group, name, path)
+        check_metrics(file, task, dataset)
+        check_rest(file, task, dataset)
+        assert file["step/n_train"][...].tolist() == N_TRAIN[group, name]
+    check_readable_by_others(path, task)
+    assert {figure.stem for figure in path.parent.glob("*.png")} == expected_figures(task, dataset)
+    assert all(figure.stat().st_size > 5000 for figure in path.parent.glob("*.png"))
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"runs", "cache", "data"}, "a run writes nowhere else"
+
+
+def expected_figures(task: str, dataset: str) -> set[str]:
+    if task == "scaling":
+        return {"scaling"}
+    figures = {"parity", "calibration"}
+    return figures | ({"acquisitions"} if task == "active_learn" else set()) | ({"curve"} if dataset == "sine" else set())
+
+
+def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
+    expected = {"schema": "binn-results/1", "status": "complete", "model": "binn", "seed": 2}
+    assert {key: file.attrs[key] for key in expected} == expected
+    assert len(file.attrs["config_id"]) == 16
+    assert set(file.attrs) == {*expected, "config_id", "task", "dataset"}
+    if group != "experiment":
+        assert file.attrs[group] == name
+    assert file["config"].asstr()[()] == (path.parent / "config.yaml").read_text()
+    known = set(file["provenance"].attrs)
+    assert known >= {"program_version", "python", "platform", "cpu_count", "memory_bytes", "devices", "argv", "start_time", "end_time"}
+    assert known >= {"version_jax", "version_numpy"}
+
+
+def check_metrics(file: h5py.File, task: str, dataset: str) -> None:
+    splits = file["metrics/split"].asstr()[...].tolist()
+    assert splits == [split for split in SPLITS[dataset] if task != "scaling" or split != "train"]
+    assert file["metrics/output"].asstr()[...].tolist() == ["y" if dataset == "sine" else "u"]
+    shape = (len(file["step/step"]), len(splits), 1)
+    for name in METRICS:
+        values = file[f"metrics/{name}"]
+        assert values.shape == shape and values.dtype == np.float64
+        assert np.isfinite(values[...]).all(), name
+        assert [values.dims[i][0].name for i in range(3)] == [f"/metrics/{name}" for name in ("step", "split", "output")]
+    assert set(file["metrics"]) == {*METRICS, "step", "split", "output"}
+    assert (file["metrics/rmse"][...] > 0).all()
+    assert ((file["metrics/coverage_95"][...] >= 0) & (file["metrics/coverage_95"][...] <= 1)).all()
+
+
+def check_rest(file: h5py.File, task: str, dataset: str) -> None:
+    assert set(file["timings"]) == {*PHASES, "step"}
+    for phase in PHASES:
+        assert (file[f"timings/{phase}"][...] >= 0).all()
+    assert (file["timings/fit"][...] > 0).all()
+    assert (file["resources/peak_rss_bytes"][...] > 10**7).all()
+    assert ("round" in file["step"], "size" in file["step"]) == (task == "active_learn", task == "scaling")
+    if task == "scaling":
+        assert "fit_seconds" in file["diagnostics"]
+        return
+    assert file["surrogate"].attrs["kind"] == "binn" and "residual" in file["diagnostics"]
+    found = {name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")}
+    assert {len(values) for values in found.values()} == {file["predictions"].attrs["n_points_total"]}
+    assert (found["std_total"] > found["std_epistemic"]).all() and (found["std_epistemic"] >= 0).all()
+    rmse = np.sqrt(np.mean((found["mean"] - found["truth"]) ** 2))
+    np.testing.assert_allclose(rmse, file["metrics/rmse"][-1, 1, 0], rtol=1e-10)
+    if task == "active_learn":
+        acquired = {name for name in file["step"] if name.startswith("acquired_")}
+        assert acquired == {"sine": {"acquired_x"}, "poisson": {"acquired_p"}, "heat": {"acquired_k", "acquired_P"}}[dataset]
+        for name in acquired:
+            assert np.isnan(file[f"step/{name}"][0]) and np.isfinite(file[f"step/{name}"][1:]).all()
+
+
+def check_readable_by_others(path: Path, task: str) -> None:
+    for group in (*GROUPS, *(() if task == "scaling" else ("predictions",))):
+        with xarray.open_dataset(path, group=group, engine="h5netcdf") as data:
+            data.load()
+            assert not any("phony" in str(dimension) for dimension in data.dims), group
+            if group == "metrics":
+                assert float(data["rmse"].isel(step=-1).sel(split="test", output=data["output"][0])) > 0
