@@ -20,8 +20,14 @@ from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import stretch
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 
-LENGTHS = np.geomspace(0.01, 4.0, 40)
-"""Candidate length scales in units of the domain."""
+SHORTEST, LONGEST = 0.01, 4.0
+"""Range of the candidate length scales in units of the domain."""
+
+COARSE = np.geomspace(SHORTEST, LONGEST, 8)
+"""Lengths that are tried with every rate."""
+
+REFINEMENTS = 17
+"""Lengths that are then tried between the coarse neighbours of the best, at the best rate."""
 
 RATES = np.array([0.0, 3.0, 10.0, 30.0, 100.0, -3.0, -10.0, -30.0, -100.0])
 """Candidate rates of the logarithmic coordinate (see `stretch`); 0 leaves the coordinate as it is."""
@@ -31,8 +37,8 @@ AMPLITUDE = np.geomspace(1e-16, 1e4, 41)
 WORTH_STRETCHING = 3.0
 """Gain in log evidence (a factor of twenty in odds) below which a coordinate is left as it is."""
 
-MOST_POINTS = 200
-"""Axes are thinned to at most this many points: one eigendecomposition a candidate must stay a matter of milliseconds."""
+MOST_POINTS = 100
+"""Axes are thinned to at most this many points: one eigendecomposition a candidate must stay a matter of a millisecond."""
 
 SMALLEST_COLUMN = 1e-13
 """Share of the energy below which a singular vector is round-off."""
@@ -55,18 +61,17 @@ def _log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[jax.Array, "n 
     return jnp.max(jax.lax.map(at_noise, jnp.asarray(NOISE)))
 
 
-def _surface(others: Array, x: Float[Array, " n"], columns: Float[Array, "n R"], rates: Array, lengths: Array) -> Float[Array, "B Q"]:
-    """Log evidence of one dimension for every candidate rate and length, the kernel of the axis's other dimensions given."""
+def _candidates(others: Array, x: Float[Array, " n"], columns: Float[Array, "n R"], rates: Array, lengths: Array) -> Float[Array, " C"]:
+    """Log evidence of one dimension for each pair of rate and length, the kernel of the axis's other dimensions given."""
 
     def at(candidate: tuple[jax.Array, jax.Array]) -> jax.Array:
         rate, length = candidate
         return _log_evidence(jnp.asarray(others) * _kernel(stretch(x, rate), length), jnp.asarray(columns))
 
-    grid = jnp.meshgrid(rates, lengths, indexing="ij")
-    return jax.lax.map(at, (grid[0].ravel(), grid[1].ravel())).reshape(len(rates), len(lengths))
+    return jax.lax.map(at, (jnp.asarray(rates), jnp.asarray(lengths)))
 
 
-surface = CompiledFunction(_surface)
+evaluated = CompiledFunction(_candidates)
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,12 @@ class Choice:
     Attributes:
         rate: rate of the logarithmic coordinate.
         length: length scale in units of the (stretched) domain.
-        trace: (B, Q) log evidence of every candidate rate and length.
+        trace: (C, 3) rate, length and log evidence of every candidate that was tried.
     """
 
     rate: float
     length: float
-    trace: Float[np.ndarray, "B Q"]
+    trace: Float[np.ndarray, "C 3"]
 
 
 def thinned(n: int) -> np.ndarray:
@@ -102,21 +107,29 @@ def choose_scales(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "
     columns = columns[:, np.any(columns != 0.0, axis=0)]
     dimensions = points.shape[1]
     if columns.size == 0:  # an output that is zero everywhere says nothing
-        return [Choice(0.0, 0.5, np.zeros((len(RATES), len(LENGTHS))))] * dimensions
-    best = [(0.0, 0.5)] * dimensions
-    traces: list[np.ndarray] = [np.zeros((0, 0))] * dimensions
+        return [Choice(0.0, 0.5, np.zeros((0, 3)))] * dimensions
+    best = [Choice(0.0, 0.5, np.zeros((0, 3)))] * dimensions
     for _ in range(1 if dimensions == 1 else 2):
         for d in range(dimensions):
             others = np.ones((len(points), len(points)))
-            for e, (rate, length) in enumerate(best):
+            for e, choice in enumerate(best):
                 if e != d:
-                    s = np.asarray(stretch(points[:, e], rate))
-                    others = others * np.exp(-(((s[:, None] - s) / (2 * length)) ** 2))
-            traces[d] = np.asarray(surface(watch, others, points[:, d], columns, RATES, LENGTHS))
-            gain = traces[d] - np.where(RATES == 0.0, 0.0, WORTH_STRETCHING)[:, None]
-            b, q = np.unravel_index(np.argmax(gain), gain.shape)
-            best[d] = (float(RATES[b]), float(LENGTHS[q]))
-    return [Choice(rate, length, trace) for (rate, length), trace in zip(best, traces, strict=True)]
+                    s = np.asarray(stretch(points[:, e], choice.rate))
+                    others = others * np.exp(-(((s[:, None] - s) / (2 * choice.length)) ** 2))
+            best[d] = _best(others, points[:, d], columns, watch)
+    return best
+
+
+def _best(others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n R"], watch: Stopwatch) -> Choice:
+    """The rate and length of highest evidence: every rate with coarse lengths, then finer lengths at the best rate."""
+    rates, lengths = (grid.ravel() for grid in np.meshgrid(RATES, COARSE, indexing="ij"))
+    coarse = np.asarray(evaluated(watch, others, x, columns, rates, lengths))
+    top = int(np.argmax(coarse - np.where(rates == 0.0, 0.0, WORTH_STRETCHING)))
+    step = COARSE[1] / COARSE[0]
+    around = np.clip(lengths[top] * step ** np.linspace(-1, 1, REFINEMENTS), SHORTEST, LONGEST)
+    fine = np.asarray(evaluated(watch, others, x, columns, np.full(REFINEMENTS, rates[top]), around))
+    trace = np.stack([np.append(rates, np.full(REFINEMENTS, rates[top])), np.append(lengths, around), np.append(coarse, fine)], axis=1)
+    return Choice(float(rates[top]), float(around[int(np.argmax(fine))]), trace)
 
 
 def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:

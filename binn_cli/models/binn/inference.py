@@ -40,7 +40,7 @@ class Posterior(NamedTuple):
     Attributes:
         mean: for each dimension (M, K) whitened weights.
         covariance: for each dimension, as in `BlockPosterior`.
-        variance: for each dimension (M,) prior variance of every mode.
+        variance: for each dimension (M,) prior variance of every mode, the one that the covariance was computed with.
         noise: noise variance in standardised units.
         residual: (sweeps,) root mean square residual after every sweep, NaN for sweeps that were not needed.
         sweeps: how many sweeps were made.
@@ -176,10 +176,11 @@ def alternate(
     floor = NOISE_FLOOR * jnp.maximum(energy / count, SMALLEST_ENERGY)
 
     def once(state: tuple) -> tuple:
-        made, means, _, variance, level, history, _ = state
+        made, means, _, variance, level, history, _, _ = state
         if settings.balance:
             means, rescaled = _balanced(means, variance, prior.variance)
             variance = rescaled if settings.learn_relevance else variance
+        used = variance
         blocks, misfit = sweep(core, statistics, Prior(prior.mean, variance), means, level)
         squared = jnp.maximum(energy + misfit, floor * count)
         degrees = jnp.maximum(sum(b.degrees for b in blocks) - modes * (len(blocks) - 1), 0.0)
@@ -188,7 +189,7 @@ def alternate(
         if settings.learn_noise:
             level = jnp.maximum(squared / jnp.maximum(count - degrees, 0.1 * count), floor)
         history = history.at[made].set(jnp.sqrt(squared / count))
-        return made + 1, tuple(b.mean for b in blocks), tuple(b.covariance for b in blocks), variance, level, history, degrees
+        return made + 1, tuple(b.mean for b in blocks), tuple(b.covariance for b in blocks), variance, level, history, degrees, used
 
     def unfinished(state: tuple) -> Array:
         made, history = state[0], state[5]
@@ -196,12 +197,12 @@ def alternate(
         return (made < settings.sweeps) & ((made < 2) | (change > settings.tolerance) | (settings.tolerance == 0.0))
 
     # A sweep needs neither the covariances nor the degrees before it; blanks of their shape keep the loop's body from compiling twice.
-    blank = (jnp.asarray(0), start, None, prior.variance, noise, jnp.full(settings.sweeps, jnp.nan), None)
+    blank = (jnp.asarray(0), start, None, prior.variance, noise, jnp.full(settings.sweeps, jnp.nan), None, prior.variance)
     shapes = jax.eval_shape(once, blank)
     covariance, degree = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), (shapes[2], shapes[6]))
-    begin = (*blank[:2], covariance, *blank[3:6], degree)
-    made, means, covariances, variance, level, history, degrees = jax.lax.while_loop(unfinished, once, begin)
-    return Posterior(means, covariances, variance, level, history, made, degrees)
+    begin = (*blank[:2], covariance, *blank[3:6], degree, prior.variance)
+    made, means, covariances, _, level, history, degrees, used = jax.lax.while_loop(unfinished, once, begin)
+    return Posterior(means, covariances, used, level, history, made, degrees)
 
 
 def infer(statistics: Statistics, prior: Prior, start: tuple, noise: Float[Array, " L"], *, settings: Settings) -> Posterior:

@@ -141,7 +141,7 @@ class Binn:
         blank = tuple(np.zeros((1, 1, 1)) for _ in bases)
         prior = Prior(zero, variance)
         if warm is None:
-            start = build_start(prepared.statistics, prior, self.config.seed, self.config.start, shape[1], watch)
+            start = build_start(prepared, prior, self.config.seed, self.config.start, shape[1], watch)
             return (Prior(start, variance) if self.config.prior_mean == "start" else prior), start, blank
         weights = [dimension.weights for dimension in warm.dimensions]
         start = tuple(np.einsum("jk,lmj->lmk", v, w) for v, w in zip(prepared.directions, weights, strict=True))

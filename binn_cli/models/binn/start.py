@@ -15,21 +15,30 @@ from jaxtyping import Float
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Prior
+from binn_cli.models.binn.preparation import Prepared
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 
 RIDGE = 1e-10
 """Relative ridge when a singular vector is written in a basis; it bounds the weights where the basis is nearly dependent."""
 
 JITTER = 1e-3
-"""Size of the random part of a start from the SVD, relative to the prior: modes that the data do not need yet must not be exactly zero."""
+"""Size of the random part of a start from the SVD, relative to the prior: it breaks symmetries of the data, which alternation would
+keep for ever, and wakes modes beyond the entries of the core."""
 
 SEPARATION_SWEEPS = 6
 
 
-def from_prior(seed: int, prior: Prior) -> tuple[Float[np.ndarray, "L M K"], ...]:
-    """A draw of every dimension's weights from N(prior mean, prior variance)."""
+def from_prior(seed: int, prior: Prior, directions: tuple[Float[Array, "J K"], ...]) -> tuple[Float[np.ndarray, "L M K"], ...]:
+    """A draw of every dimension's weights from N(prior mean, prior variance).
+
+    Weights are drawn in the basis's own coordinates, so that the order of the data's rows does not change the draw.
+    """
     rng = np.random.default_rng(seed)
-    return tuple(m + np.sqrt(v)[..., None] * rng.standard_normal(m.shape) for m, v in zip(prior.mean, prior.variance, strict=True))
+    draws = []
+    for mean, variance, v in zip(prior.mean, prior.variance, directions, strict=True):
+        weights = rng.standard_normal((*np.shape(variance), v.shape[0]))
+        draws.append(np.asarray(mean) + np.sqrt(np.asarray(variance))[..., None] * (weights @ v))
+    return tuple(draws)
 
 
 def _separated(axis: PointAxis) -> tuple[Float[Array, "R K"], ...]:
@@ -84,14 +93,19 @@ svd_start = CompiledFunction(from_svd)
 
 
 def build_start(
-    statistics: Statistics, prior: Prior, seed: int, kind: str, modes: int, watch: Stopwatch
+    prepared: Prepared, prior: Prior, seed: int, kind: str, modes: int, watch: Stopwatch
 ) -> tuple[Float[np.ndarray, "L M K"], ...]:
     """Starting weights for every output and dimension; `kind` is svd or random.
 
     One axis of scattered points has no unfoldings to decompose: there `svd` is a draw from the prior as well.
     """
-    draw = from_prior(seed, prior)
-    if kind == "random" or len(statistics.axes) == 1:
+    draw = from_prior(seed, prior, prepared.directions)
+    if kind == "random" or len(prepared.statistics.axes) == 1:
         return draw
-    exact = svd_start(watch, statistics, modes=modes)
-    return tuple(np.asarray(e) + JITTER * d for e, d in zip(exact, draw, strict=True))
+    exact = svd_start(watch, prepared.statistics, modes=modes)
+    started = []
+    for e, d in zip(map(np.asarray, exact), draw, strict=True):
+        # Singular vectors are known up to sign: the random part takes the sign of what it is added to, whatever that is.
+        aligned = np.where(np.sum(e * d, axis=-1, keepdims=True) < 0, -d, d)
+        started.append(e + JITTER * aligned)
+    return tuple(started)
