@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -10,7 +12,29 @@ def gaussian(x: np.ndarray, centers: np.ndarray, length: float) -> np.ndarray:
     return np.exp(-((x[:, None] - centers) ** 2) / (2 * length**2))
 
 
-def sweep(phi: list[np.ndarray], u: np.ndarray, prior: list[np.ndarray], latest: list[np.ndarray], variance: float, noise: float):
+def printed(design: np.ndarray, u: np.ndarray, prior: np.ndarray, variance: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eq. 7 as it is printed."""
+    covariance = np.linalg.inv(design.T @ design / noise + np.eye(design.shape[1]) / variance)
+    return covariance @ (prior / variance + design.T @ u / noise), covariance
+
+
+def least_squares(design: np.ndarray, u: np.ndarray, prior: np.ndarray, variance: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eq. 7 as the least-squares problem it is: the same posterior, without squaring the design matrix's condition number."""
+    stacked = np.concatenate([design / np.sqrt(noise), np.eye(design.shape[1]) / np.sqrt(variance)])
+    q, r = np.linalg.qr(stacked)
+    inverse = np.linalg.inv(r)
+    return inverse @ (q.T @ np.concatenate([u / np.sqrt(noise), prior / np.sqrt(variance)])), inverse @ inverse.T
+
+
+def sweep(
+    phi: list[np.ndarray],
+    u: np.ndarray,
+    prior: list[np.ndarray],
+    latest: list[np.ndarray],
+    variance: float,
+    noise: float,
+    posterior: Callable[..., tuple[np.ndarray, np.ndarray]] = least_squares,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """One pass over the dimensions: returns the posterior means (M, J) and covariances (M J, M J) of every block.
 
     `phi` holds (N, J_d) basis values, `prior` the prior means, `latest` the frozen weights, both (M, J_d).
@@ -22,13 +46,8 @@ def sweep(phi: list[np.ndarray], u: np.ndarray, prior: list[np.ndarray], latest:
         for other in range(len(phi)):
             if other != d:
                 g *= phi[other] @ weights[other].T  # Eqs. 15, 16
-        design = np.stack([np.kron(g[i], phi[d][i]) for i in range(len(u))])  # Eq. 19
-        # Eq. 7 as the least-squares problem it is: the same posterior, without squaring the design matrix's condition number.
-        stacked = np.concatenate([design / np.sqrt(noise), np.eye(design.shape[1]) / np.sqrt(variance)])
-        target = np.concatenate([u / np.sqrt(noise), prior[d].ravel() / np.sqrt(variance)])
-        q, r = np.linalg.qr(stacked)
-        mean = np.linalg.solve(r, q.T @ target)
-        covariance = np.linalg.inv(r) @ np.linalg.inv(r).T
+        design = (g[:, :, None] * phi[d][:, None, :]).reshape(len(u), -1)  # Eq. 19: row i is g_i (x) Phi_i
+        mean, covariance = posterior(design, u, prior[d].ravel(), variance, noise)
         weights[d] = mean.reshape(modes, -1)
         covariances.append(covariance)
     return weights, covariances

@@ -1,0 +1,49 @@
+"""Repeated timings of two ways to do the same, taken in turn so that a drift of the machine's speed cancels in their ratio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        name: what is compared with what.
+        ours, theirs: seconds of every repetition, in the order they were taken.
+        note: sizes, and anything the numbers leave out.
+    """
+
+    name: str
+    ours: tuple[float, ...]
+    theirs: tuple[float, ...]
+    note: str
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """Their time over ours, repetition by repetition."""
+        return np.array(self.theirs) / np.array(self.ours)
+
+    def as_dict(self) -> dict[str, object]:
+        """The row for a JSON file."""
+        low, middle, high = np.quantile(self.ratios, [0.0, 0.5, 1.0])
+        return {**vars(self), "ratio_min": low, "ratio_median": middle, "ratio_max": high}
+
+
+def compared(name: str, ours: Callable[[], object], theirs: Callable[[], object], note: str, repeats: int = 7) -> Row:
+    """Time both in turn after one warm-up of each, which also compiles."""
+    ours()
+    theirs()
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats)]
+    return Row(name, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), note)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
