@@ -134,6 +134,7 @@ class BinnConfig:
 
     name: str = "binn"
     decomposition: str = "cp"
+    inference: str = "als"
     modes: Any = "auto"
     basis: Any = "gaussian"
     centers: Any = "auto"
@@ -157,6 +158,7 @@ class BinnConfig:
 
     def __post_init__(self) -> None:
         one_of("model.decomposition", self.decomposition, ("cp",))
+        one_of("model.inference", self.inference, ("als", "vb"))
         if self.modes != "auto" and (not isinstance(self.modes, int) or isinstance(self.modes, bool) or self.modes < 1):
             raise ConfigError("model.modes", f'must be a whole number of at least 1, or "auto", not {self.modes!r}')
         for basis in [self.basis] if isinstance(self.basis, str) else list(self.basis):

@@ -32,7 +32,7 @@ REFINEMENTS = 17
 RATES = np.array([0.0, 3.0, 10.0, 30.0, 100.0, -3.0, -10.0, -30.0, -100.0])
 """Candidate rates of the logarithmic coordinate (see `stretch`); 0 leaves the coordinate as it is."""
 
-NOISE = np.geomspace(1e-14, 10.0, 16)
+NOISE = np.geomspace(1e-20, 10.0, 22)
 AMPLITUDE = np.geomspace(1e-16, 1e4, 41)
 WORTH_STRETCHING = 3.0
 """Gain in log evidence (a factor of twenty in odds) below which a coordinate is left as it is."""
@@ -129,7 +129,18 @@ def _best(others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns:
     around = np.clip(lengths[top] * step ** np.linspace(-1, 1, REFINEMENTS), SHORTEST, LONGEST)
     fine = np.asarray(evaluated(watch, others, x, columns, np.full(REFINEMENTS, rates[top]), around))
     trace = np.stack([np.append(rates, np.full(REFINEMENTS, rates[top])), np.append(lengths, around), np.append(coarse, fine)], axis=1)
-    return Choice(float(rates[top]), float(around[int(np.argmax(fine))]), trace)
+    return Choice(float(rates[top]), _vertex(around, fine), trace)
+
+
+def _vertex(lengths: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"]) -> float:
+    """The length at the top of the parabola in log length through the best candidate and its two neighbours."""
+    best = int(np.argmax(evidence))
+    if best in (0, len(lengths) - 1) or lengths[best - 1] == lengths[best] or lengths[best] == lengths[best + 1]:
+        return float(lengths[best])
+    below, top, above = evidence[best - 1 : best + 2]
+    curvature = below - 2.0 * top + above
+    shift = 0.5 * (below - above) / curvature if curvature < 0.0 else 0.0
+    return float(lengths[best] * (lengths[best + 1] / lengths[best]) ** shift)
 
 
 def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:

@@ -15,13 +15,14 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.inference import Prior, Settings, infer
+from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import predict
 from binn_cli.models.binn.preparation import Preparation, Prepared, evaluate
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
+from binn_cli.models.binn.sweep import Prior
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 
 inferred = CompiledFunction(infer)
@@ -102,6 +103,7 @@ class Binn:
             learn_noise=self.config.noise == "learned",
             balance=self.config.prior_mean == "zero",
             learn_relevance=self.config.relevance == "modes",
+            variational=self.config.inference == "vb",
         )
         found = inferred(watch, prepared.statistics, prior, start, noise, settings=settings)
         posterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small, and eager device code would compile piecemeal
@@ -118,8 +120,12 @@ class Binn:
             "effective_parameters": np.asarray(posterior.degrees),
             "ranks": np.asarray(prepared.ranks),
             "modes": np.asarray(modes),
+            "active_modes": active_modes(posterior),
             **chosen,
         }
+        if settings.variational:
+            # The bound is on the evidence of the data in their own units.
+            diagnostics["elbo"] = posterior.bound - data.n_points * np.log(outputs.scale)[:, None]
         fit_seconds = time.perf_counter() - began - watch.compile_seconds
         report = FitReport(watch.compile_seconds, fit_seconds, diagnostics)
         joint = self.config.variance == "joint"
@@ -150,6 +156,11 @@ class Binn:
         # Algorithm 1, line 16: the posterior mean becomes the prior mean, also in directions that the data do not see.
         rest = tuple(w - np.einsum("jk,lmk->lmj", v, z) for v, w, z in zip(prepared.directions, weights, start, strict=True))
         return Prior(start, variance), start, rest
+
+
+def active_modes(posterior: Posterior) -> Float[np.ndarray, " L"]:
+    """How many modes are left: those without which the squared residual would grow by more than the noise variance of one point."""
+    return np.sum(posterior.mode_energy > np.asarray(posterior.noise)[:, None], axis=1)
 
 
 def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], modes: int, watch: Stopwatch) -> list[float]:
