@@ -150,6 +150,7 @@ class BinnConfig:
     noise_variance: float = 1e-3
     sweeps: int = 30
     tolerance: float = 1e-4
+    acceleration: str = "extrapolation"
     start: str = "svd"
     variance: str = "joint"
     output_scaling: str = "scale"
@@ -176,6 +177,7 @@ class BinnConfig:
         positive("model.noise_variance", self.noise_variance)
         at_least("model.sweeps", self.sweeps, 1)
         at_least("model.tolerance", self.tolerance, 0)
+        one_of("model.acceleration", self.acceleration, ("extrapolation", "none"))
         one_of("model.start", self.start, ("svd", "random"))
         one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
         one_of("model.variance", self.variance, ("joint", "modes"))

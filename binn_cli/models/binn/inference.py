@@ -17,6 +17,7 @@ from binn_cli.models.binn import relevance
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.bound import lower_bound
+from binn_cli.models.binn.extrapolation import Pace, at_rest, extrapolated
 from binn_cli.models.binn.statistics import Statistics
 from binn_cli.models.binn.sweep import AxisState, Prior, dimensions_of, sweep
 
@@ -64,6 +65,7 @@ class Settings:
         learn_noise: whether the noise variance is estimated from the residual.
         balance: whether every mode's size is spread evenly over the dimensions before a sweep (a zero-mean prior prefers that).
         learn_relevance: whether each mode's prior variance in each dimension is estimated (automatic relevance determination).
+        extrapolate: whether a balanced alternation starts each sweep farther along the last one's step.
         variational: whether blocks see the others' second moments (vb) or their means alone (als).
     """
 
@@ -72,6 +74,7 @@ class Settings:
     learn_noise: bool
     balance: bool
     learn_relevance: bool
+    extrapolate: bool = False
     variational: bool = False
 
 
@@ -87,6 +90,7 @@ class _State(NamedTuple):
     bound: jax.Array
     degrees: Array
     used: tuple
+    pace: Pace
 
 
 def alternate(
@@ -102,10 +106,12 @@ def alternate(
     floor = NOISE_FLOOR * jnp.maximum(energy / count, SMALLEST_ENERGY)
 
     def once(state: _State) -> _State:
-        means, variance = state.means, state.variance
+        means, variance, pace = state.means, state.variance, state.pace
         if settings.balance and not settings.variational:
             means, rescaled = relevance.balanced(means, variance, prior.variance)
             variance = rescaled if settings.learn_relevance else variance
+            if settings.extrapolate:
+                means, pace = extrapolated(means, pace, state.residual, state.made)
         current = Prior(prior.mean, variance)
         blocks = sweep(core, statistics, current, means, state.covariances if settings.variational else None, state.noise)
         squared = jnp.maximum(energy + blocks[-1].misfit, floor * count)
@@ -125,6 +131,7 @@ def alternate(
             state.bound.at[state.made].set(bound),
             degrees,
             variance,
+            pace,
         )
 
     def unfinished(state: _State) -> Array:
@@ -138,7 +145,9 @@ def alternate(
     shapes = jax.eval_shape(lambda: sweep(core, statistics, prior, start, None, noise))
     blank = tuple(jnp.zeros(b.covariance.shape) for b in shapes)
     history = jnp.full(settings.sweeps, jnp.nan)
-    begin = _State(jnp.asarray(0), start, blank, prior.variance, noise, history, history, jnp.asarray(0.0), prior.variance)
+    begin = _State(
+        jnp.asarray(0), start, blank, prior.variance, noise, history, history, jnp.asarray(0.0), prior.variance, at_rest(start)
+    )
     end = jax.lax.while_loop(unfinished, once, begin)
     return Posterior(
         end.means,

@@ -103,6 +103,7 @@ class Binn:
             learn_noise=self.config.noise == "learned",
             balance=self.config.prior_mean == "zero",
             learn_relevance=self.config.relevance == "modes",
+            extrapolate=self.config.acceleration == "extrapolation",
             variational=self.config.inference == "vb",
         )
         found = inferred(watch, prepared.statistics, prior, start, noise, settings=settings)
