@@ -12,7 +12,7 @@ from binn_cli.config.ranges import at_least, interval, one_of, per_coordinate, p
 from binn_cli.errors import ConfigError
 
 BASES = ("gaussian", "hat", "bspline")
-ACQUISITIONS = ("mean_std", "max_std", "random", "maximin")
+ACQUISITIONS = ("mean_std", "max_std", "ivr", "random", "maximin")
 
 
 def _cases_within_pool(candidates: int, train_cases: int, test_cases: int) -> None:
@@ -199,6 +199,7 @@ class ActiveLearnConfig:
     acquisition: str = "mean_std"
     initial: int | None = None
     rounds: int = 20
+    batch: int = 1
     acquisition_points: int = 4096
     seed: int = 0
 
@@ -207,6 +208,7 @@ class ActiveLearnConfig:
         if self.initial is not None:
             at_least("task.initial", self.initial, 1)
         at_least("task.rounds", self.rounds, 1)
+        at_least("task.batch", self.batch, 1)
         at_least("task.acquisition_points", self.acquisition_points, 1)
 
 

@@ -1,4 +1,4 @@
-"""Mean-field variational Bayes for a sum of products of 1-D interpolations, written out over all points, and the exact evidence of one block."""
+"""Mean-field variational Bayes for sums of products, written out over all points, and the exact evidence of one block."""
 
 from __future__ import annotations
 

@@ -145,9 +145,7 @@ def alternate(
     shapes = jax.eval_shape(lambda: sweep(core, statistics, prior, start, None, noise))
     blank = tuple(jnp.zeros(b.covariance.shape) for b in shapes)
     history = jnp.full(settings.sweeps, jnp.nan)
-    begin = _State(
-        jnp.asarray(0), start, blank, prior.variance, noise, history, history, jnp.asarray(0.0), prior.variance, at_rest(start)
-    )
+    begin = _State(jnp.asarray(0), start, blank, prior.variance, noise, history, history, jnp.asarray(0.0), prior.variance, at_rest(start))
     end = jax.lax.while_loop(unfinished, once, begin)
     return Posterior(
         end.means,

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.normalization import InputMap, OutputMap
@@ -23,7 +24,7 @@ from binn_cli.models.binn.preparation import Preparation, Prepared, evaluate
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
 from binn_cli.models.binn.sweep import Prior
-from binn_cli.models.surrogate import FitReport, Prediction, Tree
+from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 
 inferred = CompiledFunction(infer)
 
@@ -57,6 +58,12 @@ class FittedBinn:
         scale = self.outputs.scale
         noise = np.broadcast_to(self.noise * scale**2, mean.shape)
         return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
+
+    def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
+        """What is unknown about whole cases; see `binn_cli.models.binn.cases`."""
+        ends = np.cumsum([0] + [axis.points.shape[1] for axis in (*axes, cases)])
+        *points, scaled = (self.inputs(a.points, slice(int(b), int(e))) for a, b, e in zip((*axes, cases), ends, ends[1:], strict=False))
+        return case_process(self.bases, self.dimensions, self.noise, points, scaled)
 
     def state(self) -> Tree:
         """Weights, covariances, bases and units as plain arrays."""
