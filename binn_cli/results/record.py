@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import gcd
 
 import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.surrogate import Prediction, Tree
+from binn_cli.results.samples import strided
 
 STATUSES = ("running", "complete", "failed")
 PHASES = ("data", "compile", "fit", "acquire", "predict")
@@ -52,6 +52,7 @@ class Step:
         peak_rss_bytes: the largest resident memory of the process so far.
         acquired: coordinates of the case chosen in this step by name; None where none was.
         diagnostics: arrays of any shape by name, such as the residual of every sweep.
+        warnings: sentences about what makes the step doubtful, without line breaks; the recorder adds those of `cautions`.
     """
 
     n_train: int
@@ -61,6 +62,7 @@ class Step:
     peak_rss_bytes: int = 0
     acquired: Mapping[str, float | int] | None = None
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,7 @@ class Predictions:
     @classmethod
     def of(cls, data: ProductData, prediction: Prediction, max_points: int) -> Predictions:
         """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat points."""
-        total = data.n_points
-        stride = max(1, -(-total // max_points))
-        # a stride that shares a factor with an axis would keep only some of its points, and perhaps only one of the cases
-        while stride > 1 and len(data.axes) > 1 and any(gcd(stride, axis.size) > 1 for axis in data.axes):
-            stride += 1
-        rows = np.arange(0, total, stride)
+        rows = strided(data, max_points)
         inputs, truth = data.table(rows)
         mean, epistemic, noise = (
             np.asarray(a, dtype=np.float64).reshape(-1, len(data.outputs))[rows]
@@ -116,8 +113,8 @@ class Predictions:
             std_total=np.sqrt(epistemic + noise),
             input_names=data.inputs,
             output_names=data.outputs,
-            stride=stride,
-            n_points_total=total,
+            stride=int(rows[1]) if len(rows) > 1 else data.n_points,
+            n_points_total=data.n_points,
             input_units=tuple(unit for axis in data.axes for unit in axis.units),
             output_units=data.output_units,
         )
@@ -136,8 +133,9 @@ class RunRecord:
         outputs: the L names of the outputs.
         predictions: of the last step that had some.
         surrogate: the last fitted surrogate.
-        state: what a task needs to resume, and for active learning which cases it saw:
-            `initial` (n0, D), `acquired` (r, D), `held_out` (m, D) and `case_coordinates` ("k,P").
+        state: what a task needs to resume; for active learning also which cases it saw: `initial` (n0, D), `acquired` (r, D),
+            `held_out` (m, D) and `case_coordinates` ("k,P"); for regress a sample of the training points (see `training_sample`);
+            for scaling why a size failed, `reason_SIZE`.
     """
 
     header: Header

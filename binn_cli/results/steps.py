@@ -23,6 +23,8 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
         dataset(group, name, _whole(column), ("step",))
     for name, column in _columns([step.acquired or {} for step in steps]).items():
         dataset(group, _ACQUIRED + name, column, ("step",))
+    if any(step.warnings for step in steps):
+        dataset(group, "warnings", np.array(["\n".join(step.warnings) for step in steps], dtype=object), ("step",))
     group = scaled_group(file, "timings", {"step": numbers})
     for name, column in _columns([step.timings for step in steps]).items():
         dataset(group, name, column, ("step",)).attrs["units"] = "s"
@@ -39,6 +41,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
     timings = {name: values_of(found) for name, found in variables(file["timings"]).items()}
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
+    warnings = columns.pop("warnings", np.full(len(n_train), ""))
     acquired = {name.removeprefix(_ACQUIRED): columns.pop(name) for name in tuple(columns) if name.startswith(_ACQUIRED)}
     metrics, diagnostics = _read_metrics(file["metrics"]), _read_diagnostics(file["diagnostics"])
     return tuple(
@@ -50,6 +53,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
             peak_rss_bytes=int(peak[i]),
             acquired=_row(acquired, i) or None,
             diagnostics=diagnostics(i),
+            warnings=tuple(str(warnings[i]).splitlines()),
         )
         for i in range(len(n_train))
     )
