@@ -9,7 +9,7 @@ import numpy as np
 
 from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.datasets.dataset import Dataset
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
 from binn_cli.results.provenance import peak_rss_bytes
@@ -71,7 +71,8 @@ class ActiveLearn:
             if number > 0:
                 state = self._labelled(dataset, replace(state, number=number), timings, recorder)
             capacity = max(len(initial) + rounds, state.data.axes[-1].size)
-            recorder.announce(f"fitting {state.data.n_points:,} points", 0, 1)
+            compiles = "; the first fit also compiles" if number == done else ""
+            recorder.announce(f"fitting {state.data.n_points:,} points{compiles}", 0, 1)
             fitted = fitted_on(
                 model, state.data, timings, domain=domain_of(dataset, state.data), warm_start=state.fitted, capacity=capacity
             )
@@ -137,6 +138,7 @@ class ActiveLearn:
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=state.fitted.report.diagnostics,
+            warnings=_thin_start(candidates, state.initial) if state.number == 0 else (),
         )
         kept: Tree = {
             "initial": candidates.points[list(state.initial)],
@@ -159,3 +161,13 @@ class ActiveLearn:
         data = dataset.label([*initial, *acquired], recorder.announce)
         chosen = int(np.asarray(record.state["chosen_row"]))
         return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen)
+
+
+def _thin_start(candidates: Axis, initial: tuple[int, ...]) -> tuple[str, ...]:
+    """A warning where the initial cases, from which length scales are chosen once and for all, do not vary in a coordinate."""
+    span, spread = np.ptp(candidates.points, axis=0), np.ptp(candidates.points[list(initial)], axis=0)
+    single = [name for name, whole, part in zip(candidates.coordinates, span, spread, strict=True) if whole > 0 and part == 0]
+    if not single:
+        return ()
+    names = " and of ".join(single)
+    return (f"the initial cases have a single value of {names}: a length scale chosen from them is a guess; raise task.initial",)
