@@ -48,6 +48,11 @@ def seconds(value: float | int) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def roughly(value: float) -> str:
+    """A duration that is only an estimate: two digits, and no less than a second."""
+    return seconds(max(float(f"{value:.2g}"), 1.0))
+
+
 def size(n_bytes: float | int) -> str:
     """Memory in decimal units; a dash for zero, which stands for not measured."""
     if n_bytes <= 0:
