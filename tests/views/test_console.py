@@ -116,6 +116,14 @@ def test_warnings_are_told_while_the_run_goes_on(records):
     assert "round" in lines[1] and "at the end" not in stream.getvalue()
 
 
+def test_a_size_that_failed_is_not_told_as_a_fit_of_no_points(records):
+    stream = io.StringIO()
+    with LiveView(records["scaling"].header, Console(file=stream)) as view:
+        view.on_plan(2)
+        view.on_step(0, Step(0, {"size": 500}, timings={"fit": np.nan}, warnings=("train_cases = 500 failed: killed",)))
+    assert stream.getvalue().splitlines() == ["warning: train_cases = 500 failed: killed", "scaling · sine · binn  size 500  not measured"]
+
+
 def test_a_failed_run_says_why(records):
     text = printed(records["failed"])
     assert "failed" in text and "the [disk] is full" in text and "no step was finished" in text

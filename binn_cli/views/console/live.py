@@ -124,12 +124,13 @@ class LiveView:
 
 
 def _facts(step: Step) -> list[str]:
-    facts = [f"{step.n_train:,} points"]
+    facts = [f"{step.n_train:,} points"] if step.n_train else []
     scores = step.metrics.get("test") or next(iter(step.metrics.values()), {})
     if "rmse" in scores:
         facts.append(f"RMSE {quantities.numbers(scores['rmse'])}")
     if "fit" in step.timings:
-        facts.append(f"fit {quantities.seconds(step.timings['fit'])}")
+        fit = step.timings["fit"]
+        facts.append(f"fit {quantities.seconds(fit)}" if np.isfinite(fit) else "not measured")
     if step.acquired:
         facts.append(f"chose {quantities.case(step.acquired)}")
     return facts
