@@ -9,11 +9,11 @@ import numpy as np
 
 from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.datasets.dataset import Dataset
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
 from binn_cli.results.provenance import peak_rss_bytes
-from binn_cli.results.record import Predictions, Step
+from binn_cli.results.record import Predictions, Step, one_or_all
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
 from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
@@ -74,7 +74,8 @@ class ActiveLearn:
             if number > 0:
                 state = self._labelled(dataset, replace(state, number=number), timings, recorder)
             capacity = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
-            recorder.announce(f"fitting {state.data.n_points:,} points", 0, 1)
+            compiles = "; the first fit also compiles" if number == done else ""
+            recorder.announce(f"fitting {state.data.n_points:,} points{compiles}", 0, 1)
             fitted = fitted_on(
                 model, state.data, timings, domain=domain_of(dataset, state.data), warm_start=state.fitted, capacity=capacity
             )
@@ -132,7 +133,7 @@ class ActiveLearn:
         metrics, predictions = scores_of(state.fitted, {"train": state.data, **evaluation}, timings, capacity)
         candidates = dataset.candidates
         names = candidates.coordinates
-        latest = dict(zip(names, candidates.points[list(state.latest)].T, strict=True)) if state.latest else None
+        latest = dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True)) if state.latest else None
         step = Step(
             n_train=state.data.n_points,
             coordinates={"round": state.number},
@@ -141,6 +142,7 @@ class ActiveLearn:
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=state.fitted.report.diagnostics,
+            warnings=_thin_start(candidates, state.initial) if state.number == 0 else (),
         )
         kept: Tree = {
             "initial": candidates.points[list(state.initial)],
@@ -163,3 +165,13 @@ class ActiveLearn:
         data = dataset.label([*initial, *acquired], recorder.announce)
         chosen = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["chosen_rows"])))
         return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen=chosen)
+
+
+def _thin_start(candidates: Axis, initial: tuple[int, ...]) -> tuple[str, ...]:
+    """A warning where the initial cases, from which length scales are chosen once and for all, do not vary in a coordinate."""
+    span, spread = np.ptp(candidates.points, axis=0), np.ptp(candidates.points[list(initial)], axis=0)
+    single = [name for name, whole, part in zip(candidates.coordinates, span, spread, strict=True) if whole > 0 and part == 0]
+    if not single:
+        return ()
+    names = " and of ".join(single)
+    return (f"the initial cases have a single value of {names}: a length scale chosen from them is a guess; raise task.initial",)

@@ -78,10 +78,13 @@ def _step(step: Step, outputs: Sequence[str]) -> dict[str, Any]:
         },
         "timings": {name: _plain(value) for name, value in step.timings.items()},
         "peak_rss_bytes": step.peak_rss_bytes,
+        "warnings": list(step.warnings),
     }
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
     plain = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, float):
         return plain
