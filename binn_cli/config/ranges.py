@@ -28,6 +28,12 @@ def at_least(key: str, value: float, least: float) -> None:
         raise ConfigError(key, f"must be at least {least}, not {value}")
 
 
+def within(key: str, value: float, least: float, most: float) -> None:
+    """Require a number between two bounds, both allowed."""
+    if not least <= value <= most:
+        raise ConfigError(key, f"must be between {least} and {most}, not {value}")
+
+
 def positive(key: str, value: float) -> None:
     """Require a finite number above zero."""
     if not math.isfinite(value) or value <= 0:

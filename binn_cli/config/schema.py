@@ -8,10 +8,10 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from binn_cli.config.ranges import at_least, interval, one_of, per_coordinate, positive
+from binn_cli.config.ranges import at_least, interval, one_of, per_coordinate, positive, within
 from binn_cli.errors import ConfigError
 
-BASES = ("gaussian", "hat", "bspline")
+BASES = ("gaussian", "hat", "bspline", "chidenn")
 ACQUISITIONS = ("mean_std", "max_std", "ivr", "random", "maximin")
 
 
@@ -142,6 +142,9 @@ class BinnConfig:
     length_unit: str = "spacing"
     padding: Any = "auto"
     stretch: Any = "auto"
+    patch: int = 2
+    order: int = 2
+    dilation: float = 4.0
     prior: str = "function"
     prior_variance: float = 1.0
     prior_mean: str = "zero"
@@ -169,6 +172,9 @@ class BinnConfig:
         one_of("model.length_unit", self.length_unit, ("spacing", "input"))
         per_coordinate("model.padding", self.padding, 0, integer=True, word="auto")
         per_coordinate("model.stretch", self.stretch, -1e6, integer=False, word="auto")
+        within("model.patch", self.patch, 1, 8)
+        within("model.order", self.order, 0, 2 * self.patch)
+        positive("model.dilation", self.dilation)
         one_of("model.prior", self.prior, ("function", "weight"))
         positive("model.prior_variance", self.prior_variance)
         one_of("model.prior_mean", self.prior_mean, ("zero", "start"))

@@ -28,7 +28,7 @@ def test_config_id_counts_science_only(settings) -> None:
     ("overrides", "sentence"),
     [
         (["task.rounds=0"], "task.rounds: must be at least 1, not 0"),
-        (["model.basis=gausian"], 'model.basis: "gausian" is not one of gaussian, hat, bspline; did you mean "gaussian"?'),
+        (["model.basis=gausian"], 'model.basis: "gausian" is not one of gaussian, hat, bspline, chidenn; did you mean "gaussian"?'),
         (["model.noise_variance=nan"], "model.noise_variance: must be greater than 0, not nan"),
         (["dataset=sine", "dataset.domain=[1,0]"], "dataset.domain: must be [low, high] with low < high, not [1.0, 0.0]"),
         (["seed=-1"], "seed: must be at least 0, not -1"),

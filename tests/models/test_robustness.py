@@ -59,7 +59,7 @@ def test_a_length_a_thousand_times_off(kind: str, length: float) -> None:
     _fit_error(problem(kind), BinnConfig(centers=8, length=length, modes=3, sweeps=10))
 
 
-@pytest.mark.parametrize("basis", ["gaussian", "hat", "bspline"])
+@pytest.mark.parametrize("basis", ["gaussian", "hat", "bspline", "chidenn"])
 def test_more_bases_than_points(basis: str) -> None:
     data = problem("grid")
     assert _fit_error(data, BinnConfig(basis=basis, centers=40, length=4.0, sweeps=20)) < 1e-3

@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from binn_cli.errors import ConfigError
 from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.chidenn import ChidennBasis, Patch
 
 
 class Basis(Protocol):
@@ -104,24 +105,29 @@ def stretch(x: Float[Array, "*n"], rate: Float[Array, ""] | float) -> Float[Arra
     return jnp.where(rate == 0, x, jnp.where(rate < 0, 1.0 - stretched, stretched))
 
 
-def build_basis(kind: str, centers: int, padding: int, length: float, rate: float = 0.0) -> Basis:
+def build_basis(kind: str, centers: int, padding: int, length: float, rate: float = 0.0, patch: Patch | None = None) -> Basis:
     """A basis with `centers` equispaced centres on [0, 1], ends included, and `padding` more beyond each end.
 
     Args:
-        kind: gaussian, hat or bspline. A cubic B-spline needs one more function beyond each end to span the domain.
+        kind: gaussian, hat, bspline or chidenn. A cubic B-spline needs one more function beyond each end to span the domain, a
+            patch of s nodes on either side needs s more.
         centers: centres inside the domain, at least 2.
         padding: further centres beyond each end.
         length: length scale of a Gaussian, in units of the domain; other bases have none.
         rate: rate of the logarithmic coordinate in which the centres are equispaced; 0 for the coordinate itself.
+        patch: how chidenn interpolates around a node; other bases have none.
     """
     spacing = 1.0 / (centers - 1)
-    extra = padding + (kind == "bspline")
+    patch = patch or Patch()
+    extra = padding + {"bspline": 1, "chidenn": patch.size}.get(kind, 0)
     points = jnp.asarray((np.arange(centers + 2 * extra) - extra) * spacing)
     basis: Basis
     if kind == "gaussian":
         basis = GaussianBasis(points, jnp.asarray(float(length)))
     elif kind == "hat":
         basis = HatBasis(points, jnp.asarray(spacing))
+    elif kind == "chidenn":
+        basis = ChidennBasis.of(points, jnp.asarray(spacing), patch)
     else:
         basis = BSplineBasis(points, jnp.asarray(spacing))
     return StretchedBasis(basis, jnp.asarray(float(rate))) if rate else basis

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.binn.basis import Basis, build_basis, per_dimension
+from binn_cli.models.binn.chidenn import Patch
 from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.evidence import Choice, axis_columns, choose_scales, thinned
 from binn_cli.models.binn.normalization import InputMap, OutputMap
@@ -69,7 +70,7 @@ def build_scales(
         count, pad, length = _resolved(
             kinds[d], centers[d], padding[d], lengths[d], config.length_unit, float(inputs.span[d]), distinct[d], choice
         )
-        built.append(build_basis(kinds[d], count, pad, length, rate))
+        built.append(build_basis(kinds[d], count, pad, length, rate, Patch(config.patch, config.order, config.dilation)))
         final.append((length if kinds[d] == "gaussian" else np.nan, rate))
     modes = _modes(data, spectra) if config.modes == "auto" else int(config.modes)
     trace = {f"evidence_{name}": choice.trace for name, choice in zip(names, choices, strict=True) if choice}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis, StretchedBasis
+from binn_cli.models.binn.chidenn import ChidennBasis, Patch
 from binn_cli.models.binn.model import FittedBinn
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.surrogate import FitReport, Tree
 
-KINDS: dict[str, type] = {"gaussian": GaussianBasis, "hat": HatBasis, "bspline": BSplineBasis}
+KINDS: dict[str, type] = {"gaussian": GaussianBasis, "hat": HatBasis, "bspline": BSplineBasis, "chidenn": ChidennBasis}
 
 
 def _width(kind: str) -> str:
@@ -24,12 +26,18 @@ def _basis_tree(basis: Basis) -> dict[str, Any]:
     if isinstance(basis, StretchedBasis):
         return {**_basis_tree(basis.basis), "rate": float(basis.rate)}
     kind = next(name for name, cls in KINDS.items() if isinstance(basis, cls))
-    return {"kind": kind, "centers": np.asarray(basis.centers), _width(kind): float(getattr(basis, _width(kind)))}
+    tree = {"kind": kind, "centers": np.asarray(basis.centers), _width(kind): float(getattr(basis, _width(kind)))}
+    return {**tree, **asdict(basis.patch)} if isinstance(basis, ChidennBasis) else tree
 
 
 def _basis(tree: Any) -> Basis:
     kind = str(tree["kind"])
-    basis = KINDS[kind](jnp.asarray(tree["centers"]), jnp.asarray(float(tree[_width(kind)])))
+    centers, width = jnp.asarray(tree["centers"]), jnp.asarray(float(tree[_width(kind)]))
+    if kind == "chidenn":
+        patch = Patch(int(tree["size"]), int(tree["order"]), float(tree["dilation"]))
+        basis: Basis = ChidennBasis.of(centers, width, patch)
+    else:
+        basis = KINDS[kind](centers, width)
     return StretchedBasis(basis, jnp.asarray(float(tree["rate"]))) if "rate" in tree else basis
 
 
