@@ -89,7 +89,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("model.sweeps=2.5", 'model.sweeps: must be a whole number, not "2.5"'),
         ("output.figures=maybe", 'output.figures: must be true or false, not "maybe"'),
         ("model.prior_variance=null", "model.prior_variance: must have a value, not null"),
-        ("dataset.source_centers=3", 'dataset.source_centers: must be a list in brackets, not "3"'),
+        ("dataset.k_range=3", 'dataset.k_range: must be a list in brackets, not "3"'),
         ("task.rounds=0", "task.rounds: must be at least 1, not 0"),
         ("seed=1,2", '"seed=1,2" gives several values, which needs a sweep: binn run -m'),
         ("model.centers=[1", '"model.centers=[1" cannot be read; put lists and text with spaces or special characters in quotes'),

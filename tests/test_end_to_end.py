@@ -51,7 +51,7 @@ def binn(environment, tmp_path):
         ("model=bin", 'model: "bin" is not one of binn; did you mean "binn"?'),
         ("task=active_lern", 'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?'),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),
-        ("model.noise_variance=-1e-3", "model.noise_variance: must be greater than 0, not -0.001"),
+        ("model.noise_variance=-1e-3", "model.noise_variance: must be from 1e-30 to 1e+12, not -0.001"),
         ("task.rounds=0", "task.rounds: must be at least 1, not 0"),
         ("dataset=heat dataset.grid=1", "dataset.grid: must be at least 2, not 1"),
         ("dataset=poisson dataset.grid=1", "dataset.grid: must be at least 2, not 1"),

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from binn_cli.config.ranges import at_least, did_you_mean, one_of
+from binn_cli.config.ranges import did_you_mean, one_of, valid_seed
 from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, ConfigError
@@ -70,6 +70,9 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
         raise omegaconf_error(error) from error
     assert isinstance(plain, dict)
     _reject_unknown("", plain, RunConfig)
+    # Before the groups: model.seed and task.seed mostly refer to it.
+    root = _typed("", {key: plain[key] for key in ("seed", "verbose") if key in plain}, RunConfig, instantiate=False)
+    valid_seed("seed", root.seed)
     groups = {}
     for group, schemas in SCHEMAS.items():
         section = plain.get(group)
@@ -82,8 +85,6 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
             raise ConfigError(f"{group}.name", f"choose the option with {group}={name}, not with {group}.name={name}")
         groups[group] = _typed(group, section, schemas[name])
     output = _typed("output", plain.get("output", {}), OutputConfig)
-    root = _typed("", {key: plain[key] for key in ("seed", "verbose") if key in plain}, RunConfig, instantiate=False)
-    at_least("seed", root.seed, 0)
     resolved = {group: asdict(groups[group]) for group in SCHEMAS}
     resolved |= {"output": asdict(output), "seed": root.seed, "verbose": root.verbose}
     return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, resolved=resolved)
