@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 
 import pytest
+import yaml
 
 from binn_cli import __version__
+from binn_cli.arguments import told_apart
 from binn_cli.cli import main
 
 HEAVY = ("jax", "numpy", "scipy", "h5py", "hydra", "omegaconf", "matplotlib", "rich", "numpyro", "skfem")
@@ -58,6 +60,8 @@ def test_without_arguments_the_help_goes_to_stderr(capsys) -> None:
         ("show", "binn show: the following arguments are required: RUN; see binn show --help"),
         ("resume", "binn resume: the following arguments are required: RUN; see binn resume --help"),
         ("run --nope", "binn run: unrecognized arguments: --nope; see binn run --help"),
+        ("run dataset=sine --cfg", "binn run: argument --cfg/-c: expected one argument; see binn run --help"),
+        ("run --cfg jobs seed=1", "binn run: argument --cfg/-c: invalid choice: 'jobs' (choose from "),
     ],
 )
 def test_misuse(capsys, arguments: str, sentence: str) -> None:
@@ -82,6 +86,11 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("hydra.job.nme=3", "hydra.job.nme: Hydra has no such key; see binn run --hydra-help"),
         ("+model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
         ("++model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
+        ("+dataset=sine", "dataset: exists, so write dataset=sine without the +"),
+        ("+model=binn", "model: exists, so write model=binn without the +"),
+        ("++task=regress seed=1", "task: exists, so write task=regress without the +"),
+        ("+experiment=smoke", "experiment: exists, so write experiment=smoke without the +"),
+        ("-m +dataset=sine,heat", "dataset: exists, so write dataset=sine,heat without the +"),
         ("+model.modes=3", "model.modes: exists, so leave out the + before it"),
         ("~model.modes", "model.modes: cannot be deleted; every key has a value"),
         ("model.sweeps=abc", 'model.sweeps: must be a whole number, not "abc"'),
@@ -142,6 +151,51 @@ def test_cfg_job(capsys, monkeypatch, tmp_path) -> None:
     assert printed.count("seed: 3") == 3
     assert "hydra" not in printed
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "dataset=sine --cfg job seed=3",
+        "dataset=sine -c job seed=3",
+        "--cfg=job dataset=sine seed=3",
+        "dataset=sine seed=3 --cfg job",
+        "dataset=sine --resolve seed=2 --cfg job seed=3",
+        "dataset=sine --config-name config --cfg job seed=3",
+        "dataset=sine -cd . --cfg job seed=3",
+    ],
+)
+def test_flags_may_stand_anywhere(capsys, monkeypatch, tmp_path, arguments: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *arguments.split()]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert (printed["dataset"]["name"], printed["seed"]) == ("sine", 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flags", "overrides"),
+    [
+        ("a=1 -m b=1,2", ["--multirun"], ["a=1", "b=1,2"]),
+        ("a=1 -p task --cfg job b=2", ["--cfg=job", "--package=task"], ["a=1", "b=2"]),
+        ("a=1 --info b=2", ["--info=all"], ["a=1", "b=2"]),
+        ("a=1 -i defaults b=2", ["--info=defaults"], ["a=1", "b=2"]),
+        ("a=1 --info", ["--info=all"], ["a=1"]),
+        ("-cn x a=1 -cp y ~b", ["--config-path=y", "--config-name=x"], ["a=1", "~b"]),
+        ("query=bash -sc", ["--shell-completion"], ["query=bash"]),
+        ("a=-1 -1", [], ["a=-1", "-1"]),
+    ],
+)
+def test_flags_and_overrides_are_told_apart(arguments: str, flags: list[str], overrides: list[str]) -> None:
+    known = told_apart(arguments.split(), "binn run")
+    assert (known.flags, known.overrides) == (tuple(flags), tuple(overrides))
+    assert known.ordered == [*flags, *overrides]
+
+
+def test_hydras_help_is_not_about_overrides(capsys) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["run", "seed=1", "--hydra-help"])
+    assert leaving.value.code == 0
+    assert "--experimental-rerun" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,13 @@ def test_a_sweep_goes_on_after_a_failure(task, tmp_path, capsys) -> None:
     assert main(["run", *QUICK]) == 0, "an earlier sweep must not colour a later run"
 
 
+@pytest.mark.parametrize("seeds", ["seed=range(0,3)", "seed=0,1,2", "seed=choice(0,1,2)"])
+def test_a_sweep_takes_generators_and_flags_among_the_values(task, capsys, seeds: str) -> None:
+    assert main(["run", *QUICK[:1], "-m", seeds, *QUICK[1:]]) == 0
+    paths = capsys.readouterr().out.splitlines()
+    assert [read(Path(path)).header.seed for path in paths] == [0, 1, 2]
+
+
 def test_ctrl_c_stops_the_whole_sweep(task, tmp_path, capsys) -> None:
     task(fails_with(KeyboardInterrupt()))
     assert main(["run", "-m", *QUICK, "seed=1,2"]) == 1
