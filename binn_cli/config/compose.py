@@ -84,10 +84,20 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
         if chosen in schemas.values() and chosen is not schemas[name]:
             raise ConfigError(f"{group}.name", f"choose the option with {group}={name}, not with {group}.name={name}")
         groups[group] = _typed(group, section, schemas[name])
+    _varies_a_size(groups["task"], groups["dataset"])
     output = _typed("output", plain.get("output", {}), OutputConfig)
     resolved = {group: asdict(groups[group]) for group in SCHEMAS}
     resolved |= {"output": asdict(output), "seed": root.seed, "verbose": root.verbose}
     return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, resolved=resolved)
+
+
+def _varies_a_size(task: Any, dataset: Any) -> None:
+    """Require that what the scaling task varies is a whole number of the dataset."""
+    parameter = getattr(task, "parameter", None)
+    sizes = [leaf.name for leaf in fields(dataset) if type(getattr(dataset, leaf.name)) is int]
+    if parameter is not None and parameter not in sizes:
+        problem = f'"{parameter}" is not one of the whole numbers of dataset={dataset.name}: {", ".join(sizes)}'
+        raise ConfigError("task.parameter", problem + did_you_mean(parameter, sizes))
 
 
 def read(path: Path) -> Settings:

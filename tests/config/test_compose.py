@@ -42,6 +42,10 @@ def test_whole_numbers_stand_for_floats(settings, whole: str, floats: str) -> No
     assert one.config_id != settings().config_id or floats in ("dataset.k_range=[1.0,4.0]", "model.prior_variance=1.0")
 
 
+def test_any_whole_number_of_the_data_set_can_take_the_sizes(settings) -> None:
+    assert settings("dataset=heat", "task=scaling", "task.parameter=cells").task.parameter == "cells"
+
+
 def test_the_ends_of_the_ranges_can_be_used(settings) -> None:
     largest = settings(f"seed={2**63 - 1}", "model.centers=4096", "model.padding=4096", "model.modes=1024", "model.noise_variance=1e12")
     assert (largest.seed, largest.model.seed, largest.task.seed) == (2**63 - 1,) * 3
@@ -55,6 +59,7 @@ SEEDS = f"must be a whole number from 0 to {2**63 - 1} (2^63 - 1)"
 BASES = "must be one of gaussian, hat, bspline, or a list of them with one a coordinate"
 WHOLE = 'must be a whole number from {} to 4096, or a list of them with one a coordinate, or "auto"'
 LENGTH = 'must be a number greater than 0, or a list of them with one a coordinate, or "auto"'
+SIZES = "is not one of the whole numbers of dataset=sine: n_train, n_test, initial_cases"
 POINTS = "must be a list of points with two finite numbers each, such as [[0.5,0.5]]"
 
 
@@ -94,6 +99,9 @@ POINTS = "must be a list of points with two finite numbers each, such as [[0.5,0
         (["dataset.source_centers=3"], f"dataset.source_centers: {POINTS}, not 3"),
         (["output.max_points=0"], "output.max_points: must be at least 1, not 0"),
         (["dataset.name=sine"], "dataset.name: choose the option with dataset=sine, not with dataset.name=sine"),
+        (["dataset=sine", "task=scaling", "task.parameter=domain"], f'task.parameter: "domain" {SIZES}'),
+        (["dataset=sine", "task=scaling", "task.parameter=test_noise"], f'task.parameter: "test_noise" {SIZES}; did you mean "n_test"?'),
+        (["dataset=sine", "task=scaling", "task.parameter=n_trian"], f'task.parameter: "n_trian" {SIZES}; did you mean "n_train"?'),
         (["+model.mode=3"], 'model.mode: no such key; did you mean "model.modes"?'),
         (["+output.rot=x"], 'output.rot: no such key; did you mean "output.root"?'),
         (["+sed=3"], 'sed: no such key; did you mean "seed"?'),
