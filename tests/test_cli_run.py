@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from binn_cli import build, directory, execute
+from binn_cli import build, execute
 from binn_cli.cli import main
 from binn_cli.errors import DataError
 from binn_cli.results.record import Step
@@ -70,12 +71,6 @@ def test_a_complete_run(task, tmp_path, capsys) -> None:
     assert "complete" in (path.parent / "run.log").read_text()
     assert {found.name for found in tmp_path.iterdir()} <= {"outputs", "cache"}
     assert os.environ.get("HYDRA_FULL_ERROR") != "1"
-
-
-def test_runs_within_one_second_do_not_collide(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(directory, "stamped", lambda name: name)
-    names = [directory.claimed(tmp_path / "new" / "root", "run").name for _ in range(3)]
-    assert names == ["run", "run-2", "run-3"]
 
 
 def fails_with(error: BaseException) -> Callable[[Any], None]:
@@ -144,6 +139,31 @@ def test_an_interrupted_run_is_kept_and_resumed(task, tmp_path, capsys, stop) ->
     assert (record.status, len(record.steps)) == ("complete", 2)
     assert main(["resume", str(run)]) == 1
     assert "complete; there is nothing to resume" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_commands_that_are_printed_or_kept_can_be_pasted(task, tmp_path, capsys) -> None:
+    typed = ["run", *QUICK, 'output.root="my $HOME\'s runs"', "hydra.verbose=false"]
+    task(fails_with(KeyboardInterrupt()))
+    assert main(typed) == 1
+    (run,) = Path("my $HOME's runs").iterdir()
+    said = capsys.readouterr().err.splitlines()[-1]
+    advised = shlex.split(said.rpartition("go on with: ")[2])
+    assert advised == ["binn", "resume", str(run)]
+    assert shlex.split(read(run / "results.h5").provenance["argv"]) == ["binn", *typed]
+    task(lambda model: None)
+    assert main([*advised[1:-1], f"{run}/results.h5"]) == 0
+    assert capsys.readouterr().out == f"{run}/results.h5\n"
+    known = read(run / "results.h5").provenance
+    assert shlex.split(known["argv"]) == ["binn", *typed]
+    assert shlex.split(known["resume_argv"]) == ["binn", "resume", f"{run}/results.h5"]
+
+
+def test_a_job_of_a_sweep_keeps_what_was_typed(task, capsys) -> None:
+    typed = ["run", "-m", *QUICK, "seed=1,2"]
+    assert main(typed) == 0
+    kept = [read(Path(path)).provenance["argv"] for path in capsys.readouterr().out.splitlines()]
+    assert [shlex.split(line) for line in kept] == [["binn", *typed]] * 2
+    assert "BINN_COMMAND_LINE" not in os.environ
 
 
 def test_figures_that_cannot_be_drawn_do_not_fail_the_run(task, tmp_path, capsys, monkeypatch) -> None:
