@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str], program: str = "binn run") -> int:
         SystemExit: with status 2 for flags that Hydra does not know.
     """
     register()
+    # A line of Hydra's that cannot be written (binn run --info | head) is not worth a traceback on stderr.
+    logging.raiseExceptions = False
     _failures.clear()
     sweep.forget()
     composed = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(job)
