@@ -73,7 +73,7 @@ def interruption() -> str:
 
 
 def _tidy(directory: Path) -> None:
-    """Hydra leaves a file beside the runs, which `binn show SWEEP/*` would take for one; each run's config.yaml says as much."""
+    """Remove the file that Hydra leaves beside the runs: each run's config.yaml says as much."""
     (directory / "multirun.yaml").unlink(missing_ok=True)
 
 
