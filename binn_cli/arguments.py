@@ -37,6 +37,10 @@ def told_apart(arguments: Sequence[str], program: str) -> Arguments:
     parser.prog = program
 
     def refuse(message: str) -> NoReturn:
+        for word in arguments:
+            key = word.lstrip("-").partition("=")[0]
+            if message.endswith(f": {word}") and key.partition(".")[0] in (*GROUPS, "output", "seed", "verbose"):
+                message = f"there is no flag {word}; values are set without dashes, as in {key}=VALUE"
         parser.exit(2, f"{program}: {message}; see {program} --help\n")
 
     parser.error = refuse  # type: ignore[method-assign]

@@ -39,6 +39,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISUSE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def _path(text: str) -> Path:
+    """A path; an empty text, such as that of a variable that is not set, would mean the present directory."""
+    if not text:
+        raise argparse.ArgumentTypeError('a path is needed, not ""')
+    return Path(text)
+
+
 def _run(arguments: Sequence[str]) -> int:
     from binn_cli.run import main as run
 
@@ -47,7 +54,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _show(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn show", description="Show what runs have found.")
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a run, its results.h5, or a directory of runs")
+    parser.add_argument("runs", nargs="+", type=_path, metavar="RUN", help="directory of a run, its results.h5, or a directory of runs")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of tables")
     chosen = parser.parse_args(arguments)
     from binn_cli.views.console import show
@@ -57,7 +64,7 @@ def _show(arguments: Sequence[str]) -> int:
 
 def _resume(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn resume", description="Go on with a run that was interrupted or failed.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
     chosen = parser.parse_args(arguments)
     from binn_cli.execute import resume
 
@@ -154,6 +161,9 @@ def _main(arguments: Sequence[str]) -> int:
         print(f"binn {__version__}")
         return OK
     if first in VERBS:
+        if not _stands_somewhere():
+            print("binn: the present directory no longer exists; change to another", file=sys.stderr)
+            return FAILED
         from binn_cli.results.provenance import typed
 
         with typed(["binn", *arguments]):
@@ -164,6 +174,14 @@ def _main(arguments: Sequence[str]) -> int:
         return complete(arguments, list(VERBS))
     print(_unknown(first), file=sys.stderr)
     return MISUSE
+
+
+def _stands_somewhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _unknown(word: str) -> str:

@@ -65,6 +65,8 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
             raise
         except Exception as error:
             LOG.exception("failed")
+            if isinstance(error, MemoryError):
+                raise RunFailed(f"the run needs more memory than there is ({error}); make the data or the model smaller") from error
             raise RunFailed(f"the run failed with {_reason(error)}; the traceback is in {directory / LOG_NAME}") from error
 
 

@@ -77,6 +77,8 @@ def main(arguments: Sequence[str], program: str = "binn run") -> int:
             composed()
             if _failures:
                 raise _failures[0]
+            if refusal := sweep.refusal():
+                raise refusal
         except KeyboardInterrupt:
             if full:
                 raise
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str], program: str = "binn run") -> int:
             # Nobody reads any more: not a mistake to explain.
             raise
         except Exception as error:
+            sweep.forsaken()
             if full:
                 raise
             print(explained(sweep.refusal() or error, known.overrides), file=sys.stderr)

@@ -13,8 +13,6 @@ import yaml
 from binn_cli import __version__
 from binn_cli.arguments import told_apart
 from binn_cli.cli import main
-from binn_cli.results.record import Header, RunRecord
-from binn_cli.results.store import write
 
 HEAVY = ("jax", "numpy", "scipy", "h5py", "hydra", "omegaconf", "matplotlib", "rich", "numpyro", "skfem")
 
@@ -61,6 +59,11 @@ def test_without_arguments_the_help_goes_to_stderr(capsys) -> None:
         ("dataset=sine", "binn: the verb comes first: binn run GROUP=OPTION ..."),
         ("show", "binn show: the following arguments are required: RUN; see binn show --help"),
         ("resume", "binn resume: the following arguments are required: RUN; see binn resume --help"),
+        (
+            "run --dataset sine",
+            "binn run: there is no flag --dataset; values are set without dashes, as in dataset=VALUE; see binn run --help",
+        ),
+        ("run --model.modes=3", "binn run: there is no flag --model.modes=3; values are set without dashes, as in model.modes=VALUE"),
         ("run --nope", "binn run: unrecognized arguments: --nope; see binn run --help"),
         ("run dataset=sine --cfg", "binn run: argument --cfg/-c: expected one argument; see binn run --help"),
         ("run --cfg jobs seed=1", "binn run: argument --cfg/-c: invalid choice: 'jobs' (choose from "),
@@ -83,7 +86,26 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("modle.modes=3", 'modle.modes: no such key; did you mean "model.modes"?'),
         ("model.moodes=3", 'model.moodes: no such key; did you mean "model.modes"?'),
         ("experiment=table3 model.moodes=3", 'model.moodes: no such key; did you mean "model.modes"?'),
-        ("dataset=sine dataset.grid=3", "dataset.grid: no such key; dataset has n_train, n_test, "),
+        ("dataset=sine dataset.gird=3", "dataset.gird: no such key; dataset has n_train, n_test, "),
+        (
+            "dataset=sine dataset.grid=3",
+            "dataset.grid: no such key in the chosen dataset; it belongs to dataset=poisson and dataset=heat",
+        ),
+        ("task=regress task.rounds=3", "task.rounds: no such key in the chosen task; it belongs to task=active_learn"),
+        ("dataset=poisson dataset.wave_numbers=[[1.5,2,3]]", 'dataset.wave_numbers: must hold whole numbers only, not "[[1.5,2,3]]"'),
+        ("dataset=poisson dataset.wave_numbers=[1,2,3]", "dataset.wave_numbers: must be a list of lists, as in [[1,2,3]], not "),
+        ("task=regress task.foo=3", "task.foo: no such key; the chosen task has nothing that can be set"),
+        ("DATASET=sine", 'DATASET: no such group or key; did you mean "dataset"?'),
+        ("zzz=3", "zzz: no such group or key; there are dataset, model, task, experiment, output, seed, verbose"),
+        ("model={a:1}", 'model: "{a:1}" is not one of binn'),
+        ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
+        ("dataset = sine", "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of heat, poisson, sine"),
+        ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
+        ("σ=3", '"σ" is no name of a group or a key in "σ=3"; write KEY=VALUE without spaces around the ='),
+        ("output=3", "output: has values of its own; set one of output.root, output.max_points, output.figures"),
+        ("output.root=[a]", 'output.root: must be a single text, not "[a]"'),
+        ("output.root=", 'output.root: must name a directory, not ""'),
+        ("seed=${oc.env:BINN_NOPE}", "model.seed: environment variable 'BINN_NOPE' not found"),
         ("xyz.abc=3", "xyz.abc: no such key; the groups are output, dataset, model, task"),
         ("hydra.job.nme=3", "hydra.job.nme: Hydra has no such key; see binn run --hydra-help"),
         ("+model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
@@ -153,6 +175,23 @@ def test_cfg_job(capsys, monkeypatch, tmp_path) -> None:
     assert printed.count("seed: 3") == 3
     assert "hydra" not in printed
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["show", "resume"])
+def test_a_variable_that_is_not_set(capsys, verb: str) -> None:
+    assert refused([verb, ""], capsys) == (2, f'binn {verb}: argument RUN: a path is needed, not ""; see binn {verb} --help')
+
+
+@pytest.mark.parametrize("arguments", ["run --cfg job", "show x", "resume x"])
+def test_a_directory_that_is_gone(capsys, monkeypatch, tmp_path, arguments: str) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert refused(arguments.split(), capsys) == (1, "binn: the present directory no longer exists; change to another")
+
+
+def test_a_path_that_is_too_long(capsys) -> None:
+    assert refused(["show", 300 * "a"], capsys) == (1, f"{300 * 'a'}: File name too long")
 
 
 @pytest.mark.parametrize(
@@ -227,49 +266,3 @@ def test_completion(capsys, monkeypatch, line: str, words: set[str]) -> None:
 def test_completion_script_names_the_program(capsys) -> None:
     assert main(["-sc", "install=bash"]) == 0
     assert capsys.readouterr().out.strip().endswith("hydra_bash_completion binn")
-
-
-@pytest.mark.parametrize("verb", ["show", "run"])
-def test_output_that_nobody_reads_any_more(verb: str) -> None:
-    script = f"from binn_cli import cli; cli.VERBS['{verb}'] = cli.Verb('', lambda _: print('x' * 10**6) or 0); cli.main(['{verb}'])"
-    done = subprocess.run(f'"{sys.executable}" -c "{script}" | head -c 1', shell=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("x", "")
-
-
-PROGRAM = f"'{sys.executable}' -m binn_cli"
-
-
-@pytest.mark.parametrize(
-    "arguments", ["--help", "run --help", "run --hydra-help", "run --cfg job dataset=sine", "run --info", "-sc install=bash"]
-)
-def test_a_reader_who_leaves_is_no_error(arguments: str) -> None:
-    """`true` reads nothing, and is gone before anything is written."""
-    script = f"set -o pipefail; {PROGRAM} {arguments} | true"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_show_ends_quietly_when_its_reader_leaves(tmp_path) -> None:
-    header = Header("regress", "sine", "binn", "0123", 0, "")
-    write(tmp_path / "results.h5", RunRecord(header, "complete"))
-    for option in ("", "--json"):
-        done = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {PROGRAM} show {option} '{tmp_path}' | true"], capture_output=True, text=True
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_a_full_or_closed_stdout() -> None:
-    done = subprocess.run(f"{PROGRAM} --help > /dev/full", shell=True, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "binn: stdout cannot be written (No space left on device)\n")
-    for arguments in ("--help", "run --cfg job"):
-        done = subprocess.run(f"{PROGRAM} {arguments} >&-", shell=True, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_an_encoding_without_greek_letters(tmp_path) -> None:
-    write(tmp_path / "results.h5", RunRecord(Header("regress", "σ", "binn", "0123", 0, ""), "complete"))
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(f"{PROGRAM} show '{tmp_path}'", shell=True, capture_output=True, text=True, env=environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "\\u03c3" in done.stdout

@@ -109,6 +109,14 @@ def test_a_bug_is_one_sentence_and_the_traceback_is_in_the_log(task, tmp_path, c
     assert not logging.getLogger("binn").handlers
 
 
+def test_too_little_memory_is_told(task, capsys) -> None:
+    task(lambda model: np.empty(10**15))
+    assert main(["run", *QUICK]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("the run needs more memory than there is (Unable to allocate ")
+    assert said.endswith("); make the data or the model smaller")
+
+
 def test_a_bug_with_tracebacks_on_request(task, monkeypatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     task(fails_with(ZeroDivisionError("division by zero")))
@@ -197,6 +205,22 @@ def test_a_sweep_takes_generators_and_flags_among_the_values(task, capsys, seeds
     assert main(["run", *QUICK[:1], "-m", seeds, *QUICK[1:]]) == 0
     paths = capsys.readouterr().out.splitlines()
     assert [read(Path(path)).header.seed for path in paths] == [0, 1, 2]
+
+
+def test_a_sweep_with_a_job_that_cannot_be_composed_runs_none(task, tmp_path, capsys) -> None:
+    task(lambda model: pytest.fail("a job ran"))
+    assert main(["run", "-m", "dataset=sine", "task=active_learn,regress", "task.rounds=1"]) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "task.rounds: no such key in the chosen task; it belongs to task=active_learn\n")
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_sweep_without_a_job_is_told(task, tmp_path, capsys) -> None:
+    assert main(["run", "-m", *QUICK, "seed=range(0,0)"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1] == "-m: the values give no job, so nothing was run; write them as in seed=0,1,2 or seed=range(0,3)"
+    assert list((tmp_path / "outputs").iterdir()) == []
 
 
 def test_ctrl_c_stops_the_whole_sweep(task, tmp_path, capsys) -> None:

@@ -77,7 +77,9 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
     for group, schemas in SCHEMAS.items():
         section = plain.get(group)
         if not isinstance(section, dict):
-            raise ConfigError(group, f"choose one of {', '.join(schemas)}{did_you_mean(str(section), schemas)}")
+            raise ConfigError(
+                group, f"choose one of {', '.join(schemas)}{did_you_mean(section, schemas) if isinstance(section, str) else ''}"
+            )
         name = str(section.get("name"))
         one_of(f"{group}.name", name, list(schemas))
         chosen = OmegaConf.get_type(config, group)
@@ -124,6 +126,8 @@ def omegaconf_error(error: OmegaConfBaseException, prefix: str = "") -> ConfigEr
     problem = str(error.msg or error).strip().splitlines()[0]
     if "Missing mandatory value" in problem:
         problem = f"choose one of {', '.join(SCHEMAS[key])}" if key in SCHEMAS else f"has no value; give one with {key}=VALUE"
+    if " raised while resolving interpolation: " in problem:
+        problem = problem.partition(" raised while resolving interpolation: ")[2].strip('"')
     return ConfigError(key, problem[0].lower() + problem[1:])
 
 

@@ -14,8 +14,9 @@ LARGEST_SEED = 2**63 - 1
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A clause that suggests the nearest choice, or an empty string where none is near."""
-    near = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    spelt = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(str(word).lower(), list(spelt), n=1, cutoff=0.5)
+    return f'; did you mean "{spelt[near[0]]}"?' if near else ""
 
 
 def one_of(key: str, value: str, choices: Sequence[str]) -> None:
@@ -41,6 +42,12 @@ def positive(key: str, value: float) -> None:
     """Require a finite number above zero."""
     if not math.isfinite(value) or value <= 0:
         raise ConfigError(key, f"must be greater than 0, not {value}")
+
+
+def place(key: str, value: str) -> None:
+    """Require the name of a directory, which an empty text is not."""
+    if not value.strip():
+        raise ConfigError(key, 'must name a directory, not ""')
 
 
 def within(key: str, value: float, least: float, most: float) -> None:

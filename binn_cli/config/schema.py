@@ -15,6 +15,7 @@ from binn_cli.config.ranges import (
     one_of,
     pairs,
     per_coordinate,
+    place,
     positive,
     shown,
     valid_seed,
@@ -182,12 +183,12 @@ class BinnConfig:
         one_of("model.relevance", self.relevance, ("modes", "none"))
         one_of("model.noise", self.noise, ("learned", "fixed"))
         within("model.noise_variance", self.noise_variance, 1e-30, 1e12)
-        at_least("model.sweeps", self.sweeps, 1)
+        within("model.sweeps", self.sweeps, 1, 1_000_000)
         at_least("model.tolerance", self.tolerance, 0)
         one_of("model.start", self.start, ("svd", "random"))
         one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
         one_of("model.variance", self.variance, ("joint", "modes"))
-        at_least("model.compression", self.compression, 0)
+        within("model.compression", self.compression, 0, 1)
         valid_seed("model.seed", self.seed)
 
 
@@ -244,6 +245,7 @@ class OutputConfig:
     figures: bool = True
 
     def __post_init__(self) -> None:
+        place("output.root", self.root)
         at_least("output.max_points", self.max_points, 1)
 
 

@@ -84,6 +84,9 @@ POINTS = "must be a list of points with two finite numbers each, such as [[0.5,0
         (["model.basis=true"], f"model.basis: {BASES}, not true"),
         (["model.basis=[hat,3]"], f"model.basis: {BASES}, not ['hat', 3]"),
         (["model.basis=[hat,het]"], 'model.basis: "het" is not one of gaussian, hat, bspline; did you mean "hat"?'),
+        (["model.sweeps=1000001"], "model.sweeps: must be from 1 to 1e+06, not 1000001"),
+        (["model.compression=1.5"], "model.compression: must be from 0 to 1, not 1.5"),
+        (["output.root=' '"], 'output.root: must name a directory, not ""'),
         (["model.modes=1025"], 'model.modes: must be a whole number from 1 to 1024, or "auto", not 1025'),
         (["model.modes=null"], 'model.modes: must be a whole number from 1 to 1024, or "auto", not null'),
         (["model.centers=4097"], f"model.centers: {WHOLE.format(2)}, not 4097"),
@@ -127,6 +130,8 @@ def test_wrong_type_in_a_stored_configuration(settings) -> None:
         validated({**content, "dataset": {**content["dataset"], "n_train": "many"}})
     with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat"):
         validated({**content, "dataset": "sine"})
+    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat$"):
+        validated({})
     with pytest.raises(ConfigError, match="^output: must be a section"):
         validated({**content, "output": 3})
 
