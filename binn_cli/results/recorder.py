@@ -66,8 +66,9 @@ class Recorder:
         if record.status == "complete":
             raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
         clear_leftovers(directory / FILE_NAME)
-        start = record.provenance.get("start_time", "")
-        known = {**provenance.collect(), "start_time": start, "resume_time": provenance.now()}
+        known = provenance.collect()
+        first = {name: record.provenance[name] for name in ("argv", "start_time") if name in record.provenance}
+        known |= {"resume_argv": known["argv"], "resume_time": provenance.now(), **first}
         recorder = cls.__new__(cls)
         recorder._open(directory, replace(record, status="running", reason=None, provenance=known))
         return recorder

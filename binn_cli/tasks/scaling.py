@@ -14,7 +14,7 @@ import numpy as np
 
 from binn_cli.config.schema import ScalingConfig
 from binn_cli.datasets.dataset import Dataset
-from binn_cli.errors import BinnError, ConfigError
+from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Surrogate
 from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
@@ -48,8 +48,6 @@ class Scaling:
         """
         sizes = list(self.config.sizes)
         parameter = dataset.size_parameter if self.config.parameter is None else self.config.parameter
-        if parameter not in self.resolved["dataset"]:
-            raise ConfigError("task.parameter", f'"{parameter}" is not a setting of the dataset {dataset.name}')
         recorder.plan(len(sizes))
         state = dict(recorder.record.state or {})
         for size in sizes[len(recorder.record.steps) :]:

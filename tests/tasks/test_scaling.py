@@ -17,7 +17,7 @@ import pytest
 
 from binn_cli.config.compose import validated
 from binn_cli.config.schema import ScalingConfig
-from binn_cli.errors import BinnError, ConfigError
+from binn_cli.errors import BinnError
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
 from binn_cli.results.recorder import Recorder
@@ -101,11 +101,6 @@ def test_another_leaf_can_take_the_sizes(tmp_path, processes) -> None:
     with pytest.raises(BinnError):
         scale(new_recorder(tmp_path, "scaling"), [2, 3], parameter="grid")
     assert [call["request"]["dataset"] for call in asked] == [{"name": "fake", "n_train": 7, "grid": size} for size in (2, 3)]
-
-
-def test_a_leaf_that_the_data_set_lacks(tmp_path, processes) -> None:
-    with pytest.raises(ConfigError, match='^task.parameter: "nope" is not a setting of the dataset fake$'):
-        scale(new_recorder(tmp_path, "scaling"), [2], parameter="nope")
 
 
 @pytest.mark.parametrize(

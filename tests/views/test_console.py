@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from binn_cli.results.record import RunRecord, Step
+from binn_cli.results.store import write
 from binn_cli.views.console import LiveView, quantities, show, summarise
 from binn_cli.views.growth import by_size, slope
 
@@ -193,6 +194,55 @@ def test_show_goes_on_after_a_bad_path(directories: dict[str, Path], tmp_path: P
     out, err = capsys.readouterr()
     assert "regress · sine" in out and len(err.splitlines()) == 2
     assert "there is no results file" in err and "cut short" in err
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, records) -> Path:
+    """A directory of outputs as `binn run` leaves it: two runs, a sweep of eleven jobs, and what others have put beside them."""
+    places = ["1_run", "3_run", *(f"2_sweep/{job}_job" for job in range(11))]
+    for place in places:
+        (tmp_path / "outputs" / place).mkdir(parents=True)
+        write(tmp_path / "outputs" / place / "results.h5", records["regress"])
+    (tmp_path / "outputs" / "bench_1.json").write_text("{}")
+    (tmp_path / "outputs" / "empty").mkdir()
+    return tmp_path / "outputs"
+
+
+IN_ORDER = ["1_run", *(f"2_sweep/{job}_job" for job in range(11)), "3_run"]
+
+
+def shown_directories(paths: list[Path], capsys) -> tuple[int, list[str], list[str]]:
+    status = show(paths, True)
+    out, err = capsys.readouterr()
+    return status, [run["directory"] for run in json.loads(out)], err.splitlines()
+
+
+def test_directories_of_runs_are_looked_into(outputs: Path, capsys):
+    all_runs = [str(outputs / place) for place in IN_ORDER]
+    assert shown_directories([outputs], capsys) == (0, all_runs, [])
+    assert shown_directories([outputs / "2_sweep"], capsys) == (0, all_runs[1:-1], [])
+    assert shown_directories([outputs / "2_sweep", outputs / "2_sweep" / "4_job"], capsys) == (0, all_runs[1:-1], [])
+    assert shown_directories([outputs / "3_run", outputs], capsys) == (0, [all_runs[-1], *all_runs[:-1]], [])
+
+
+def test_what_is_no_run_is_passed_over_among_runs(outputs: Path, capsys):
+    status, found, notes = shown_directories(sorted(outputs.iterdir()), capsys)
+    assert (status, found) == (0, [str(outputs / place) for place in IN_ORDER])
+    assert notes == [f"{outputs / name}: holds no run and is passed over" for name in ("bench_1.json", "empty")]
+
+
+@pytest.mark.parametrize("name", ["bench_1.json", "empty"])
+def test_nothing_but_what_is_no_run_is_an_error(outputs: Path, capsys, name: str):
+    status, found, notes = shown_directories([outputs / name], capsys)
+    assert (status, found) == (1, [])
+    assert notes == [f"{outputs / name}: holds no run; name the directory of a run, of a sweep or of all outputs, or a results.h5"]
+
+
+def test_a_damaged_file_or_a_misspelt_path_among_runs_is_an_error(outputs: Path, capsys):
+    (outputs / "3_run" / "results.h5").write_bytes(b"half a file")
+    status, found, notes = shown_directories([outputs / "1_run", outputs / "3_run", outputs / "4_run"], capsys)
+    assert (status, found) == (1, [str(outputs / "1_run")])
+    assert "cut short or damaged" in notes[0] and notes[1].startswith(f"there is no results file {outputs / '4_run'}")
 
 
 def test_json_is_whole_and_valid(directories: dict[str, Path], records, capsys):

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from binn_cli.results.record import Header, Step
 from binn_cli.views.console import quantities
+from binn_cli.views.console.streams import Notices
 
 
 class LiveView:
@@ -24,7 +25,7 @@ class LiveView:
     def __init__(self, header: Header, console: Console | None = None) -> None:
         """`console` is where to show the run, by default stderr."""
         self._header = header
-        self._console = console or Console(stderr=True)
+        self._console = console or Notices()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._total: int | None = None

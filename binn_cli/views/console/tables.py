@@ -14,6 +14,7 @@ from rich.text import Text
 
 from binn_cli.results.record import PHASES, RunRecord, Step
 from binn_cli.views.console import quantities
+from binn_cli.views.console.streams import Notices
 from binn_cli.views.growth import by_size, slope
 
 _COVERAGE = "95 %\ncoverage"
@@ -23,7 +24,7 @@ _COLOURS = {"complete": "green", "failed": "red", "running": "yellow"}
 
 def summarise(record: RunRecord, console: Console | None = None) -> None:
     """Print what a run found and what it cost, whatever its status; on stderr unless a console is given."""
-    console = console or Console(stderr=True)
+    console = console or Notices()
     header = record.header
     colour = _COLOURS.get(record.status, "default")
     console.print(
