@@ -146,6 +146,7 @@ class BinnConfig:
     name: str = "binn"
     decomposition: str = "cp"
     inference: str = "als"
+    tune: bool = False
     modes: Any = "auto"
     basis: Any = "gaussian"
     centers: Any = "auto"

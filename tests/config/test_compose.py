@@ -120,7 +120,7 @@ def test_what_cannot_be_used(settings, overrides: list[str], sentence: str) -> N
 
 
 def test_an_unknown_key_that_is_near_nothing_lists_what_there_is(settings) -> None:
-    with pytest.raises(ConfigError, match=r"^task.foo: no such key; task has acquisition, initial, rounds, acquisition_points"):
+    with pytest.raises(ConfigError, match=r"^task.foo: no such key; task has acquisition, initial, rounds, batch, acquisition_points"):
         settings("+task.foo=1")
 
 
