@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from binn_cli.results.record import Predictions, RunRecord
-from binn_cli.views.plots.style import BLUE, GREY, SKY, VERMILION, label, legends_above, panels
+from binn_cli.views.plots.style import BLUE, INK, SKY, VERMILION, label, legends_above, panels
 
 _REACH = 1.959964
 """Half the width of the central 95 % interval in standard deviations."""
@@ -40,7 +40,7 @@ def _bands(ax: Axes, shown: Predictions, i: int) -> None:
     ax.fill_between(x, mean - total, mean + total, color=SKY, alpha=0.25, linewidth=0, label="95 %, with noise")
     ax.fill_between(x, mean - epistemic, mean + epistemic, color=BLUE, alpha=0.35, linewidth=0, label="95 %, model only")
     ax.plot(x, mean, color=BLUE, label="mean")
-    ax.plot(x, truth, "o", color=GREY, markersize=2.6, alpha=0.7, markeredgewidth=0, label="test points")
+    ax.plot(x, truth, "o", color=INK, markersize=2.6, alpha=0.5, markeredgewidth=0, label="test points")
 
 
 def _training(ax: Axes, record: RunRecord, i: int) -> None:
