@@ -1,0 +1,53 @@
+"""A study's outcome, and how it becomes a page: every number in it comes from the run that wrote it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+import binn_cli
+from binn_cli.results import provenance
+from binn_cli.views.plots.style import saved
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study found.
+
+    Attributes:
+        title: heading of the page.
+        text: Markdown below the figure.
+        figure: the figure.
+    """
+
+    title: str
+    text: str
+    figure: Figure
+
+
+def write(name: str, study: Study, directory: Path, seconds: float) -> Path:
+    """Write NAME.md and NAME.png, and say in the page when, with what and in how long it was made."""
+    directory.mkdir(parents=True, exist_ok=True)
+    saved(study.figure, directory / f"{name}.png")
+    made = f"Written by `python -m tests.studies {name}` on {provenance.now()[:10]}, binn {binn_cli.__version__}, "
+    made += f"in {seconds:.0f} seconds on {os.cpu_count()} CPUs, compilation included."
+    path = directory / f"{name}.md"
+    path.write_text(f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{study.text.strip()}\n\n{made}\n", encoding="utf-8")
+    return path
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def decay(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """The exponent r of values ~ sizes^r, by least squares in logarithms."""
+    import numpy as np
+
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

@@ -1,0 +1,63 @@
+"""The studies of fits and loops at a tiny size: their pages hold the numbers of the runs they made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.studies import acquisitions, cost, seeds, sensitivity
+from tests.studies.loop import score, steps_of
+
+HEAT = (
+    "dataset.grid=8", "dataset.cells=8", "dataset.times=4", "dataset.candidates=[4,4]", "dataset.train_cases=6", "dataset.test_cases=3",
+    "dataset.offgrid_points=5", "dataset.offgrid_times=2", "dataset.offgrid_cases=2", "model.modes=3",
+)  # fmt: skip
+SMALL = ("dataset.grid=6", "dataset.train_cases=6")
+
+
+@pytest.fixture(scope="module")
+def heat(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    cache: Path = tmp_path_factory.mktemp("heat")
+    return (*HEAT, f"dataset.cache={cache}")
+
+
+def _rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_seeds(heat: tuple[str, ...]) -> None:
+    rows = _rows(seeds.study((2, 2), (SMALL, heat)).text)
+    assert [row[:3] for row in rows] == [
+        ["poisson", "test", "2"], ["poisson", "offgrid", "2"],
+        ["heat", "test", "2"], ["heat", "offgrid", "2"], ["heat", "offgrid_at_times", "2"],
+    ]  # fmt: skip
+    errors = [score(steps_of("dataset=poisson", "task=regress", f"model.seed={s}", *SMALL)[0], "offgrid") for s in (0, 1)]
+    assert rows[1][4] == f"{max(errors):.2e}"
+
+
+def test_acquisitions(heat: tuple[str, ...]) -> None:
+    study = acquisitions.study(1, 2, ("dataset.initial_cases=3", *heat))
+    rows = {row[0]: row[1:] for row in _rows(study.text)}
+    assert set(rows) == set(acquisitions.NAMES)
+    areas = {name: float(row[0]) for name, row in rows.items()}
+    assert int(rows["ivr"][1]) == int(areas["ivr"] < areas["random"])
+    last = steps_of("dataset=heat", "task=active_learn", "task.rounds=2", "dataset.initial_cases=3", "task.acquisition=random", *heat)[-1]
+    assert rows["random"][3] == f"{score(last, 'test'):.2e}"
+
+
+def test_sensitivity() -> None:
+    study = sensitivity.study({"length": (0.5, 2.0), "centers": (4,), "modes": (1,)}, {"sine": ("test",)})
+    (row,) = _rows(study.text)
+    assert row[:2] == ["sine", "test"]
+    assert float(row[2]) <= float(row[3]) and row[6] == "1"
+
+
+def test_cost() -> None:
+    study = cost.study({"poisson": (("model.modes=1",), ())}, (*SMALL, "task.rounds=2", "dataset.initial_cases=3"))
+    rows = _rows(study.text)
+    assert [row[1] for row in rows] == ["modes=1", "default"]
+    assert all(re.fullmatch(r"\d+\.\d\d", row[2]) for row in rows)
+    assert float(rows[1][3]) < float(rows[0][3])
