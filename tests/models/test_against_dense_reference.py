@@ -79,8 +79,9 @@ def test_every_sweep_equals_the_printed_algorithm(kind: str, joint: bool, capaci
 
 def _start(data: ProductData, output: int, capacity: int | None) -> list[np.ndarray]:
     """The random start of a fit, recovered from a fit whose prior leaves the data no say."""
-    pinned = Binn(_config(sweeps=1, noise_variance=1e14)).fit(data, capacity=capacity)
-    return [np.asarray(d.weights[output]) for d in pinned.dimensions]
+    # The draw is proportional to the prior's standard deviation, here 1e-3 where the fits that are tested have 1.
+    pinned = Binn(_config(sweeps=1, noise_variance=1e12, prior_variance=1e-6)).fit(data, capacity=capacity)
+    return [1e3 * np.asarray(d.weights[output]) for d in pinned.dimensions]
 
 
 @pytest.mark.parametrize("kind", ["grid", "mixed", "scattered"])
