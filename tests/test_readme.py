@@ -78,6 +78,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (
         f"{POISSON} {FIXED} dataset.initial_cases=3 task.rounds=1"
     ),
+    "binn run dataset=heat task=active_learn task.acquisition=ivr task.batch=4 task.rounds=5": f"{HEAT} task.batch=2",
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",
     "binn run experiment=table3": f"{POISSON} dataset.initial_cases=3 task.rounds=1 model.sweeps=2 model.modes=2",
