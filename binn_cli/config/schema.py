@@ -135,6 +135,7 @@ class BinnConfig:
     name: str = "binn"
     decomposition: str = "cp"
     modes: Any = "auto"
+    ranks: Any = "auto"
     basis: Any = "gaussian"
     centers: Any = "auto"
     length: Any = "auto"
@@ -156,9 +157,14 @@ class BinnConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        one_of("model.decomposition", self.decomposition, ("cp",))
+        one_of("model.decomposition", self.decomposition, ("cp", "tucker"))
         if self.modes != "auto" and (not isinstance(self.modes, int) or isinstance(self.modes, bool) or self.modes < 1):
             raise ConfigError("model.modes", f'must be a whole number of at least 1, or "auto", not {self.modes!r}')
+        per_coordinate("model.ranks", self.ranks, 1, integer=True, word="auto")
+        if self.decomposition == "cp" and self.ranks != "auto":
+            raise ConfigError("model.ranks", "is for model.decomposition=tucker; cp has model.modes")
+        if self.decomposition == "tucker" and self.modes != "auto":
+            raise ConfigError("model.modes", "is for model.decomposition=cp; tucker has model.ranks")
         for basis in [self.basis] if isinstance(self.basis, str) else list(self.basis):
             one_of("model.basis", basis, BASES)
         per_coordinate("model.centers", self.centers, 2, integer=True, word="auto")
