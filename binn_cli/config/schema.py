@@ -148,6 +148,7 @@ class BinnConfig:
     inference: str = "als"
     tune: bool = False
     modes: Any = "auto"
+    ranks: Any = "auto"
     basis: Any = "gaussian"
     centers: Any = "auto"
     length: Any = "auto"
@@ -173,11 +174,16 @@ class BinnConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        one_of("model.decomposition", self.decomposition, ("cp",))
+        one_of("model.decomposition", self.decomposition, ("cp", "tucker"))
         one_of("model.inference", self.inference, ("als", "vb"))
         modes = isinstance(self.modes, int) and not isinstance(self.modes, bool) and 1 <= self.modes <= MOST_MODES
         if self.modes != "auto" and not modes:
             raise ConfigError("model.modes", f'must be a whole number from 1 to {MOST_MODES}, or "auto", not {shown(self.modes)}')
+        per_coordinate("model.ranks", self.ranks, 1, MOST_MODES, integer=True, word="auto")
+        if self.decomposition == "cp" and self.ranks != "auto":
+            raise ConfigError("model.ranks", "is for model.decomposition=tucker; cp has model.modes")
+        if self.decomposition == "tucker" and self.modes != "auto":
+            raise ConfigError("model.modes", "is for model.decomposition=cp; tucker has model.ranks")
         names_per_coordinate("model.basis", self.basis, BASES)
         per_coordinate("model.centers", self.centers, 2, MOST_CENTERS, integer=True, word="auto")
         self.length = per_coordinate("model.length", self.length, 0, exclusive=True, word="auto")

@@ -160,15 +160,26 @@ def point_block(
         others, moment, prior_mean, prior_variance, noise: as for `grid_block`, with `moment` at the axis's points.
     """
     design, owner = axis.designs[coordinate], axis.owner[coordinate]
-    modes, width = prior_mean.shape
     weighted = moment * frozen.mean
     if owner is None:
         shared, rhs = _scattered_gram(design, frozen), weighted.T @ design
     else:
         shared = _distinct_gram(design, owner, frozen)
         rhs = jax.ops.segment_sum(weighted, owner, design.shape[0]).T @ design
+    return dense_block(others[:, None, :, None] * shared, rhs, prior_mean, prior_variance, noise)
+
+
+def dense_block(
+    gram: Float[Array, "M K M K"],
+    rhs: Float[Array, "M K"],
+    prior_mean: Float[Array, "M K"],
+    prior_variance: Float[Array, " M"],
+    noise: Float[Array, ""],
+) -> BlockPosterior:
+    """The posterior of a block whose Gram matrix has no structure left, given that matrix and the right-hand side."""
+    modes, width = prior_mean.shape
     size = modes * width
-    gram = (others[:, None, :, None] * shared).reshape(size, size)
+    gram = jnp.reshape(gram, (size, size))
     scale = jnp.repeat(jnp.sqrt(prior_variance), width)
     precision = jnp.eye(size) + scale[:, None] * gram * scale / noise
     inverse, log_determinant = _inverse(precision)

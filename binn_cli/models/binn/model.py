@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -27,6 +27,9 @@ from binn_cli.models.binn.start import build_start
 from binn_cli.models.binn.sweep import Prior
 from binn_cli.models.binn.tuning import choose_modes, untold
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
+
+if TYPE_CHECKING:
+    from binn_cli.models.binn.tucker.fit import FittedTucker
 
 inferred = CompiledFunction(infer)
 
@@ -88,8 +91,15 @@ class Binn:
         *,
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
-    ) -> FittedBinn:
+    ) -> FittedBinn | FittedTucker:
         """Fit by alternating Bayesian updates; see `Surrogate.fit`."""
+        if self.config.decomposition == "tucker":
+            from binn_cli.models.binn.tucker.fit import fit_tucker
+
+            return fit_tucker(self.config, data, warm_start, domain, capacity)
+        return self._fit_cp(data, warm_start, domain, capacity)
+
+    def _fit_cp(self, data: ProductData, warm_start: Any, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None) -> FittedBinn:
         watch, began = Stopwatch(), time.perf_counter()
         if isinstance(warm_start, FittedBinn):
             bases, inputs, outputs, ranks = warm_start.bases, warm_start.inputs, warm_start.outputs, warm_start.ranks
@@ -143,7 +153,7 @@ class Binn:
         joint = self.config.variance == "joint"
         return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
 
-    def from_state(self, state: Tree) -> FittedBinn:
+    def from_state(self, state: Tree) -> FittedBinn | FittedTucker:
         """The surrogate that `FittedBinn.state` described."""
         from binn_cli.models.binn.serialization import from_tree
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +14,9 @@ from binn_cli.models.binn.model import FittedBinn
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.surrogate import FitReport, Tree
+
+if TYPE_CHECKING:
+    from binn_cli.models.binn.tucker.fit import FittedTucker
 
 KINDS: dict[str, type] = {"gaussian": GaussianBasis, "hat": HatBasis, "bspline": BSplineBasis, "chidenn": ChidennBasis}
 
@@ -60,8 +63,12 @@ def to_tree(fitted: FittedBinn) -> Tree:
     }
 
 
-def from_tree(tree: Any) -> FittedBinn:
+def from_tree(tree: Any) -> FittedBinn | FittedTucker:
     """The fitted surrogate that `to_tree` described; its report is empty, since nothing was fitted here."""
+    if "tucker" in tree:
+        from binn_cli.models.binn.tucker import serialization as tucker
+
+        return tucker.from_tree(tree)
     entries = [tree["dimensions"][name] for name in sorted(tree["dimensions"])]
     return FittedBinn(
         bases=tuple(_basis(entry["basis"]) for entry in entries),

@@ -1,0 +1,123 @@
+"""Fitting a Tucker decomposition, and what it is after its data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.config.schema import BinnConfig
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.binn.inference import Settings
+from binn_cli.models.binn.normalization import InputMap, OutputMap
+from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.binn.preparation import Preparation
+from binn_cli.models.binn.scales import build_scales
+from binn_cli.models.binn.tucker.beginning import beginning, continued
+from binn_cli.models.binn.tucker.inference import TuckerPosterior, infer
+from binn_cli.models.binn.tucker.posterior import CoreDistribution
+from binn_cli.models.binn.tucker.prediction import predict
+from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
+from binn_cli.models.surrogate import FitReport, Prediction, Tree
+
+inferred = CompiledFunction(infer)
+
+
+@dataclass(frozen=True)
+class FittedTucker:
+    """A Tucker decomposition after its data.
+
+    Attributes:
+        bases: the basis of each of the D dimensions.
+        dimensions: for each dimension the posterior, with a leading axis of L outputs.
+        core: the posterior of the core, with a leading axis of L outputs.
+        widths: number of coordinates of every axis of the training data.
+        noise: (L,) noise variance in standardised units.
+        inputs, outputs: the maps of units.
+        joint: whether the predictive variance keeps the covariance between the functions of a dimension.
+        ranks: multilinear ranks of the compressed data.
+        report: cost and diagnostics of the fit.
+    """
+
+    bases: tuple[Basis, ...]
+    dimensions: tuple[DimensionPosterior, ...]
+    core: CoreDistribution
+    widths: tuple[int, ...]
+    noise: Float[np.ndarray, " L"]
+    inputs: InputMap
+    outputs: OutputMap
+    joint: bool
+    ranks: tuple[int, ...]
+    report: FitReport
+
+    def predict(self, axes: Sequence[Axis]) -> Prediction:
+        """The predictive distribution on the product of the axes, in original units."""
+        mean, variance, compiling = predict(self.bases, self.dimensions, self.core, self.widths, self.inputs, axes, joint=self.joint)
+        scale = self.outputs.scale
+        noise = np.broadcast_to(self.noise * scale**2, mean.shape)
+        return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
+
+    def state(self) -> Tree:
+        """Weights, core, covariances, bases and units as plain arrays."""
+        from binn_cli.models.binn.tucker.serialization import to_tree
+
+        return to_tree(self)
+
+
+def fit_tucker(
+    config: BinnConfig, data: ProductData, warm_start: object, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
+) -> FittedTucker:
+    """Fit by alternating Bayesian updates of factors and core; see `Surrogate.fit`."""
+    watch, began = Stopwatch(), time.perf_counter()
+    warm = warm_start if isinstance(warm_start, FittedTucker) else None
+    if warm is not None:
+        bases, inputs, outputs, chosen = warm.bases, warm.inputs, warm.outputs, {}
+    else:
+        inputs, outputs = InputMap.of(data, domain), OutputMap.of(data, config.output_scaling)
+        scales = build_scales(config, data, inputs, outputs, capacity, watch)
+        bases, chosen = scales.bases, {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
+    prepared = Preparation(bases, inputs, outputs, config.compression, capacity, warm.ranks if warm else None)(data, watch)
+    noise = np.full(len(data.outputs), config.noise_variance)
+    if warm is not None:
+        begin = continued(config, bases, prepared, data, (warm.dimensions, warm.core), watch)
+        noise = np.asarray(warm.noise) if config.noise == "learned" else noise
+    else:
+        shapes = data_shapes(prepared, data)
+        functions = choose_ranks(config, prepared, data, shapes)
+        begin = beginning(config, bases, prepared, data, functions, shapes, watch)
+    settings = Settings(
+        config.sweeps,
+        config.tolerance,
+        learn_noise=config.noise == "learned",
+        balance=config.prior_mean == "zero",
+        learn_relevance=config.relevance == "modes",
+    )
+    found = inferred(watch, prepared.statistics, begin.prior, begin.start, noise, settings=settings)
+    posterior: TuckerPosterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small
+    dimensions = tuple(
+        DimensionPosterior(np.einsum("jk,lrk->lrj", v, mean) + rest, v, covariance, variance)
+        for v, mean, covariance, variance, rest in zip(
+            prepared.directions, posterior.mean, posterior.covariance, posterior.variance, begin.offset, strict=True
+        )
+    )
+    core = CoreDistribution(posterior.core.mean, posterior.core.vectors, posterior.core.variance)
+    diagnostics = {**_diagnostics(posterior, outputs), "ranks": np.asarray(prepared.ranks), **chosen}
+    report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
+    widths, joint = tuple(len(axis.coordinates) for axis in data.axes), config.variance == "joint"
+    return FittedTucker(bases, dimensions, core, widths, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
+
+
+def _diagnostics(posterior: TuckerPosterior, outputs: OutputMap) -> dict[str, np.ndarray]:
+    return {
+        "residual": np.asarray(posterior.residual),
+        "sweeps": np.asarray(posterior.sweeps),
+        "noise_std": np.sqrt(np.asarray(posterior.noise)) * outputs.scale,
+        "effective_parameters": np.asarray(posterior.degrees),
+        "tucker_ranks": np.array([mean.shape[1] for mean in posterior.mean]),
+    }

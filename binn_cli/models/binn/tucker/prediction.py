@@ -1,0 +1,112 @@
+"""Evaluating a Tucker posterior on axes of points: compiled once for each shape, in chunks of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import Axis
+from binn_cli.errors import DataError
+from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.binn.normalization import InputMap
+from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.binn.tucker.layout import Group, aligned, arranged, rows_per_chunk
+from binn_cli.models.binn.tucker.posterior import CoreDistribution, function_moments, product_moments
+
+
+def _evaluate(
+    bases: tuple[Basis, ...],
+    dimensions: tuple[DimensionPosterior, ...],
+    core: CoreDistribution,
+    points: tuple[Float[Array, "n D"], ...],
+    *,
+    places: tuple[tuple[int, ...], ...],
+    widths: tuple[int, ...],
+    joint: bool,
+) -> tuple[Float[Array, "L *n"], Float[Array, "L *n"]]:
+    """Mean and variance of every output on the product of groups, in standardised units.
+
+    `places` holds for each group the training axes it consists of, `widths` the number of coordinates of every training axis.
+    """
+    begins = np.cumsum([0, *widths])
+
+    def one(output: Array) -> tuple[Array, Array]:
+        groups = []
+        for place, own in zip(places, points, strict=True):
+            column, axes = 0, []
+            for a in place:
+                functions = []
+                for d in range(begins[a], begins[a + 1]):
+                    functions.append(function_moments(bases[d](own[:, column]), dimensions[d].of_output(output), joint=joint))
+                    column += 1
+                axes.append(functions)
+            groups.append(axes)
+        return product_moments(core.of_output(output), [list(place) for place in places], groups)
+
+    return jax.lax.map(one, jnp.arange(core.mean.shape[0]))
+
+
+evaluated = CompiledFunction(_evaluate)
+
+
+def _ranks_of(group: Group, ranks: Sequence[int], widths: Sequence[int]) -> list[int]:
+    begins = np.cumsum([0, *widths])
+    return [ranks[d] for a in group.axes for d in range(begins[a], begins[a + 1])]
+
+
+def _spread_entries(group: Group, ranks: Sequence[int], widths: Sequence[int]) -> int:
+    """Numbers a point while an axis's columns are contracted with the eigenvectors of the core's covariance."""
+    begins = np.cumsum([0, *widths])
+    own = [ranks[begins[a] : begins[a + 1]] for a in group.axes]
+    return max(int(np.prod(r) * np.prod([rank + 1 for rank in r])) for r in own)
+
+
+def predict(
+    bases: tuple[Basis, ...],
+    dimensions: tuple[DimensionPosterior, ...],
+    core: CoreDistribution,
+    widths: tuple[int, ...],
+    inputs: InputMap,
+    axes: Sequence[Axis],
+    *,
+    joint: bool,
+) -> tuple[Float[np.ndarray, "*n L"], Float[np.ndarray, "*n L"], float]:
+    """Mean and epistemic variance on the product of axes, outputs last, in standardised units, and the seconds spent compiling.
+
+    Raises:
+        DataError: if the axes have not one coordinate for each dimension.
+    """
+    ends = np.cumsum([0] + [axis.points.shape[1] for axis in axes])
+    if ends[-1] != len(bases):
+        raise DataError(f"the axes have {ends[-1]} coordinates, but the surrogate has learned {len(bases)}")
+    points = [inputs(axis.points, slice(int(a), int(b))) for axis, a, b in zip(axes, ends[:-1], ends[1:], strict=True)]
+    ranks = [dimension.weights.shape[1] for dimension in dimensions]
+    groups = aligned(points, widths)
+    groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
+    rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
+    watch = Stopwatch()
+    first, *others = groups
+    places = tuple(group.axes for group in groups)
+    parts = []
+    for begin in range(0, len(first.points), rows):
+        chunk = first.points[begin : begin + rows]
+        short = rows - len(chunk)
+        full = np.concatenate([chunk, np.repeat(chunk[-1:], short, axis=0)]) if short else chunk
+        together = (full, *(group.points for group in others))
+        found = evaluated(watch, bases, dimensions, core, together, places=places, widths=widths, joint=joint)
+        parts.append([np.asarray(array)[:, : len(chunk)] for array in found])
+    mean, variance = (_in_order(np.concatenate(arrays, axis=1), groups, [len(p) for p in points]) for arrays in zip(*parts, strict=True))
+    return mean, variance, watch.compile_seconds
+
+
+def _in_order(values: Float[np.ndarray, "L *n"], groups: list[Group], sizes: list[int]) -> Float[np.ndarray, "*n L"]:
+    """Values on the groups as arranged, put back on the prediction axes, outputs last."""
+    sources = [source for group in groups for source in group.sources]
+    apart = values.reshape(len(values), *(sizes[s] for s in sources))
+    return np.transpose(apart, [1 + sources.index(s) for s in range(len(sizes))] + [0])

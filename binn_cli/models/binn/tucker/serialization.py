@@ -1,0 +1,48 @@
+"""A fitted Tucker decomposition as nested names, arrays and scalars, and back: that of its factors, and a group `tucker` beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from binn_cli.models.binn import serialization
+from binn_cli.models.binn.model import FittedBinn
+from binn_cli.models.binn.tucker.fit import FittedTucker
+from binn_cli.models.binn.tucker.posterior import CoreDistribution
+from binn_cli.models.surrogate import Tree
+
+
+def to_tree(fitted: FittedTucker) -> Tree:
+    """Everything that prediction reads."""
+    factors = FittedBinn(
+        fitted.bases, fitted.dimensions, fitted.noise, fitted.inputs, fitted.outputs, fitted.joint, fitted.ranks, fitted.report
+    )
+    core = {
+        "mean": np.asarray(fitted.core.mean),
+        "variance": np.asarray(fitted.core.variance),
+        "vectors": {f"{a:03d}": np.asarray(vectors) for a, vectors in enumerate(fitted.core.vectors)},
+        "widths": np.asarray(fitted.widths),
+    }
+    return {**serialization.to_tree(factors), "tucker": core}
+
+
+def from_tree(tree: Any) -> FittedTucker:
+    """The fitted surrogate that `to_tree` described; its report is empty, since nothing was fitted here."""
+    factors = serialization.from_tree({name: value for name, value in tree.items() if name != "tucker"})
+    assert isinstance(factors, FittedBinn)
+    core = tree["tucker"]
+    vectors = tuple(jnp.asarray(core["vectors"][name]) for name in sorted(core["vectors"]))
+    return FittedTucker(
+        bases=factors.bases,
+        dimensions=factors.dimensions,
+        core=CoreDistribution(jnp.asarray(core["mean"]), vectors, jnp.asarray(core["variance"])),
+        widths=tuple(int(w) for w in np.atleast_1d(core["widths"])),
+        noise=factors.noise,
+        inputs=factors.inputs,
+        outputs=factors.outputs,
+        joint=factors.joint,
+        ranks=factors.ranks,
+        report=factors.report,
+    )
