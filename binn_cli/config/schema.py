@@ -144,7 +144,7 @@ class BinnConfig:
     """conf/model/binn.yaml"""
 
     name: str = "binn"
-    decomposition: str = "cp"
+    decomposition: str = "auto"
     inference: str = "als"
     tune: bool = False
     modes: Any = "auto"
@@ -174,7 +174,7 @@ class BinnConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        one_of("model.decomposition", self.decomposition, ("cp", "tucker"))
+        one_of("model.decomposition", self.decomposition, ("auto", "cp", "tucker"))
         one_of("model.inference", self.inference, ("als", "vb"))
         modes = isinstance(self.modes, int) and not isinstance(self.modes, bool) and 1 <= self.modes <= MOST_MODES
         if self.modes != "auto" and not modes:
@@ -182,6 +182,10 @@ class BinnConfig:
         per_coordinate("model.ranks", self.ranks, 1, MOST_MODES, integer=True, word="auto")
         if self.decomposition == "cp" and self.ranks != "auto":
             raise ConfigError("model.ranks", "is for model.decomposition=tucker; cp has model.modes")
+        if self.decomposition == "tucker" and self.inference == "vb":
+            raise ConfigError("model.inference", "vb is for model.decomposition=cp; tucker has als")
+        if self.modes != "auto" and self.ranks != "auto":
+            raise ConfigError("model.ranks", "is for model.decomposition=tucker and model.modes for cp; state one of them")
         if self.decomposition == "tucker" and self.modes != "auto":
             raise ConfigError("model.modes", "is for model.decomposition=cp; tucker has model.ranks")
         names_per_coordinate("model.basis", self.basis, BASES)

@@ -12,7 +12,7 @@ from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis, build_basis
 from binn_cli.models.binn.chidenn import Patch
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.evidence import log_evidence
+from binn_cli.models.binn.evidence import Problem, log_evidence
 
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 ROOM = 96
@@ -21,10 +21,10 @@ ROOM = 96
 OUT_OF_REACH = 1e6
 
 
-def _evidence(basis: Basis, others: Array, s: Float[Array, " n"], columns: Float[Array, "n R"]) -> Array:
-    design = basis(s)
+def _evidence(basis: Basis, problem: Problem) -> Array:
+    design = basis(problem.x)
     kernel = design @ design.T
-    return log_evidence(jnp.asarray(others) * kernel / jnp.mean(jnp.diagonal(kernel)), jnp.asarray(columns))
+    return log_evidence(jnp.asarray(problem.others) * kernel / jnp.max(jnp.diagonal(kernel)), problem)
 
 
 evidence = CompiledFunction(_evidence)
@@ -54,11 +54,11 @@ def choose_count(
         columns: functions on the axis, scaled by their size.
         watch: charged with compilation.
     """
-    trace = []
+    trace, problem = [], Problem.of(others, s, columns)
     for count in candidates(len(np.unique(s))):
         basis = build_basis(kind, count, 0, np.nan, patch=patch)
         centers = np.concatenate([np.asarray(basis.centers), OUT_OF_REACH + np.arange(ROOM - len(basis.centers))])
         roomy = replace(basis, centers=jnp.asarray(centers))  # type: ignore[type-var]
-        trace.append((float(count), float(evidence(watch, roomy, others, s, columns))))
+        trace.append((float(count), float(evidence(watch, roomy, problem))))
     found = np.array(trace)
     return int(found[int(np.argmax(found[:, 1])), 0]), found

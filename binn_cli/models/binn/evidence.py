@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,9 @@ WORTH_STRETCHING = 3.0
 MOST_POINTS = 100
 """Axes are thinned to at most this many points: one eigendecomposition a candidate must stay a matter of a millisecond."""
 
+ROWS_PADDED, COLUMNS_PADDED = 16, 4
+"""Points and functions are padded to multiples of these."""
+
 SMALLEST_COLUMN = 1e-13
 """Share of the energy below which a singular vector is round-off."""
 
@@ -49,25 +53,53 @@ def _kernel(s: Float[Array, " n"], length: Float[Array, ""] | float) -> Float[ja
     return jnp.exp(-(((s[:, None] - s) / (2.0 * length)) ** 2))
 
 
-def log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[jax.Array, "n R"]) -> jax.Array:
+class Problem(NamedTuple):
+    """Functions on an axis, padded so that axes of similar size share what is compiled.
+
+    Attributes:
+        others: (N, N) kernel of the axis's other coordinates, zero where padded.
+        x: (N,) the coordinate, zero where padded.
+        columns: (N, C) the functions, zero where padded.
+        rows: how many points there are.
+        functions: how many functions.
+    """
+
+    others: Float[Array, "N N"]
+    x: Float[Array, " N"]
+    columns: Float[Array, "N C"]
+    rows: int
+    functions: int
+
+    @classmethod
+    def of(cls, others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n R"]) -> Problem:
+        """The padded problem."""
+        n, r = columns.shape
+        more, wider = -n % ROWS_PADDED, -r % COLUMNS_PADDED
+        return cls(np.pad(others, (0, more)), np.pad(x, (0, more)), np.pad(columns, ((0, more), (0, wider))), n, r)
+
+
+def log_evidence(kernel: Float[jax.Array, "N N"], problem: Problem) -> jax.Array:
     """Log marginal likelihood of the columns, maximised over the noise level and each column's amplitude."""
-    values, vectors = jnp.linalg.eigh(kernel)
-    squares = (vectors.T @ columns) ** 2
+    inside = jnp.arange(kernel.shape[0]) < problem.rows
+    # Padded rows become eigenvectors of their own, with an eigenvalue that no kernel has.
+    values, vectors = jnp.linalg.eigh(jnp.where(inside[:, None] & inside, kernel, 0.0) - jnp.diag(jnp.where(inside, 0.0, 1.0)))
+    real = values > -0.5
+    squares = (vectors.T @ problem.columns) ** 2
 
     def at_noise(noise: jax.Array) -> jax.Array:
-        variance = AMPLITUDE[:, None] * jnp.maximum(values, 0.0) + noise  # (amplitudes, n)
-        fit = -0.5 * ((1.0 / variance) @ squares + jnp.sum(jnp.log(variance), axis=1)[:, None])
-        return jnp.sum(jnp.max(fit, axis=0))
+        variance = AMPLITUDE[:, None] * jnp.maximum(values, 0.0) + noise  # (amplitudes, N)
+        fit = jnp.where(real, 1.0 / variance, 0.0) @ squares + jnp.sum(jnp.where(real, jnp.log(variance), 0.0), axis=1)[:, None]
+        return jnp.sum(jnp.where(jnp.arange(squares.shape[1]) < problem.functions, jnp.max(-0.5 * fit, axis=0), 0.0))
 
     return jnp.max(jax.lax.map(at_noise, jnp.asarray(NOISE)))
 
 
-def _candidates(others: Array, x: Float[Array, " n"], columns: Float[Array, "n R"], rates: Array, lengths: Array) -> Float[Array, " C"]:
+def _candidates(problem: Problem, rates: Float[Array, " C"], lengths: Float[Array, " C"]) -> Float[Array, " C"]:
     """Log evidence of one dimension for each pair of rate and length, the kernel of the axis's other dimensions given."""
 
     def at(candidate: tuple[jax.Array, jax.Array]) -> jax.Array:
         rate, length = candidate
-        return log_evidence(jnp.asarray(others) * _kernel(stretch(x, rate), length), jnp.asarray(columns))
+        return log_evidence(jnp.asarray(problem.others) * _kernel(stretch(problem.x, rate), length), problem)
 
     return jax.lax.map(at, (jnp.asarray(rates), jnp.asarray(lengths)))
 
@@ -125,12 +157,13 @@ def kernel_of_others(points: Float[np.ndarray, "n D"], choices: Sequence[Choice]
 
 def _best(others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n R"], watch: Stopwatch) -> Choice:
     """The rate and length of highest evidence: every rate with coarse lengths, then finer lengths at the best rate."""
+    problem = Problem.of(others, x, columns)
     rates, lengths = (grid.ravel() for grid in np.meshgrid(RATES, COARSE, indexing="ij"))
-    coarse = np.asarray(evaluated(watch, others, x, columns, rates, lengths))
+    coarse = np.asarray(evaluated(watch, problem, rates, lengths))
     top = int(np.argmax(coarse - np.where(rates == 0.0, 0.0, WORTH_STRETCHING)))
     step = COARSE[1] / COARSE[0]
     around = np.clip(lengths[top] * step ** np.linspace(-1, 1, REFINEMENTS), SHORTEST, LONGEST)
-    fine = np.asarray(evaluated(watch, others, x, columns, np.full(REFINEMENTS, rates[top]), around))
+    fine = np.asarray(evaluated(watch, problem, np.full(REFINEMENTS, rates[top]), around))
     trace = np.stack([np.append(rates, np.full(REFINEMENTS, rates[top])), np.append(lengths, around), np.append(coarse, fine)], axis=1)
     return Choice(float(rates[top]), _vertex(around, fine), trace)
 
@@ -144,6 +177,13 @@ def _vertex(lengths: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"])
     curvature = below - 2.0 * top + above
     shift = 0.5 * (below - above) / curvature if curvature < 0.0 else 0.0
     return float(lengths[best] * (lengths[best + 1] / lengths[best]) ** shift)
+
+
+def evidence_of(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "n R"], choices: Sequence[Choice], watch: Stopwatch) -> float:
+    """Log evidence of the scales of all dimensions of one axis."""
+    rate, length = choices[0].rate, choices[0].length
+    problem = Problem.of(kernel_of_others(points, choices, 0), points[:, 0], columns)
+    return float(evaluated(watch, problem, np.full(REFINEMENTS, rate), np.full(REFINEMENTS, length))[0])
 
 
 def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn import relevance
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior
@@ -76,6 +77,19 @@ class Settings:
     learn_relevance: bool
     extrapolate: bool = False
     variational: bool = False
+
+    @classmethod
+    def of(cls, config: BinnConfig) -> Settings:
+        """What the configuration says."""
+        return cls(
+            config.sweeps,
+            config.tolerance,
+            learn_noise=config.noise == "learned",
+            balance=config.prior_mean == "zero",
+            learn_relevance=config.relevance == "modes",
+            extrapolate=config.acceleration == "extrapolation",
+            variational=config.inference == "vb",
+        )
 
 
 class _State(NamedTuple):

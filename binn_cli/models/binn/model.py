@@ -18,6 +18,7 @@ from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.normalization import InputMap, OutputMap
+from binn_cli.models.binn.outgrown import kept
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import predict
 from binn_cli.models.binn.preparation import Preparation, Prepared
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 inferred = CompiledFunction(infer)
 
+MOST_CASE_PARAMETERS = 3
+"""Coordinates of the case axis up to which a core with an entry for every combination of functions is the better choice."""
+
 
 @dataclass(frozen=True)
 class FittedBinn:
@@ -46,6 +50,7 @@ class FittedBinn:
         joint: whether the predictive variance keeps the covariance between modes.
         ranks: multilinear ranks of the compressed data.
         report: cost and diagnostics of the fit.
+        cases: length of the last axis when the scales were chosen, or last found to be good still.
     """
 
     bases: tuple[Basis, ...]
@@ -56,6 +61,7 @@ class FittedBinn:
     joint: bool
     ranks: tuple[int, ...]
     report: FitReport
+    cases: int = 0
 
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
@@ -93,19 +99,22 @@ class Binn:
         capacity: int | None = None,
     ) -> FittedBinn | FittedTucker:
         """Fit by alternating Bayesian updates; see `Surrogate.fit`."""
-        if self.config.decomposition == "tucker":
-            from binn_cli.models.binn.tucker.fit import fit_tucker
+        from binn_cli.models.binn.tucker.fit import FittedTucker, fit_tucker
 
-            return fit_tucker(self.config, data, warm_start, domain, capacity)
-        return self._fit_cp(data, warm_start, domain, capacity)
+        if decomposition(self.config, data) == "tucker":
+            return fit_tucker(self.config, data, warm_start if isinstance(warm_start, FittedTucker) else None, domain, capacity)
+        return self._fit_cp(data, warm_start if isinstance(warm_start, FittedBinn) else None, domain, capacity)
 
-    def _fit_cp(self, data: ProductData, warm_start: Any, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None) -> FittedBinn:
+    def _fit_cp(
+        self, data: ProductData, warm_start: FittedBinn | None, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
+    ) -> FittedBinn:
         watch, began = Stopwatch(), time.perf_counter()
-        if isinstance(warm_start, FittedBinn):
+        warm_start, cases = kept(self.config, warm_start, data, capacity, watch)
+        if warm_start is not None:
             bases, inputs, outputs, ranks = warm_start.bases, warm_start.inputs, warm_start.outputs, warm_start.ranks
             modes, chosen = warm_start.dimensions[0].weights.shape[1], {}
         else:
-            warm_start, ranks = None, None
+            ranks = None
             inputs = InputMap.of(data, domain)
             outputs = OutputMap.of(data, self.config.output_scaling)
             scales = build_scales(untold(self.config) if self.config.tune else self.config, data, inputs, outputs, capacity, watch)
@@ -118,15 +127,7 @@ class Binn:
         noise = np.full(len(data.outputs), self.config.noise_variance)
         if warm_start is not None and self.config.noise == "learned":
             noise = np.asarray(warm_start.noise)
-        settings = Settings(
-            self.config.sweeps,
-            self.config.tolerance,
-            learn_noise=self.config.noise == "learned",
-            balance=self.config.prior_mean == "zero",
-            learn_relevance=self.config.relevance == "modes",
-            extrapolate=self.config.acceleration == "extrapolation",
-            variational=self.config.inference == "vb",
-        )
+        settings = Settings.of(self.config)
         found = inferred(watch, prepared.statistics, prior, start, noise, settings=settings)
         posterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small, and eager device code would compile piecemeal
         dimensions = tuple(
@@ -135,23 +136,10 @@ class Binn:
                 prepared.directions, posterior.mean, posterior.covariance, posterior.variance, offset, strict=True
             )
         )
-        diagnostics = {
-            "residual": np.asarray(posterior.residual),
-            "sweeps": np.asarray(posterior.sweeps),
-            "noise_std": np.sqrt(np.asarray(posterior.noise)) * outputs.scale,
-            "effective_parameters": np.asarray(posterior.degrees),
-            "ranks": np.asarray(prepared.ranks),
-            "modes": np.asarray(modes),
-            "active_modes": active_modes(posterior),
-            **chosen,
-        }
-        if settings.variational:
-            # The bound is on the evidence of the data in their own units.
-            diagnostics["elbo"] = posterior.bound - data.n_points * np.log(outputs.scale)[:, None]
-        fit_seconds = time.perf_counter() - began - watch.compile_seconds
-        report = FitReport(watch.compile_seconds, fit_seconds, diagnostics)
+        diagnostics = {**_diagnostics(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
+        report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
         joint = self.config.variance == "joint"
-        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
+        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report, cases)
 
     def from_state(self, state: Tree) -> FittedBinn | FittedTucker:
         """The surrogate that `FittedBinn.state` described."""
@@ -178,6 +166,32 @@ class Binn:
         # Algorithm 1, line 16: the posterior mean becomes the prior mean, also in directions that the data do not see.
         rest = tuple(w - np.einsum("jk,lmk->lmj", v, z) for v, w, z in zip(prepared.directions, weights, start, strict=True))
         return Prior(start, variance), start, rest
+
+
+def decomposition(config: BinnConfig, data: ProductData) -> str:
+    """The decomposition that `auto` stands for: tucker on grids whose cases have few parameters, unless something asks for products."""
+    if config.decomposition != "auto":
+        return config.decomposition
+    if config.modes != "auto" or config.inference == "vb":
+        return "cp"
+    widths = [len(axis.coordinates) for axis in data.axes]
+    grid = len(widths) > 1 and max(widths[:-1]) == 1 and widths[-1] <= MOST_CASE_PARAMETERS
+    return "tucker" if grid or config.ranks != "auto" else "cp"
+
+
+def _diagnostics(posterior: Posterior, outputs: OutputMap, points: int) -> dict[str, np.ndarray]:
+    found = {
+        "residual": np.asarray(posterior.residual),
+        "sweeps": np.asarray(posterior.sweeps),
+        "noise_std": np.sqrt(np.asarray(posterior.noise)) * outputs.scale,
+        "effective_parameters": np.asarray(posterior.degrees),
+        "modes": np.asarray(posterior.mode_energy.shape[1]),
+        "active_modes": active_modes(posterior),
+    }
+    if np.isfinite(posterior.bound).any():
+        # The bound is on the evidence of the data in their own units.
+        found["elbo"] = posterior.bound - points * np.log(outputs.scale)[:, None]
+    return found
 
 
 def active_modes(posterior: Posterior) -> Float[np.ndarray, " L"]:

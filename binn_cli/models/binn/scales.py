@@ -27,6 +27,9 @@ PADDING_LENGTHS = 6.0
 MOST_CENTERS, MOST_PADDING = 512, 64
 """Limits on what a stated length far too short or too long can ask for."""
 
+POINTS_PER_COLUMN = 3
+"""Points of an axis for every singular vector that speaks for its scales: orthonormal vectors that fill the space look like noise."""
+
 MOST_MODES = 48
 NEGLIGIBLE_MODE = 1e-7
 """Core entries below this share of the largest need no mode of their own."""
@@ -66,7 +69,7 @@ def build_scales(
     spectra = spectra_of(data, outputs, capacity, watch) if len(data.axes) > 1 else None
     patch = Patch(config.patch, config.order, config.dilation)
     if config.tune or "auto" in rates or any(n == "auto" for kind, n in zip(kinds, lengths, strict=True) if kind == "gaussian"):
-        shapes = _shapes(data, inputs, outputs, spectra)
+        shapes = axis_shapes(data, inputs, outputs, spectra)
         choices = [choice for points, columns in shapes for choice in choose_scales(points, columns, watch)]
         if config.tune:
             centers, counts = _counted(names, kinds, centers, rates, patch, shapes, choices, watch)
@@ -94,7 +97,7 @@ def _rate(stated: float | str, choice: Choice | None) -> float:
 Shapes = list[tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n R"]]]
 
 
-def _shapes(data: ProductData, inputs: InputMap, outputs: OutputMap, spectra: tuple | None) -> Shapes:
+def axis_shapes(data: ProductData, inputs: InputMap, outputs: OutputMap, spectra: tuple | None) -> Shapes:
     """For every axis its points in units of the domain, and the functions on it that the data are made of."""
     found = []
     begin = 0
@@ -104,7 +107,7 @@ def _shapes(data: ProductData, inputs: InputMap, outputs: OutputMap, spectra: tu
         if spectra is None:
             columns = (data.values[rows] - outputs.shift) / outputs.scale
         else:
-            columns = axis_columns(spectra[a][0], spectra[a][1], axis.size)[rows]
+            columns = axis_columns(spectra[a][0], spectra[a][1], axis.size)[rows, : max(1, axis.size // POINTS_PER_COLUMN)]
         found.append((points, columns[:, np.any(columns != 0.0, axis=0)]))
         begin = end
     return found

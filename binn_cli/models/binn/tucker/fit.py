@@ -13,18 +13,21 @@ from jaxtyping import Float
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Settings
 from binn_cli.models.binn.normalization import InputMap, OutputMap
+from binn_cli.models.binn.outgrown import kept
 from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.preparation import Preparation
+from binn_cli.models.binn.preparation import Preparation, Prepared
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.tucker.beginning import beginning, continued
 from binn_cli.models.binn.tucker.inference import TuckerPosterior, infer
 from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.prediction import predict
 from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
-from binn_cli.models.surrogate import FitReport, Prediction, Tree
+from binn_cli.models.binn.tuning import untold
+from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 
 inferred = CompiledFunction(infer)
 
@@ -43,6 +46,7 @@ class FittedTucker:
         joint: whether the predictive variance keeps the covariance between the functions of a dimension.
         ranks: multilinear ranks of the compressed data.
         report: cost and diagnostics of the fit.
+        cases: length of the last axis when the scales were chosen, or last found to be good still.
     """
 
     bases: tuple[Basis, ...]
@@ -55,6 +59,7 @@ class FittedTucker:
     joint: bool
     ranks: tuple[int, ...]
     report: FitReport
+    cases: int = 0
 
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
@@ -62,6 +67,12 @@ class FittedTucker:
         scale = self.outputs.scale
         noise = np.broadcast_to(self.noise * scale**2, mean.shape)
         return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
+
+    def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
+        """What is unknown about whole cases, the other axes' functions and the core at their means; see `binn_cli.models.binn.cases`."""
+        ends = np.cumsum([0] + [axis.points.shape[1] for axis in (*axes, cases)])
+        *points, scaled = (self.inputs(a.points, slice(int(b), int(e))) for a, b, e in zip((*axes, cases), ends, ends[1:], strict=False))
+        return case_process(self.bases, self.dimensions, self.noise, points, scaled, np.asarray(self.core.mean))
 
     def state(self) -> Tree:
         """Weights, core, covariances, bases and units as plain arrays."""
@@ -71,19 +82,21 @@ class FittedTucker:
 
 
 def fit_tucker(
-    config: BinnConfig, data: ProductData, warm_start: object, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
+    config: BinnConfig, data: ProductData, warm: FittedTucker | None, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
 ) -> FittedTucker:
     """Fit by alternating Bayesian updates of factors and core; see `Surrogate.fit`."""
     watch, began = Stopwatch(), time.perf_counter()
-    warm = warm_start if isinstance(warm_start, FittedTucker) else None
+    warm, cases = kept(config, warm, data, capacity, watch)
     if warm is not None:
         bases, inputs, outputs, chosen = warm.bases, warm.inputs, warm.outputs, {}
     else:
         inputs, outputs = InputMap.of(data, domain), OutputMap.of(data, config.output_scaling)
-        scales = build_scales(config, data, inputs, outputs, capacity, watch)
+        scales = build_scales(untold(config) if config.tune else config, data, inputs, outputs, capacity, watch)
         bases, chosen = scales.bases, {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
     prepared = Preparation(bases, inputs, outputs, config.compression, capacity, warm.ranks if warm else None)(data, watch)
     noise = np.full(len(data.outputs), config.noise_variance)
+    if warm is not None and cases > warm.cases and _needs_more(config, prepared, data, warm):
+        return fit_tucker(config, data, None, domain, capacity)
     if warm is not None:
         begin = continued(config, bases, prepared, data, (warm.dimensions, warm.core), watch)
         noise = np.asarray(warm.noise) if config.noise == "learned" else noise
@@ -91,14 +104,7 @@ def fit_tucker(
         shapes = data_shapes(prepared, data)
         functions = choose_ranks(config, prepared, data, shapes)
         begin = beginning(config, bases, prepared, data, functions, shapes, watch)
-    settings = Settings(
-        config.sweeps,
-        config.tolerance,
-        learn_noise=config.noise == "learned",
-        balance=config.prior_mean == "zero",
-        learn_relevance=config.relevance == "modes",
-    )
-    found = inferred(watch, prepared.statistics, begin.prior, begin.start, noise, settings=settings)
+    found = inferred(watch, prepared.statistics, begin.prior, begin.start, noise, settings=Settings.of(config))
     posterior: TuckerPosterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small
     dimensions = tuple(
         DimensionPosterior(np.einsum("jk,lrk->lrj", v, mean) + rest, v, covariance, variance)
@@ -110,7 +116,13 @@ def fit_tucker(
     diagnostics = {**_diagnostics(posterior, outputs), "ranks": np.asarray(prepared.ranks), **chosen}
     report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
     widths, joint = tuple(len(axis.coordinates) for axis in data.axes), config.variance == "joint"
-    return FittedTucker(bases, dimensions, core, widths, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
+    return FittedTucker(bases, dimensions, core, widths, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report, cases)
+
+
+def _needs_more(config: BinnConfig, prepared: Prepared, data: ProductData, warm: FittedTucker) -> bool:
+    """Whether the data now show more functions of some dimension than the earlier fit has."""
+    functions = choose_ranks(config, prepared, data, data_shapes(prepared, data))
+    return any(new > d.weights.shape[1] for new, d in zip(functions, warm.dimensions, strict=True))
 
 
 def _diagnostics(posterior: TuckerPosterior, outputs: OutputMap) -> dict[str, np.ndarray]:

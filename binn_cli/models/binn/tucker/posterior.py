@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.cases import kronecker_products
 from binn_cli.models.binn.posterior import DimensionPosterior, dimension_moments
 from binn_cli.models.binn.tucker.axes import row_products
 
@@ -116,15 +117,9 @@ def group_moments(vectors: list[Float[Array, "Q Q"]], axes: list[list[FunctionMo
     excess: Array = jnp.zeros((1, 1, 1))
     for f in functions:
         own = f.mean[:, :, None] * f.mean[:, None, :]
-        excess = _kronecker(excess, own + f.covariance) + _kronecker(square, f.covariance)
-        square = _kronecker(square, own)
+        excess = kronecker_products(excess, own + f.covariance) + kronecker_products(square, f.covariance)
+        square = kronecker_products(square, own)
     return GroupMoments(mean, excess, spread)
-
-
-def _kronecker(a: Float[Array, "n P P"], b: Float[Array, "n R R"]) -> Float[Array, "n Q Q"]:
-    product = a[:, :, None, :, None] * b[:, None, :, None, :]
-    size = a.shape[1] * b.shape[1]
-    return product.reshape(-1, size, size)
 
 
 def product_moments(

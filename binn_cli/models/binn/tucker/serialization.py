@@ -17,7 +17,15 @@ from binn_cli.models.surrogate import Tree
 def to_tree(fitted: FittedTucker) -> Tree:
     """Everything that prediction reads."""
     factors = FittedBinn(
-        fitted.bases, fitted.dimensions, fitted.noise, fitted.inputs, fitted.outputs, fitted.joint, fitted.ranks, fitted.report
+        fitted.bases,
+        fitted.dimensions,
+        fitted.noise,
+        fitted.inputs,
+        fitted.outputs,
+        fitted.joint,
+        fitted.ranks,
+        fitted.report,
+        fitted.cases,
     )
     core = {
         "mean": np.asarray(fitted.core.mean),
@@ -45,4 +53,5 @@ def from_tree(tree: Any) -> FittedTucker:
         joint=factors.joint,
         ranks=factors.ranks,
         report=factors.report,
+        cases=factors.cases,
     )
