@@ -9,6 +9,7 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.binn.compilation import CompiledFunction
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.tucker import layout, prediction
@@ -111,7 +112,8 @@ def test_a_tiny_variance_is_not_lost_in_round_off(mixed) -> None:
 
 def test_one_compilation_serves_all_chunks(mixed, monkeypatch: pytest.MonkeyPatch) -> None:
     data, fitted = mixed
-    monkeypatch.setattr(layout, "TABLE_ENTRIES", 1300)  # chunks of a size that no other test has
-    before = prediction.evaluated.compilations
+    fresh = CompiledFunction(prediction._evaluate)
+    monkeypatch.setattr(prediction, "evaluated", fresh)
+    monkeypatch.setattr(layout, "TABLE_ENTRIES", 2000)
     fitted.predict([new_points(data, n=37)])
-    assert prediction.evaluated.compilations == before + 1
+    assert fresh.compilations == 1
