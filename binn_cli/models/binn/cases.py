@@ -10,6 +10,8 @@ simulating the case observes a with the noise variance of a single point.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,16 +37,19 @@ def kronecker_products(a: Float[Array, "n P P"], b: Float[Array, "n R R"]) -> Fl
     return product.reshape(-1, size, size)
 
 
+def _row_products(a: Float[Array, "n P"], b: Float[Array, "n R"]) -> Float[Array, "n Q"]:
+    return (a[:, :, None] * b[:, None, :]).reshape(a.shape[0], -1)
+
+
 def axis_grams(
     bases: tuple[Basis, ...], dimensions: tuple[DimensionPosterior, ...], points: tuple[Float[Array, "n D"], ...], *, kronecker: bool
 ) -> tuple[Float[Array, "Q Q"], ...]:
     """Gram matrix of the mean functions over the points of each axis: of the modes, or of all combinations of functions."""
-    grams, begin = [], 0
+    grams: list[Array] = []
+    begin = 0
     for x in points:
-        columns: jax.Array = jnp.ones((x.shape[0], 1))
-        for c in range(x.shape[1]):
-            mean = jnp.asarray(bases[begin + c](x[:, c]) @ dimensions[begin + c].weights.T)
-            columns = (columns[:, :, None] * mean[:, None, :]).reshape(x.shape[0], -1) if kronecker else columns * mean
+        functions = [bases[begin + c](x[:, c]) @ dimensions[begin + c].weights.T for c in range(x.shape[1])]
+        columns = reduce(_row_products if kronecker else jnp.multiply, functions)
         grams.append(columns.T @ columns)
         begin += x.shape[1]
     return tuple(grams)
@@ -68,7 +73,8 @@ def _covariance(
 
     def with_case(row: Array) -> Array:
         """Covariance of every case with one, (n, r, r), accumulated as a sum without cancellation."""
-        square, excess = jnp.ones((1, 1, 1)), jnp.zeros((1, 1, 1))
+        square: Array = jnp.ones((1, 1, 1))
+        excess: Array = jnp.zeros((1, 1, 1))
         for mean, seen, unseen, dimension in parts:
             own = mean[:, :, None] * mean[row]
             if dimension.covariance.ndim == 3:

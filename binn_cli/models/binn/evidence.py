@@ -34,6 +34,9 @@ REFINEMENTS = 17
 RATES = np.array([0.0, 3.0, 10.0, 30.0, 100.0, -3.0, -10.0, -30.0, -100.0])
 """Candidate rates of the logarithmic coordinate (see `stretch`); 0 leaves the coordinate as it is."""
 
+RATE_STEP = np.sqrt(10.0 / 3.0)
+"""Half the distance, as a ratio, of neighbouring candidates of the rate; such rates are then tried on either side of the best."""
+
 NOISE = np.geomspace(1e-20, 10.0, 22)
 AMPLITUDE = np.geomspace(1e-16, 1e4, 41)
 WORTH_STRETCHING = 3.0
@@ -84,10 +87,12 @@ def log_evidence(kernel: Float[jax.Array, "N N"], problem: Problem) -> jax.Array
     # Padded rows become eigenvectors of their own, with an eigenvalue that no kernel has.
     values, vectors = jnp.linalg.eigh(jnp.where(inside[:, None] & inside, kernel, 0.0) - jnp.diag(jnp.where(inside, 0.0, 1.0)))
     real = values > -0.5
+    # Eigenvalues are known to round-off of the largest; what they say below that must not count as knowledge.
+    values = jnp.maximum(values, 0.0) + kernel.shape[0] * jnp.finfo(jnp.float64).eps * values[-1]
     squares = (vectors.T @ problem.columns) ** 2
 
     def at_noise(noise: jax.Array) -> jax.Array:
-        variance = AMPLITUDE[:, None] * jnp.maximum(values, 0.0) + noise  # (amplitudes, N)
+        variance = AMPLITUDE[:, None] * values + noise  # (amplitudes, N)
         fit = jnp.where(real, 1.0 / variance, 0.0) @ squares + jnp.sum(jnp.where(real, jnp.log(variance), 0.0), axis=1)[:, None]
         return jnp.sum(jnp.where(jnp.arange(squares.shape[1]) < problem.functions, jnp.max(-0.5 * fit, axis=0), 0.0))
 
@@ -156,16 +161,27 @@ def kernel_of_others(points: Float[np.ndarray, "n D"], choices: Sequence[Choice]
 
 
 def _best(others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n R"], watch: Stopwatch) -> Choice:
-    """The rate and length of highest evidence: every rate with coarse lengths, then finer lengths at the best rate."""
+    """The rate and length of highest evidence: every rate with coarse lengths, then finer lengths and, where it is stretched, rates."""
     problem = Problem.of(others, x, columns)
     rates, lengths = (grid.ravel() for grid in np.meshgrid(RATES, COARSE, indexing="ij"))
     coarse = np.asarray(evaluated(watch, problem, rates, lengths))
     top = int(np.argmax(coarse - np.where(rates == 0.0, 0.0, WORTH_STRETCHING)))
-    step = COARSE[1] / COARSE[0]
+    rate, step = float(rates[top]), COARSE[1] / COARSE[0]
     around = np.clip(lengths[top] * step ** np.linspace(-1, 1, REFINEMENTS), SHORTEST, LONGEST)
-    fine = np.asarray(evaluated(watch, problem, np.full(REFINEMENTS, rates[top]), around))
-    trace = np.stack([np.append(rates, np.full(REFINEMENTS, rates[top])), np.append(lengths, around), np.append(coarse, fine)], axis=1)
-    return Choice(float(rates[top]), _vertex(around, fine), trace)
+    tried = [(rates, lengths, coarse)]
+
+    def refined(at: float) -> Float[np.ndarray, " n"]:
+        found = np.asarray(evaluated(watch, problem, np.full(REFINEMENTS, at), around))
+        tried.append((np.full(REFINEMENTS, at), around, found))
+        return found
+
+    fine = refined(rate)
+    for nearby in (rate * RATE_STEP, rate / RATE_STEP) if rate else ():
+        other = refined(nearby)
+        if other.max() > fine.max():
+            rate, fine = nearby, other
+    trace = np.concatenate([np.stack(columns, axis=1) for columns in tried])
+    return Choice(rate, _vertex(around, fine), trace)
 
 
 def _vertex(lengths: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"]) -> float:
@@ -177,13 +193,6 @@ def _vertex(lengths: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"])
     curvature = below - 2.0 * top + above
     shift = 0.5 * (below - above) / curvature if curvature < 0.0 else 0.0
     return float(lengths[best] * (lengths[best + 1] / lengths[best]) ** shift)
-
-
-def evidence_of(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "n R"], choices: Sequence[Choice], watch: Stopwatch) -> float:
-    """Log evidence of the scales of all dimensions of one axis."""
-    rate, length = choices[0].rate, choices[0].length
-    problem = Problem.of(kernel_of_others(points, choices, 0), points[:, 0], columns)
-    return float(evaluated(watch, problem, np.full(REFINEMENTS, rate), np.full(REFINEMENTS, length))[0])
 
 
 def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:

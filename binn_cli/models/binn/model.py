@@ -18,7 +18,6 @@ from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.normalization import InputMap, OutputMap
-from binn_cli.models.binn.outgrown import kept
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import predict
 from binn_cli.models.binn.preparation import Preparation, Prepared
@@ -50,7 +49,6 @@ class FittedBinn:
         joint: whether the predictive variance keeps the covariance between modes.
         ranks: multilinear ranks of the compressed data.
         report: cost and diagnostics of the fit.
-        cases: length of the last axis when the scales were chosen, or last found to be good still.
     """
 
     bases: tuple[Basis, ...]
@@ -61,7 +59,6 @@ class FittedBinn:
     joint: bool
     ranks: tuple[int, ...]
     report: FitReport
-    cases: int = 0
 
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
@@ -109,7 +106,6 @@ class Binn:
         self, data: ProductData, warm_start: FittedBinn | None, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
     ) -> FittedBinn:
         watch, began = Stopwatch(), time.perf_counter()
-        warm_start, cases = kept(self.config, warm_start, data, capacity, watch)
         if warm_start is not None:
             bases, inputs, outputs, ranks = warm_start.bases, warm_start.inputs, warm_start.outputs, warm_start.ranks
             modes, chosen = warm_start.dimensions[0].weights.shape[1], {}
@@ -139,7 +135,7 @@ class Binn:
         diagnostics = {**_diagnostics(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
         joint = self.config.variance == "joint"
-        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report, cases)
+        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
 
     def from_state(self, state: Tree) -> FittedBinn | FittedTucker:
         """The surrogate that `FittedBinn.state` described."""

@@ -112,7 +112,8 @@ class Preparation:
             points = self.inputs(axis.points, columns[a])
             bases = self.bases[columns[a]]
             if points.shape[1] == 1:
-                u, singular, v = self._grid(bases[0], points[:, 0], sizes[a], watch)
+                growing = self.capacity is not None and a == len(data.axes) - 1
+                u, singular, v = self._grid(bases[0], points[:, 0], sizes[a], growing, watch)
                 axes.append(GridAxis(np.zeros((0, 0)), singular**2))
                 left.append(u)
                 directions.append(v)
@@ -123,9 +124,9 @@ class Preparation:
                 directions.extend(v_all)
         return self._compress(data, sizes, axes, left, tuple(directions), watch)
 
-    def _grid(self, basis: Basis, x: np.ndarray, size: int, watch: Stopwatch) -> tuple[Array, Array, Array]:
+    def _grid(self, basis: Basis, x: np.ndarray, size: int, growing: bool, watch: Stopwatch) -> tuple[Array, Array, Array]:
         u, singular, v = map(np.asarray, whitened(watch, basis, _padded(x, size, 0), len(x)))
-        if size != len(x):  # a padded axis keeps a fixed number of directions, or every new case would compile anew
+        if growing:  # an axis that grows keeps a fixed number of directions, or every new case would compile anew
             return u, singular, v
         kept = int(np.sum(singular > NEGLIGIBLE * singular[0]))
         return u[:, :kept], singular[:kept], v[:, :kept]

@@ -27,7 +27,7 @@ PADDING_LENGTHS = 6.0
 MOST_CENTERS, MOST_PADDING = 512, 64
 """Limits on what a stated length far too short or too long can ask for."""
 
-POINTS_PER_COLUMN = 3
+POINTS_PER_COLUMN = 1.4
 """Points of an axis for every singular vector that speaks for its scales: orthonormal vectors that fill the space look like noise."""
 
 MOST_MODES = 48
@@ -107,7 +107,7 @@ def axis_shapes(data: ProductData, inputs: InputMap, outputs: OutputMap, spectra
         if spectra is None:
             columns = (data.values[rows] - outputs.shift) / outputs.scale
         else:
-            columns = axis_columns(spectra[a][0], spectra[a][1], axis.size)[rows, : max(1, axis.size // POINTS_PER_COLUMN)]
+            columns = axis_columns(spectra[a][0], spectra[a][1], axis.size)[rows, : max(1, int(axis.size / POINTS_PER_COLUMN))]
         found.append((points, columns[:, np.any(columns != 0.0, axis=0)]))
         begin = end
     return found

@@ -55,7 +55,6 @@ def to_tree(fitted: FittedBinn) -> Tree:
         "joint": int(fitted.joint),
         "noise": fitted.noise,
         "ranks": np.asarray(fitted.ranks),
-        "cases": fitted.cases,
         "input_low": fitted.inputs.low,
         "input_span": fitted.inputs.span,
         "output_shift": fitted.outputs.shift,
@@ -80,5 +79,4 @@ def from_tree(tree: Any) -> FittedBinn | FittedTucker:
         joint=bool(tree["joint"]),
         ranks=tuple(int(r) for r in np.atleast_1d(tree["ranks"])),
         report=FitReport(0.0, 0.0, {}),
-        cases=int(np.asarray(tree["cases"])),
     )

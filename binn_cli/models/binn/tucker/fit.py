@@ -17,9 +17,8 @@ from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Settings
 from binn_cli.models.binn.normalization import InputMap, OutputMap
-from binn_cli.models.binn.outgrown import kept
 from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.preparation import Preparation, Prepared
+from binn_cli.models.binn.preparation import Preparation
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.tucker.beginning import beginning, continued
 from binn_cli.models.binn.tucker.inference import TuckerPosterior, infer
@@ -46,7 +45,6 @@ class FittedTucker:
         joint: whether the predictive variance keeps the covariance between the functions of a dimension.
         ranks: multilinear ranks of the compressed data.
         report: cost and diagnostics of the fit.
-        cases: length of the last axis when the scales were chosen, or last found to be good still.
     """
 
     bases: tuple[Basis, ...]
@@ -59,7 +57,6 @@ class FittedTucker:
     joint: bool
     ranks: tuple[int, ...]
     report: FitReport
-    cases: int = 0
 
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
@@ -86,7 +83,6 @@ def fit_tucker(
 ) -> FittedTucker:
     """Fit by alternating Bayesian updates of factors and core; see `Surrogate.fit`."""
     watch, began = Stopwatch(), time.perf_counter()
-    warm, cases = kept(config, warm, data, capacity, watch)
     if warm is not None:
         bases, inputs, outputs, chosen = warm.bases, warm.inputs, warm.outputs, {}
     else:
@@ -95,8 +91,6 @@ def fit_tucker(
         bases, chosen = scales.bases, {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
     prepared = Preparation(bases, inputs, outputs, config.compression, capacity, warm.ranks if warm else None)(data, watch)
     noise = np.full(len(data.outputs), config.noise_variance)
-    if warm is not None and cases > warm.cases and _needs_more(config, prepared, data, warm):
-        return fit_tucker(config, data, None, domain, capacity)
     if warm is not None:
         begin = continued(config, bases, prepared, data, (warm.dimensions, warm.core), watch)
         noise = np.asarray(warm.noise) if config.noise == "learned" else noise
@@ -116,13 +110,7 @@ def fit_tucker(
     diagnostics = {**_diagnostics(posterior, outputs), "ranks": np.asarray(prepared.ranks), **chosen}
     report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
     widths, joint = tuple(len(axis.coordinates) for axis in data.axes), config.variance == "joint"
-    return FittedTucker(bases, dimensions, core, widths, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report, cases)
-
-
-def _needs_more(config: BinnConfig, prepared: Prepared, data: ProductData, warm: FittedTucker) -> bool:
-    """Whether the data now show more functions of some dimension than the earlier fit has."""
-    functions = choose_ranks(config, prepared, data, data_shapes(prepared, data))
-    return any(new > d.weights.shape[1] for new, d in zip(functions, warm.dimensions, strict=True))
+    return FittedTucker(bases, dimensions, core, widths, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
 
 
 def _diagnostics(posterior: TuckerPosterior, outputs: OutputMap) -> dict[str, np.ndarray]:

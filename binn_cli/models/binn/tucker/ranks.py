@@ -31,6 +31,9 @@ POINTS_PER_COLUMN = 2
 NEGLIGIBLE = 1e-7
 """Singular values below this share of the largest are left out; a Gram matrix resolves them down to 1e-8."""
 
+POORLY_KNOWN, CAUTION = 1e-4, 10.0
+"""Error of the interpolation above which its functions are mistrusted, and how many times the error they must then stand above."""
+
 MOST_COORDINATES = 12
 """Coordinates of one axis up to which `auto` can tell their ranks apart: with more, the interpolation grid has one value a coordinate."""
 
@@ -104,8 +107,14 @@ def _of_single_axis(axis: GridAxis | PointAxis, core: Float[np.ndarray, "L n"], 
 
 def _of_points(axis: PointAxis, points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "n C"]) -> list[Shapes]:
     found = coordinate_shapes(axis, points, columns)
-    limit = max(NEGLIGIBLE, found[0].error)
-    needed = [min(max(1, int(np.sum(s.values > limit))), s.weights.shape[1]) for s in found]
+    error = found[0].error
+    limits = [max(NEGLIGIBLE, error)] * len(found)
+    if error > POORLY_KNOWN:
+        # Few points say little about products of functions, but one coordinate's functions alone are an ordinary interpolation,
+        # whose superfluous functions fade; it must not be short of them when points are added.
+        limits = [CAUTION * error] * len(found)
+        limits[int(np.argmax([s.values[1] if len(s.values) > 1 else 0.0 for s in found]))] = NEGLIGIBLE
+    needed = [min(max(1, int(np.sum(s.values > limit))), s.weights.shape[1]) for s, limit in zip(found, limits, strict=True)]
     needed = reduced(needed, [s.values for s in found], max(1, len(points) // POINTS_PER_COLUMN))
     return [Shapes(s.values, s.weights, r) for s, r in zip(found, needed, strict=True)]
 

@@ -25,7 +25,6 @@ def to_tree(fitted: FittedTucker) -> Tree:
         fitted.joint,
         fitted.ranks,
         fitted.report,
-        fitted.cases,
     )
     core = {
         "mean": np.asarray(fitted.core.mean),
@@ -53,5 +52,4 @@ def from_tree(tree: Any) -> FittedTucker:
         joint=factors.joint,
         ranks=factors.ranks,
         report=factors.report,
-        cases=factors.cases,
     )
