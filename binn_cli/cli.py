@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from binn_cli import __version__
 from binn_cli.config.ranges import did_you_mean
@@ -38,6 +39,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISUSE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def _path(text: str) -> Path:
+    """A path; an empty text, such as that of a variable that is not set, would mean the present directory."""
+    if not text:
+        raise argparse.ArgumentTypeError('a path is needed, not ""')
+    return Path(text)
+
+
 def _run(arguments: Sequence[str]) -> int:
     from binn_cli.run import main as run
 
@@ -46,7 +54,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _show(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn show", description="Show what runs have found.")
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a run, or its results.h5")
+    parser.add_argument("runs", nargs="+", type=_path, metavar="RUN", help="directory of a run, its results.h5, or a directory of runs")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of tables")
     chosen = parser.parse_args(arguments)
     from binn_cli.views.console import show
@@ -56,7 +64,7 @@ def _show(arguments: Sequence[str]) -> int:
 
 def _resume(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn resume", description="Go on with a run that was interrupted or failed.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="directory of the run")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
     chosen = parser.parse_args(arguments)
     from binn_cli.execute import resume
 
@@ -106,6 +114,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 complete, 1 failed, 2 misuse.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _prepare_streams()
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            # Here and not when Python ends, where nothing could be done about a reader who has gone or a disk that is full.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (binn show … | head).
+        _silence(sys.stdout, sys.stderr)
+        return OK
+    except OSError as error:
+        # Hydra's errors are of this class too, and have no number.
+        if error.errno is None or error.filename is not None:
+            raise
+        _silence(sys.stdout)
+        print(f"binn: stdout cannot be written ({error.strerror})", file=sys.stderr)
+        return FAILED
+
+
+def _prepare_streams() -> None:
+    """See to it that a closed stdout (binn run >&-) or an encoding without the letter σ ends no run."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (it is to stay open)
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _silence(*streams: TextIO) -> None:
+    """Keep Python from complaining when it closes streams that take nothing any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
+
+
+def _main(arguments: Sequence[str]) -> int:
     if not arguments:
         print(_help(), end="", file=sys.stderr)
         return MISUSE
@@ -117,13 +161,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"binn {__version__}")
         return OK
     if first in VERBS:
-        return _sentenced(VERBS[first], rest)
+        if not _stands_somewhere():
+            print("binn: the present directory no longer exists; change to another", file=sys.stderr)
+            return FAILED
+        from binn_cli.results.provenance import typed
+
+        with typed(["binn", *arguments]):
+            return _sentenced(VERBS[first], rest)
     if first in ("-sc", "--shell-completion", "--shell_completion"):
         from binn_cli.completion import complete
 
         return complete(arguments, list(VERBS))
     print(_unknown(first), file=sys.stderr)
     return MISUSE
+
+
+def _stands_somewhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _unknown(word: str) -> str:
@@ -146,7 +204,8 @@ def _sentenced(verb: Verb, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return FAILED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough (binn show … | head); keep Python from complaining when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except OSError as error:
+        if error.filename is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return FAILED

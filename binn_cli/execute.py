@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -15,9 +16,11 @@ from typing import Any
 
 from binn_cli import build
 from binn_cli.config.compose import Settings, read
+from binn_cli.directory import held
 from binn_cli.errors import BinnError
 
 LOG = logging.getLogger("binn")
+LOG_NAME = "run.log"
 
 
 class RunFailed(BinnError):
@@ -41,15 +44,17 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
         The path of the results file.
 
     Raises:
+        BinnError: if the directory cannot be written to, or another process is working on it.
         RunFailed: if the run failed; what it had is kept.
         Interrupted: if it was stopped by Ctrl-C or SIGTERM.
     """
     prepare_jax()
     with ExitStack() as stack:
         try:
+            stack.enter_context(held(directory, LOG_NAME))
             if not resuming:
                 (directory / "config.yaml").write_text(settings.yaml, encoding="utf-8")
-            stack.enter_context(_logging_to(directory / "run.log", settings.verbose))
+            stack.enter_context(_logging_to(directory / LOG_NAME, settings.verbose))
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
         interruption = stack.enter_context(_interruptible())
@@ -60,18 +65,26 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
             raise
         except Exception as error:
             LOG.exception("failed")
-            raise RunFailed(f"the run failed with {_reason(error)}; the traceback is in {directory / 'run.log'}") from error
+            if isinstance(error, MemoryError):
+                raise RunFailed(f"the run needs more memory than there is ({error}); make the data or the model smaller") from error
+            raise RunFailed(f"the run failed with {_reason(error)}; the traceback is in {directory / LOG_NAME}") from error
 
 
-def resume(directory: Path) -> Path:
-    """Go on with the interrupted or failed run in `directory`, with the configuration that it stored.
+def resume(run: Path) -> Path:
+    """Go on with an interrupted or failed run, with the configuration that it stored.
+
+    Args:
+        run: its directory, or its results file.
 
     Returns:
         The path of the results file.
 
     Raises:
-        BinnError: if there is no run, it is complete, or it fails again.
+        BinnError: if there is no run, it is complete, another process is working on it, or it fails again.
     """
+    from binn_cli.results.store import FILE_NAME
+
+    directory = run.parent if run.name == FILE_NAME else run
     return execute(read(directory / "config.yaml"), directory, live=True, resuming=True)
 
 
@@ -122,7 +135,8 @@ def _recorded(settings: Settings, directory: Path, interruption: _Interruption, 
     except KeyboardInterrupt as error:
         kept = len(recorder.record.steps)
         steps = "no finished step" if kept == 0 else "1 finished step" if kept == 1 else f"{kept} finished steps"
-        raise Interrupted(f"interrupted: {steps} kept in {recorder.path}; go on with: binn resume {directory}") from error
+        command = shlex.join(["binn", "resume", str(directory)])
+        raise Interrupted(f"interrupted: {steps} kept in {recorder.path}; go on with: {command}") from error
     if settings.output.figures:
         _draw(directory)
     if live:
@@ -169,7 +183,7 @@ def _draw(directory: Path) -> None:
     except Exception as error:
         LOG.exception("the figures could not be drawn")
         print(
-            f"the results are complete but the figures could not be drawn ({type(error).__name__}); see {directory / 'run.log'}",
+            f"the results are complete but the figures could not be drawn ({type(error).__name__}); see {directory / LOG_NAME}",
             file=sys.stderr,
         )
 

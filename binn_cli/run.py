@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from binn_cli import sweep
+from binn_cli.arguments import refuse_added_groups, told_apart
 from binn_cli.config.compose import validated
 from binn_cli.config.explain import explained
 from binn_cli.config.store import conf_directory, register
@@ -65,38 +65,35 @@ def main(arguments: Sequence[str], program: str = "binn run") -> int:
         SystemExit: with status 2 for flags that Hydra does not know.
     """
     register()
+    # A line of Hydra's that cannot be written (binn run --info | head) is not worth a traceback on stderr.
+    logging.raiseExceptions = False
     _failures.clear()
     sweep.forget()
     composed = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(job)
-    overrides = _overrides(arguments, program)
-    with _argv([program, *arguments]), _errors_raised() as full:
+    known = told_apart(arguments, program)
+    with _argv([program, *known.ordered]), _errors_raised() as full:
         try:
+            refuse_added_groups(known.overrides)
             composed()
             if _failures:
                 raise _failures[0]
+            if refusal := sweep.refusal():
+                raise refusal
         except KeyboardInterrupt:
             if full:
                 raise
             print(sweep.interruption(), file=sys.stderr)
             return 1
+        except BrokenPipeError:
+            # Nobody reads any more: not a mistake to explain.
+            raise
         except Exception as error:
+            sweep.forsaken()
             if full:
                 raise
-            print(explained(sweep.refusal() or error, overrides), file=sys.stderr)
+            print(explained(sweep.refusal() or error, known.overrides), file=sys.stderr)
             return 1
     return 1 if sweep.last_failures() else 0
-
-
-def _overrides(arguments: Sequence[str], program: str) -> list[str]:
-    """The arguments that are not Hydra's flags; leaves with status 2 and one sentence where Hydra's parser knows a flag not."""
-    parser = get_args_parser()
-    parser.prog = program
-
-    def refuse(message: str) -> NoReturn:
-        parser.exit(2, f"{program}: {message}; see {program} --help\n")
-
-    parser.error = refuse  # type: ignore[method-assign]
-    return list(parser.parse_args(arguments).overrides)
 
 
 @contextmanager

@@ -60,8 +60,20 @@ def forget() -> None:
 
 
 def refusal() -> BinnError | None:
-    """Why the sweep's directory could not be claimed; None where it could."""
+    """Why the sweep could not begin, or had no job; None where it had one."""
     return _refused[0] if _refused else None
+
+
+def forsaken() -> bool:
+    """Remove the sweep's directory if no job has begun in it; gives whether that was so."""
+    if not _claimed:
+        return False
+    _tidy(_claimed[-1])
+    try:
+        _claimed[-1].rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def interruption() -> str:
@@ -73,7 +85,7 @@ def interruption() -> str:
 
 
 def _tidy(directory: Path) -> None:
-    """Hydra leaves a file beside the runs, which `binn show SWEEP/*` would take for one; each run's config.yaml says as much."""
+    """Remove the file that Hydra leaves beside the runs: each run's config.yaml says as much."""
     (directory / "multirun.yaml").unlink(missing_ok=True)
 
 
@@ -138,6 +150,8 @@ class Sweep(Callback):
         directory = Path(config.hydra.sweep.dir)
         _tidy(directory)
         _last[:] = outcomes(directory)
+        if not _last and _claimed and forsaken():
+            _refused.append(BinnError("-m: the values give no job, so nothing was run; write them as in seed=0,1,2 or seed=range(0,3)"))
         report(_last)
 
 

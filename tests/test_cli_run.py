@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from binn_cli import build, directory, execute
+from binn_cli import build, execute
 from binn_cli.cli import main
 from binn_cli.errors import DataError
 from binn_cli.results.record import Step
@@ -72,12 +73,6 @@ def test_a_complete_run(task, tmp_path, capsys) -> None:
     assert os.environ.get("HYDRA_FULL_ERROR") != "1"
 
 
-def test_runs_within_one_second_do_not_collide(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(directory, "stamped", lambda name: name)
-    names = [directory.claimed(tmp_path / "new" / "root", "run").name for _ in range(3)]
-    assert names == ["run", "run-2", "run-3"]
-
-
 def fails_with(error: BaseException) -> Callable[[Any], None]:
     def act(model: Any) -> None:
         raise error
@@ -114,6 +109,14 @@ def test_a_bug_is_one_sentence_and_the_traceback_is_in_the_log(task, tmp_path, c
     assert not logging.getLogger("binn").handlers
 
 
+def test_too_little_memory_is_told(task, capsys) -> None:
+    task(lambda model: np.empty(10**15))
+    assert main(["run", *QUICK]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("the run needs more memory than there is (Unable to allocate ")
+    assert said.endswith("); make the data or the model smaller")
+
+
 def test_a_bug_with_tracebacks_on_request(task, monkeypatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     task(fails_with(ZeroDivisionError("division by zero")))
@@ -146,6 +149,31 @@ def test_an_interrupted_run_is_kept_and_resumed(task, tmp_path, capsys, stop) ->
     assert "complete; there is nothing to resume" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_commands_that_are_printed_or_kept_can_be_pasted(task, tmp_path, capsys) -> None:
+    typed = ["run", *QUICK, 'output.root="my $HOME\'s runs"', "hydra.verbose=false"]
+    task(fails_with(KeyboardInterrupt()))
+    assert main(typed) == 1
+    (run,) = Path("my $HOME's runs").iterdir()
+    said = capsys.readouterr().err.splitlines()[-1]
+    advised = shlex.split(said.rpartition("go on with: ")[2])
+    assert advised == ["binn", "resume", str(run)]
+    assert shlex.split(read(run / "results.h5").provenance["argv"]) == ["binn", *typed]
+    task(lambda model: None)
+    assert main([*advised[1:-1], f"{run}/results.h5"]) == 0
+    assert capsys.readouterr().out == f"{run}/results.h5\n"
+    known = read(run / "results.h5").provenance
+    assert shlex.split(known["argv"]) == ["binn", *typed]
+    assert shlex.split(known["resume_argv"]) == ["binn", "resume", f"{run}/results.h5"]
+
+
+def test_a_job_of_a_sweep_keeps_what_was_typed(task, capsys) -> None:
+    typed = ["run", "-m", *QUICK, "seed=1,2"]
+    assert main(typed) == 0
+    kept = [read(Path(path)).provenance["argv"] for path in capsys.readouterr().out.splitlines()]
+    assert [shlex.split(line) for line in kept] == [["binn", *typed]] * 2
+    assert "BINN_COMMAND_LINE" not in os.environ
+
+
 def test_figures_that_cannot_be_drawn_do_not_fail_the_run(task, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "binn_cli.views.plots", None)
     assert main(["run", *QUICK[:2]]) == 0
@@ -170,6 +198,29 @@ def test_a_sweep_goes_on_after_a_failure(task, tmp_path, capsys) -> None:
     assert statuses == ["complete", "failed", "failed", "complete"]
     assert {found.name for found in tmp_path.iterdir()} <= {"outputs", "cache"}
     assert main(["run", *QUICK]) == 0, "an earlier sweep must not colour a later run"
+
+
+@pytest.mark.parametrize("seeds", ["seed=range(0,3)", "seed=0,1,2", "seed=choice(0,1,2)"])
+def test_a_sweep_takes_generators_and_flags_among_the_values(task, capsys, seeds: str) -> None:
+    assert main(["run", *QUICK[:1], "-m", seeds, *QUICK[1:]]) == 0
+    paths = capsys.readouterr().out.splitlines()
+    assert [read(Path(path)).header.seed for path in paths] == [0, 1, 2]
+
+
+def test_a_sweep_with_a_job_that_cannot_be_composed_runs_none(task, tmp_path, capsys) -> None:
+    task(lambda model: pytest.fail("a job ran"))
+    assert main(["run", "-m", "dataset=sine", "task=active_learn,regress", "task.rounds=1"]) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "task.rounds: no such key in the chosen task; it belongs to task=active_learn\n")
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_sweep_without_a_job_is_told(task, tmp_path, capsys) -> None:
+    assert main(["run", "-m", *QUICK, "seed=range(0,0)"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1] == "-m: the values give no job, so nothing was run; write them as in seed=0,1,2 or seed=range(0,3)"
+    assert list((tmp_path / "outputs").iterdir()) == []
 
 
 def test_ctrl_c_stops_the_whole_sweep(task, tmp_path, capsys) -> None:

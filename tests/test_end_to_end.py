@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +50,7 @@ def binn(environment, tmp_path):
         ("model=bin", 'model: "bin" is not one of binn; did you mean "binn"?'),
         ("task=active_lern", 'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?'),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),
-        ("model.noise_variance=-1e-3", "model.noise_variance: must be greater than 0, not -0.001"),
+        ("model.noise_variance=-1e-3", "model.noise_variance: must be from 1e-30 to 1e+12, not -0.001"),
         ("task.rounds=0", "task.rounds: must be at least 1, not 0"),
         ("dataset=heat dataset.grid=1", "dataset.grid: must be at least 2, not 1"),
         ("dataset=poisson dataset.grid=1", "dataset.grid: must be at least 2, not 1"),
@@ -146,6 +145,31 @@ def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> 
     assert binn(f"resume {name}").returncode == 1
 
 
+def test_a_live_run_is_left_alone_and_a_killed_one_goes_on(binn, environment, tmp_path) -> None:
+    rounds = 30
+    command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            follow(process, f"round 1/{rounds}")
+            # A stopped process is as alive as a busy one, and cannot end before it is looked at.
+            process.send_signal(signal.SIGSTOP)
+            (run,) = (tmp_path / "outputs").iterdir()
+            name = run.relative_to(tmp_path)
+            before = {path.name: path.read_bytes() for path in run.iterdir()}
+            refused = binn(f"resume {name}")
+            after = {path.name: path.read_bytes() for path in run.iterdir()}
+        finally:
+            process.kill()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"{name}: another process is working on this run; wait until it has ended, or stop it first\n"
+    assert after == before
+    assert read(run / "results.h5").status == "running"
+    done = binn(f"resume {name}/results.h5")
+    assert (done.returncode, done.stdout) == (0, f"{name}/results.h5\n"), done.stderr
+    complete = read(run / "results.h5")
+    assert (complete.status, len(complete.steps)) == ("complete", rounds + 1)
+
+
 LOST = """
 import gc, os, signal, sys
 from binn_cli import build
@@ -188,8 +212,6 @@ def assert_continued(before: RunRecord, after: RunRecord) -> None:
 def test_two_runs_at_once_and_what_show_says_of_them(binn, environment, tmp_path) -> None:
     command = [*PROGRAM, "run", "dataset=sine", "task=regress", *BRISK.split()]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    while time.time() % 1 > 0.2:
-        time.sleep(0.01)
     running = [subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) for _ in range(2)]
     answers = [process.communicate(timeout=120) for process in running]
     assert [process.returncode for process in running] == [0, 0], answers
@@ -202,6 +224,9 @@ def test_two_runs_at_once_and_what_show_says_of_them(binn, environment, tmp_path
     assert (table.returncode, table.stderr) == (0, "")
     for word in ("regress · sine · binn", "complete", "RMSE", "train", "test", "60 training points"):
         assert word in table.stdout
+    together = binn("show outputs")
+    assert (together.returncode, together.stderr) == (0, "")
+    assert all(str(path.parent) in together.stdout for path in paths)
     both = binn(f"show --json {paths[0].parent} {paths[1].parent} nowhere")
     assert both.returncode == 1 and both.stderr.startswith("there is no results file nowhere")
     shown = json.loads(both.stdout)
@@ -211,6 +236,21 @@ def test_two_runs_at_once_and_what_show_says_of_them(binn, environment, tmp_path
         assert (run["status"], run["seed"], run["steps"][0]["n_train"]) == ("complete", 0, 60)
         assert run["steps"][0]["metrics"]["test"]["rmse"]["y"] == step.metrics["test"]["rmse"][0]
     assert shown[0]["steps"][0]["metrics"] == shown[1]["steps"][0]["metrics"]
+
+
+def test_a_run_goes_on_when_nobody_reads_its_progress(environment, tmp_path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*PROGRAM, "run", "dataset=sine", "task=active_learn", "task.rounds=2", *BRISK.split()]
+    try:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=writing, text=True, timeout=120, check=False
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == 0
+    record = read(tmp_path / done.stdout.strip())
+    assert (record.status, len(record.steps)) == ("complete", 3)
 
 
 def test_a_second_heat_run_solves_nothing(binn, tmp_path) -> None:

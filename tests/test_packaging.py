@@ -49,6 +49,16 @@ def test_wheel_ships_the_configuration(wheel: Path) -> None:
     assert not any(name.startswith(("tests/", "data/", "outputs/")) for name in names)
 
 
+def test_the_licence_names_those_whom_the_package_names(wheel: Path) -> None:
+    (author,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["authors"]
+    licence = (ROOT / "LICENSE").read_text()
+    assert f"Copyright 2026 {author['name']}\n" in licence
+    assert "[yyyy]" not in licence and "[name of copyright owner]" not in licence
+    archive = zipfile.ZipFile(wheel)
+    (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("METADATA"))
+    assert f"Author: {author['name']}\n" in metadata and "License-Expression: Apache-2.0\n" in metadata
+
+
 def test_installed_help_configuration_and_completion(installed) -> None:
     assert installed("--version").stdout == f"binn {__version__}\n"
     assert "dataset     heat, poisson, sine" in installed("run", "--help").stdout

@@ -74,7 +74,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run dataset=heet": "",
     "binn run task.rounds=0": "",
     "binn run -m seed=0,1,2 dataset=sine task=regress": f"{FIXED} {NO_FIGURES}",
-    "binn show outputs/*_sweep/*": "",
+    "binn show outputs/*_sweep": "",
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (
         f"{POISSON} {FIXED} dataset.initial_cases=3 task.rounds=1"
     ),

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from binn_cli.config.ranges import at_least, did_you_mean, one_of
+from binn_cli.config.ranges import did_you_mean, one_of, valid_seed
 from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, ConfigError
@@ -70,23 +70,36 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
         raise omegaconf_error(error) from error
     assert isinstance(plain, dict)
     _reject_unknown("", plain, RunConfig)
+    # Before the groups: model.seed and task.seed mostly refer to it.
+    root = _typed("", {key: plain[key] for key in ("seed", "verbose") if key in plain}, RunConfig, instantiate=False)
+    valid_seed("seed", root.seed)
     groups = {}
     for group, schemas in SCHEMAS.items():
         section = plain.get(group)
         if not isinstance(section, dict):
-            raise ConfigError(group, f"choose one of {', '.join(schemas)}{did_you_mean(str(section), schemas)}")
+            raise ConfigError(
+                group, f"choose one of {', '.join(schemas)}{did_you_mean(section, schemas) if isinstance(section, str) else ''}"
+            )
         name = str(section.get("name"))
         one_of(f"{group}.name", name, list(schemas))
         chosen = OmegaConf.get_type(config, group)
         if chosen in schemas.values() and chosen is not schemas[name]:
             raise ConfigError(f"{group}.name", f"choose the option with {group}={name}, not with {group}.name={name}")
         groups[group] = _typed(group, section, schemas[name])
+    _varies_a_size(groups["task"], groups["dataset"])
     output = _typed("output", plain.get("output", {}), OutputConfig)
-    root = _typed("", {key: plain[key] for key in ("seed", "verbose") if key in plain}, RunConfig, instantiate=False)
-    at_least("seed", root.seed, 0)
     resolved = {group: asdict(groups[group]) for group in SCHEMAS}
     resolved |= {"output": asdict(output), "seed": root.seed, "verbose": root.verbose}
     return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, resolved=resolved)
+
+
+def _varies_a_size(task: Any, dataset: Any) -> None:
+    """Require that what the scaling task varies is a whole number of the dataset."""
+    parameter = getattr(task, "parameter", None)
+    sizes = [leaf.name for leaf in fields(dataset) if type(getattr(dataset, leaf.name)) is int]
+    if parameter is not None and parameter not in sizes:
+        problem = f'"{parameter}" is not one of the whole numbers of dataset={dataset.name}: {", ".join(sizes)}'
+        raise ConfigError("task.parameter", problem + did_you_mean(parameter, sizes))
 
 
 def read(path: Path) -> Settings:
@@ -113,6 +126,8 @@ def omegaconf_error(error: OmegaConfBaseException, prefix: str = "") -> ConfigEr
     problem = str(error.msg or error).strip().splitlines()[0]
     if "Missing mandatory value" in problem:
         problem = f"choose one of {', '.join(SCHEMAS[key])}" if key in SCHEMAS else f"has no value; give one with {key}=VALUE"
+    if " raised while resolving interpolation: " in problem:
+        problem = problem.partition(" raised while resolving interpolation: ")[2].strip('"')
     return ConfigError(key, problem[0].lower() + problem[1:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException, SearchPathException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
@@ -50,8 +51,14 @@ def _sentence(error: Exception, overrides: Sequence[str]) -> str:
 
 def _unreadable(error: OverrideParseException) -> str:
     if "=" not in error.override:
-        nearest = did_you_mean(error.override, GROUPS)
+        word = error.override.rstrip(":")
+        if word in GROUPS:
+            return f"{word}: has no value; write {word}=OPTION without spaces, where OPTION is one of {', '.join(options(word))}"
+        nearest = did_you_mean(word, GROUPS)
         return f'"{error.override}" is neither GROUP=OPTION nor KEY=VALUE{nearest}; see binn run --help'
+    key = error.override.partition("=")[0]
+    if not re.fullmatch(r"[~+]*[\w./@:-]+", key, re.ASCII):
+        return f'"{key}" is no name of a group or a key in "{error.override}"; write KEY=VALUE without spaces around the ='
     return (
         f'"{error.override}" cannot be read; put lists and text with spaces or special characters in quotes, '
         "as in 'model.centers=[16,16]' or 'output.root=\"my runs\"'"
@@ -74,6 +81,8 @@ def _no_option(overrides: Sequence[str]) -> str:
     """The sentence for a group that is given something other than a name (null, a number)."""
     for override in overrides:
         group, _, value = override.lstrip("+").partition("=")
+        if not group:
+            return f'"{override}" is neither GROUP=OPTION nor KEY=VALUE; see binn run --help'
         if group in GROUPS and value not in options(group):
             return f'{group}: "{value}" is not one of {", ".join(options(group))}'
     return "a group takes the name of one of its options; see binn run --help"
@@ -118,8 +127,16 @@ def _bad_value(override: str, cause: BaseException | None, overrides: Sequence[s
         return f'{key}: must be {kind}, not "{value}"'
     if "is not a valid bool" in reason:
         return f'{key}: must be true or false, not "{value}"'
+    if "is not a subclass of" in reason:
+        return f"{key}: has values of its own; set one of {', '.join(leaf for leaf in leaves(()) if leaf.startswith(f'{key}.'))}"
+    if "to string" in reason:
+        return f'{key}: must be a single text, not "{value}"'
     if "is not Optional" in reason:
         return f"{key}: must have a value, not null"
+    if "incompatible with type hint 'int'" in reason:
+        return f'{key}: must hold whole numbers only, not "{value}"'
+    if "is not a ListConfig" in reason and value.startswith("["):
+        return f'{key}: must be a list of lists, as in [[1,2,3]], not "{value}"'
     if "is not a ListConfig" in reason:
         return f'{key}: must be a list in brackets, not "{value}"'
     return f'{key}: cannot be "{value}" ({reason[0].lower() + reason[1:]})'
@@ -129,7 +146,14 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     """The sentence for a key or a group that does not exist, with the nearest that does."""
     if key.partition(".")[0].partition("/")[0] == "hydra":
         return f"{key}: Hydra has no such key; see binn run --hydra-help"
+    if key in GROUPS:
+        return _no_option(overrides)
     if "." not in key:
-        return f"{key}: no such group or key{did_you_mean(key, [*GROUPS, 'output', 'seed', 'verbose'])}"
+        known = [*GROUPS, "output", "seed", "verbose"]
+        return f"{key}: no such group or key{did_you_mean(key, known) or '; there are ' + ', '.join(known)}"
+    group, _, leaf = key.partition(".")
+    owners = [name for name, schema in SCHEMAS.get(group, {}).items() if leaf in {known.name for known in fields(schema)}]
+    if owners:
+        return f"{key}: no such key in the chosen {group}; it belongs to {' and '.join(f'{group}={name}' for name in owners)}"
     others = [part for part in overrides if part.lstrip("+~").partition("=")[0] != key]
     return f"{key}: {no_such_key(key, leaves(others))}"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from binn_cli.errors import ConfigError
+
+LARGEST_SEED = 2**63 - 1
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A clause that suggests the nearest choice, or an empty string where none is near."""
-    near = difflib.get_close_matches(str(word), list(choices), n=1, cutoff=0.5)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    spelt = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(str(word).lower(), list(spelt), n=1, cutoff=0.5)
+    return f'; did you mean "{spelt[near[0]]}"?' if near else ""
 
 
 def one_of(key: str, value: str, choices: Sequence[str]) -> None:
@@ -22,16 +25,17 @@ def one_of(key: str, value: str, choices: Sequence[str]) -> None:
         raise ConfigError(key, f'"{value}" is not one of {", ".join(choices)}{did_you_mean(value, choices)}')
 
 
+def shown(value: object) -> str:
+    """A value as it is written on the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
 def at_least(key: str, value: float, least: float) -> None:
     """Require a finite number no smaller than `least`."""
     if not math.isfinite(value) or value < least:
         raise ConfigError(key, f"must be at least {least}, not {value}")
-
-
-def within(key: str, value: float, least: float, most: float) -> None:
-    """Require a number between two bounds, both allowed."""
-    if not least <= value <= most:
-        raise ConfigError(key, f"must be between {least} and {most}, not {value}")
 
 
 def positive(key: str, value: float) -> None:
@@ -40,32 +44,101 @@ def positive(key: str, value: float) -> None:
         raise ConfigError(key, f"must be greater than 0, not {value}")
 
 
+def place(key: str, value: str) -> None:
+    """Require the name of a directory, which an empty text is not."""
+    if not value.strip():
+        raise ConfigError(key, 'must name a directory, not ""')
+
+
+def within(key: str, value: float, least: float, most: float) -> None:
+    """Require a number from `least` to `most`."""
+    if not least <= value <= most:
+        raise ConfigError(key, f"must be from {least:g} to {most:g}, not {value}")
+
+
+def valid_seed(key: str, value: int) -> None:
+    """Require a seed that every random generator and the results file can hold."""
+    if not 0 <= value <= LARGEST_SEED:
+        raise ConfigError(key, f"must be a whole number from 0 to {LARGEST_SEED} (2^63 - 1), not {value}")
+
+
 def interval(key: str, value: Sequence[float]) -> None:
     """Require two finite numbers, the first smaller than the second."""
     if len(value) != 2 or not all(math.isfinite(v) for v in value) or value[0] >= value[1]:
         raise ConfigError(key, f"must be [low, high] with low < high, not {list(value)}")
 
 
-def per_coordinate(key: str, value: object, least: float, *, integer: bool, exclusive: bool = False, word: str | None = None) -> None:
+def pairs(key: str, value: object) -> list[list[float]]:
+    """Points of a plane, as floats.
+
+    Raises:
+        ConfigError: if the value is not a list of at least one pair of finite numbers.
+    """
+    items = list(value) if _is_list(value) else []
+    if not items or not all(_is_list(item) and len(item) == 2 and all(map(_is_number, item)) for item in items):
+        raise ConfigError(key, f"must be a list of points with two finite numbers each, such as [[0.5,0.5]], not {shown(value)}")
+    return [[float(x), float(y)] for x, y in items]
+
+
+def names_per_coordinate(key: str, value: object, choices: Sequence[str]) -> None:
+    """Require a name, or a list with one name a coordinate."""
+    items = list(value) if _is_list(value) else [value]
+    for item in items:
+        if isinstance(item, str):
+            one_of(key, item, choices)
+    if not items or not all(isinstance(item, str) for item in items):
+        raise ConfigError(key, f"must be one of {', '.join(choices)}, or a list of them with one a coordinate, not {shown(value)}")
+
+
+def per_coordinate(
+    key: str,
+    value: Any,
+    least: float,
+    most: float = math.inf,
+    *,
+    integer: bool = False,
+    exclusive: bool = False,
+    word: str,
+) -> Any:
     """Require a number, or a list with one number a coordinate, or the given word.
 
     Args:
         key: dotted name of the leaf.
         value: what the configuration holds.
         least: lower bound of every number.
+        most: upper bound of every number.
         integer: whether the numbers must be whole.
         exclusive: whether `least` itself is out of range.
         word: a string that is allowed instead of numbers.
+
+    Returns:
+        The value, with floats for numbers that need not be whole, so that 2 and 2.0 are one configuration.
     """
-    if word is not None and value == word:
-        return
+    if value == word:
+        return value
     kind = "a whole number" if integer else "a number"
-    bound = f"greater than {least}" if exclusive else f"at least {least}"
-    expected = f"must be {kind} {bound}, or a list of them with one a coordinate" + (f', or "{word}"' if word else "")
-    items: list[Any] = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    bound = f"greater than {least:g}" if exclusive else f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+    expected = f'must be {kind} {bound}, or a list of them with one a coordinate, or "{word}"'
+    items: list[Any] = list(value) if _is_list(value) else [value]
     if not items:
         raise ConfigError(key, f"{expected}, not an empty list")
     for item in items:
-        number = isinstance(item, int if integer else (int, float)) and not isinstance(item, bool) and math.isfinite(item)
-        if not number or item < least or (exclusive and item == least):
-            raise ConfigError(key, f"{expected}, not {value!r}" + (did_you_mean(value, [word]) if word and isinstance(value, str) else ""))
+        if not _is_number(item, whole=integer) or not least <= item <= most or (exclusive and item == least):
+            raise ConfigError(key, f"{expected}, not {shown(value)}" + (did_you_mean(value, [word]) if isinstance(value, str) else ""))
+    if integer:
+        return value
+    return [float(item) for item in items] if _is_list(value) else float(value)
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _is_number(value: object, *, whole: bool = False) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # A whole number beyond the largest float.
+        return whole

@@ -8,11 +8,25 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from binn_cli.config.ranges import at_least, interval, one_of, per_coordinate, positive, within
+from binn_cli.config.ranges import (
+    at_least,
+    interval,
+    names_per_coordinate,
+    one_of,
+    pairs,
+    per_coordinate,
+    place,
+    positive,
+    shown,
+    valid_seed,
+    within,
+)
 from binn_cli.errors import ConfigError
 
 BASES = ("gaussian", "hat", "bspline", "chidenn")
-ACQUISITIONS = ("mean_std", "max_std", "random", "maximin")
+ACQUISITIONS = ("mean_std", "max_std", "ivr", "random", "maximin")
+MOST_MODES, MOST_CENTERS = 1024, 4096
+"""Far more than any data need, and few enough that a slip of the finger does not ask for all of the memory."""
 
 
 def _cases_within_pool(candidates: int, train_cases: int, test_cases: int) -> None:
@@ -86,7 +100,7 @@ class HeatConfig:
     k_range: list[float] = field(default_factory=lambda: [1.0, 4.0])
     P_range: list[float] = field(default_factory=lambda: [100.0, 200.0])
     candidates: list[int] = field(default_factory=lambda: [11, 11])
-    source_centers: list[list[float]] = field(default_factory=list)
+    source_centers: Any = field(default_factory=list)  # OmegaConf refuses whole numbers in lists of lists of floats
     source_radius: float = 0.05
     element_order: int = 2
     cells: int = 50
@@ -109,10 +123,7 @@ class HeatConfig:
         positive("dataset.k_range", self.k_range[0])
         if len(self.candidates) != 2 or min(self.candidates) < 2:
             raise ConfigError("dataset.candidates", f"must be two whole numbers of at least 2, for k and P, not {list(self.candidates)}")
-        if not self.source_centers or any(len(c) != 2 for c in self.source_centers):
-            raise ConfigError("dataset.source_centers", "must list at least one centre as [x, y]")
-        if not all(math.isfinite(c) for center in self.source_centers for c in center):
-            raise ConfigError("dataset.source_centers", "must be finite numbers")
+        self.source_centers = pairs("dataset.source_centers", self.source_centers)
         positive("dataset.source_radius", self.source_radius)
         one_of("dataset.element_order", str(self.element_order), ("1", "2"))
         at_least("dataset.cells", self.cells, 2)
@@ -134,6 +145,8 @@ class BinnConfig:
 
     name: str = "binn"
     decomposition: str = "cp"
+    inference: str = "als"
+    tune: bool = False
     modes: Any = "auto"
     basis: Any = "gaussian"
     centers: Any = "auto"
@@ -152,6 +165,7 @@ class BinnConfig:
     noise_variance: float = 1e-3
     sweeps: int = 30
     tolerance: float = 1e-4
+    acceleration: str = "extrapolation"
     start: str = "svd"
     variance: str = "joint"
     output_scaling: str = "scale"
@@ -160,30 +174,33 @@ class BinnConfig:
 
     def __post_init__(self) -> None:
         one_of("model.decomposition", self.decomposition, ("cp",))
-        if self.modes != "auto" and (not isinstance(self.modes, int) or isinstance(self.modes, bool) or self.modes < 1):
-            raise ConfigError("model.modes", f'must be a whole number of at least 1, or "auto", not {self.modes!r}')
-        for basis in [self.basis] if isinstance(self.basis, str) else list(self.basis):
-            one_of("model.basis", basis, BASES)
-        per_coordinate("model.centers", self.centers, 2, integer=True, word="auto")
-        per_coordinate("model.length", self.length, 0, integer=False, exclusive=True, word="auto")
+        one_of("model.inference", self.inference, ("als", "vb"))
+        modes = isinstance(self.modes, int) and not isinstance(self.modes, bool) and 1 <= self.modes <= MOST_MODES
+        if self.modes != "auto" and not modes:
+            raise ConfigError("model.modes", f'must be a whole number from 1 to {MOST_MODES}, or "auto", not {shown(self.modes)}')
+        names_per_coordinate("model.basis", self.basis, BASES)
+        per_coordinate("model.centers", self.centers, 2, MOST_CENTERS, integer=True, word="auto")
+        self.length = per_coordinate("model.length", self.length, 0, exclusive=True, word="auto")
         one_of("model.length_unit", self.length_unit, ("spacing", "input"))
-        per_coordinate("model.padding", self.padding, 0, integer=True, word="auto")
-        per_coordinate("model.stretch", self.stretch, -1e6, integer=False, word="auto")
+        per_coordinate("model.padding", self.padding, 0, MOST_CENTERS, integer=True, word="auto")
+        self.stretch = per_coordinate("model.stretch", self.stretch, -1e6, word="auto")
         within("model.patch", self.patch, 1, 8)
         within("model.order", self.order, 0, 2 * self.patch)
         positive("model.dilation", self.dilation)
         one_of("model.prior", self.prior, ("function", "weight"))
-        positive("model.prior_variance", self.prior_variance)
+        within("model.prior_variance", self.prior_variance, 1e-12, 1e12)
         one_of("model.prior_mean", self.prior_mean, ("zero", "start"))
         one_of("model.relevance", self.relevance, ("modes", "none"))
         one_of("model.noise", self.noise, ("learned", "fixed"))
-        positive("model.noise_variance", self.noise_variance)
-        at_least("model.sweeps", self.sweeps, 1)
+        within("model.noise_variance", self.noise_variance, 1e-30, 1e12)
+        within("model.sweeps", self.sweeps, 1, 1_000_000)
         at_least("model.tolerance", self.tolerance, 0)
+        one_of("model.acceleration", self.acceleration, ("extrapolation", "none"))
         one_of("model.start", self.start, ("svd", "random"))
         one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
         one_of("model.variance", self.variance, ("joint", "modes"))
-        at_least("model.compression", self.compression, 0)
+        within("model.compression", self.compression, 0, 1)
+        valid_seed("model.seed", self.seed)
 
 
 @dataclass
@@ -201,6 +218,7 @@ class ActiveLearnConfig:
     acquisition: str = "mean_std"
     initial: int | None = None
     rounds: int = 20
+    batch: int = 1
     acquisition_points: int = 4096
     seed: int = 0
 
@@ -209,7 +227,9 @@ class ActiveLearnConfig:
         if self.initial is not None:
             at_least("task.initial", self.initial, 1)
         at_least("task.rounds", self.rounds, 1)
+        at_least("task.batch", self.batch, 1)
         at_least("task.acquisition_points", self.acquisition_points, 1)
+        valid_seed("task.seed", self.seed)
 
 
 @dataclass
@@ -238,6 +258,7 @@ class OutputConfig:
     figures: bool = True
 
     def __post_init__(self) -> None:
+        place("output.root", self.root)
         at_least("output.max_points", self.max_points, 1)
 
 

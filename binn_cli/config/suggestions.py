@@ -27,7 +27,8 @@ def no_such_key(key: str, known: Iterable[str]) -> str:
     near = leaf if leaf in leaves else _near(leaf, leaves)
     if near:
         return f'no such key; did you mean "{section}.{near}"?'
-    return f"no such key; {section} has {', '.join(name for name in leaves if name != 'name')}"
+    listed = ", ".join(name for name in leaves if name != "name")
+    return f"no such key; {section} has {listed}" if listed else f"no such key; the chosen {section} has nothing that can be set"
 
 
 def _near(word: str, choices: list[str]) -> str | None:

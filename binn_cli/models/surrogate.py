@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import Axis, ProductData
 
@@ -35,6 +35,54 @@ class Prediction:
     def total_std(self) -> Float[np.ndarray, "*points L"]:
         """Standard deviation of a new observation."""
         return np.sqrt(self.epistemic_var + self.noise_var)
+
+
+ROUND_OFF = 1e-12
+"""Share of a covariance matrix's trace that is added to its diagonal before it is inverted."""
+
+
+@dataclass(frozen=True)
+class CaseProcess:
+    """What a surrogate does not know about n whole cases: r coordinates a case, whose squares sum to the squares over its points.
+
+    Attributes:
+        covariance: (n, r, n, r) posterior covariance of the coordinates, in standardised units.
+        noise: (r,) variance with which simulating a case observes each coordinate.
+        compile_seconds: time that computing this spent compiling.
+    """
+
+    covariance: Float[np.ndarray, "n r n r"]
+    noise: Float[np.ndarray, " r"]
+    compile_seconds: float = 0.0
+
+    def observed(self, case: int) -> CaseProcess:
+        """The process after simulating a case: what comes out does not matter for the covariance, only that it is known."""
+        lowered = np.tensordot(self.covariance[:, :, case], self._gain(case), axes=1).reshape(self.covariance.shape)
+        return CaseProcess(self.covariance - lowered, self.noise)
+
+    def _gain(self, case: int) -> Float[np.ndarray, "r nr"]:
+        """(K_cc + noise)^-1 K_c., with round-off kept from making the matrix singular."""
+        with_case = self.covariance[:, :, case]  # (n, r, r)
+        own = with_case[case] + np.diag(self.noise)
+        own = own + ROUND_OFF * np.trace(own) * np.eye(len(own)) + np.finfo(float).tiny * np.eye(len(own))
+        return np.linalg.solve(own, with_case.reshape(-1, with_case.shape[2]).T)
+
+    def variances(self) -> Float[np.ndarray, " n"]:
+        """Variance of each case, summed over its points."""
+        return np.einsum("nrnr->n", self.covariance)
+
+    def reductions(self, cases: Int[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
+        """For each of the named cases, by how much simulating it lowers the variance summed over all cases and points."""
+        return np.array([np.sum(self._gain(case).T.ravel() * self.covariance[:, :, case].ravel()) for case in cases])
+
+
+@runtime_checkable
+class KnowsCases(Protocol):
+    """A fitted surrogate that can say what simulating a case would teach it about the others."""
+
+    def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
+        """The process over `cases`, each of which holds the product of `axes`."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ _WITHOUT_VALUES = "This is a netCDF dimension but not a netCDF variable."
 
 def scaled_group(root: h5py.Group, name: str, scales: Mapping[str, Sequence | np.ndarray]) -> h5py.Group:
     """A new group with one dimension scale per entry of `scales`, which holds the coordinate values, numbers or strings."""
-    group = root.create_group(name)
+    # netCDF-4 wants the order of creation; it also keeps a case's coordinates in the data set's own order
+    group = root.create_group(name, track_order=True)
     for dimension, values in scales.items():
         scale(group, dimension, values)
     return group

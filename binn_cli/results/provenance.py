@@ -7,7 +7,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,12 +31,32 @@ PACKAGES = (
 )
 """The packages whose versions are kept, where they are installed."""
 
+COMMAND_LINE = "BINN_COMMAND_LINE"
+
+
+@contextmanager
+def typed(argv: Sequence[str]) -> Iterator[None]:
+    """Remember what was typed, also for the processes that a sweep may start: sys.argv is another's there, and Hydra's in a run."""
+    before = os.environ.get(COMMAND_LINE)
+    os.environ[COMMAND_LINE] = shlex.join(argv)
+    try:
+        yield
+    finally:
+        del os.environ[COMMAND_LINE]
+        if before is not None:
+            os.environ[COMMAND_LINE] = before
+
+
+def _typed() -> str:
+    # Bytes that are no text, such as those of a strange file name, cannot be kept as such.
+    return os.environ.get(COMMAND_LINE, shlex.join(sys.argv)).encode("utf-8", "backslashreplace").decode()
+
 
 def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | bool]:
     """The provenance of a run that starts now.
 
     Args:
-        argv: the command line, quoted for a shell; by default that of this process.
+        argv: the command line; by default what was typed.
     """
     known: dict[str, str | int | float | bool] = {
         "program_version": binn_cli.__version__,
@@ -45,7 +66,7 @@ def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | 
         "cpu_model": _cpu_model(),
         "memory_bytes": _memory_bytes(),
         "devices": devices(),
-        "argv": shlex.join(sys.argv if argv is None else argv),
+        "argv": _typed() if argv is None else shlex.join(argv),
         "start_time": now(),
     }
     for package in PACKAGES:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import gcd
 
 import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.surrogate import Prediction, Tree
+from binn_cli.results.samples import strided
 
 STATUSES = ("running", "complete", "failed")
 PHASES = ("data", "compile", "fit", "acquire", "predict")
@@ -40,6 +40,16 @@ class Header:
     config: str
 
 
+Coordinates = float | tuple[float, ...]
+"""One coordinate of the case that a step acquired, or of the several cases."""
+
+
+def one_or_all(cases: Float[np.ndarray, " batch"]) -> Coordinates:
+    """A coordinate of one case as a number, of several as a tuple; NaN stands for no case."""
+    known = tuple(float(case) for case in cases if not np.isnan(case))
+    return known[0] if len(known) == 1 else known
+
+
 @dataclass(frozen=True)
 class Step:
     """One fit and its scores: the only one of `regress`, one size of `scaling`, one round of `active_learn`.
@@ -50,8 +60,9 @@ class Step:
         metrics: values (L,) by split and name.
         timings: seconds by phase (see `PHASES`).
         peak_rss_bytes: the largest resident memory of the process so far.
-        acquired: coordinates of the case chosen in this step by name; None where none was.
+        acquired: coordinates of the case acquired in this step by name, or of all of them; None where none was.
         diagnostics: arrays of any shape by name, such as the residual of every sweep.
+        warnings: sentences about what makes the step doubtful, without line breaks; the recorder adds those of `cautions`.
     """
 
     n_train: int
@@ -59,8 +70,9 @@ class Step:
     metrics: Mapping[str, Mapping[str, Float[np.ndarray, " L"]]] = field(default_factory=dict)
     timings: Mapping[str, float | int] = field(default_factory=dict)
     peak_rss_bytes: int = 0
-    acquired: Mapping[str, float | int] | None = None
+    acquired: Mapping[str, Coordinates] | None = None
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,12 +109,7 @@ class Predictions:
     @classmethod
     def of(cls, data: ProductData, prediction: Prediction, max_points: int) -> Predictions:
         """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat points."""
-        total = data.n_points
-        stride = max(1, -(-total // max_points))
-        # a stride that shares a factor with an axis would keep only some of its points, and perhaps only one of the cases
-        while stride > 1 and len(data.axes) > 1 and any(gcd(stride, axis.size) > 1 for axis in data.axes):
-            stride += 1
-        rows = np.arange(0, total, stride)
+        rows = strided(data, max_points)
         inputs, truth = data.table(rows)
         mean, epistemic, noise = (
             np.asarray(a, dtype=np.float64).reshape(-1, len(data.outputs))[rows]
@@ -116,8 +123,8 @@ class Predictions:
             std_total=np.sqrt(epistemic + noise),
             input_names=data.inputs,
             output_names=data.outputs,
-            stride=stride,
-            n_points_total=total,
+            stride=int(rows[1]) if len(rows) > 1 else data.n_points,
+            n_points_total=data.n_points,
             input_units=tuple(unit for axis in data.axes for unit in axis.units),
             output_units=data.output_units,
         )
@@ -136,8 +143,9 @@ class RunRecord:
         outputs: the L names of the outputs.
         predictions: of the last step that had some.
         surrogate: the last fitted surrogate.
-        state: what a task needs to resume, and for active learning which cases it saw:
-            `initial` (n0, D), `acquired` (r, D), `held_out` (m, D) and `case_coordinates` ("k,P").
+        state: what a task needs to resume; for active learning also which cases it saw: `initial` (n0, D), `acquired` (r, D),
+            `held_out` (m, D) and `case_coordinates` ("k,P"); for regress a sample of the training points (see `training_sample`);
+            for scaling why a size failed, `reason_SIZE`.
     """
 
     header: Header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Protocol, runtime_checkable
 from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Tree
 from binn_cli.results import provenance
+from binn_cli.results.cautions import cautions
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
 from binn_cli.results.store import FILE_NAME, clear_leftovers, read, write
+
+LOG = logging.getLogger("binn")
 
 
 @runtime_checkable
@@ -27,7 +31,7 @@ class Listener(Protocol):
         ...
 
     def on_step(self, index: int, step: Step) -> None:
-        """Step `index` (from 0) is done and in the file."""
+        """Step `index` (from 0) is done and in the file, with its warnings."""
         ...
 
     def on_finish(self, status: str, reason: str | None) -> None:
@@ -62,8 +66,9 @@ class Recorder:
         if record.status == "complete":
             raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
         clear_leftovers(directory / FILE_NAME)
-        start = record.provenance.get("start_time", "")
-        known = {**provenance.collect(), "start_time": start, "resume_time": provenance.now()}
+        known = provenance.collect()
+        first = {name: record.provenance[name] for name in ("argv", "start_time") if name in record.provenance}
+        known |= {"resume_argv": known["argv"], "resume_time": provenance.now(), **first}
         recorder = cls.__new__(cls)
         recorder._open(directory, replace(record, status="running", reason=None, provenance=known))
         return recorder
@@ -104,7 +109,7 @@ class Recorder:
         state: Tree | None = None,
         outputs: Sequence[str] | None = None,
     ) -> None:
-        """Add a step; what is None stays as the step before left it.
+        """Add a step, warned about as `cautions` finds fit; what is None stays as the step before left it.
 
         Args:
             step: the step.
@@ -114,16 +119,20 @@ class Recorder:
             outputs: names of the outputs, where no predictions name them.
         """
         before = self._record
+        names = _output_names(before, step, predictions, outputs)
+        step = replace(step, warnings=(*step.warnings, *cautions(step, names)))
         self._keep(
             replace(
                 before,
                 steps=(*before.steps, step),
-                outputs=_output_names(before, step, predictions, outputs),
+                outputs=names,
                 predictions=before.predictions if predictions is None else predictions,
                 surrogate=before.surrogate if surrogate is None else surrogate,
                 state=before.state if state is None else state,
             )
         )
+        for warning in step.warnings:
+            LOG.warning("step %d: %s", len(before.steps), warning)
         for listener in self._listeners:
             listener.on_step(len(before.steps), step)
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from binn_cli.results.dimensions import dataset, length_scale, scaled_group, values_of, variables
-from binn_cli.results.record import RunRecord, Step
+from binn_cli.results.record import RunRecord, Step, one_or_all
 
 _ACQUIRED = "acquired_"
 
@@ -21,8 +21,9 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
     dataset(group, "n_train", np.array([step.n_train for step in steps], dtype=np.int64), ("step",))
     for name, column in _columns([step.coordinates for step in steps]).items():
         dataset(group, name, _whole(column), ("step",))
-    for name, column in _columns([step.acquired or {} for step in steps]).items():
-        dataset(group, _ACQUIRED + name, column, ("step",))
+    _write_acquired(group, steps)
+    if any(step.warnings for step in steps):
+        dataset(group, "warnings", np.array(["\n".join(step.warnings) for step in steps], dtype=object), ("step",))
     group = scaled_group(file, "timings", {"step": numbers})
     for name, column in _columns([step.timings for step in steps]).items():
         dataset(group, name, column, ("step",)).attrs["units"] = "s"
@@ -39,7 +40,10 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
     timings = {name: values_of(found) for name, found in variables(file["timings"]).items()}
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
-    acquired = {name.removeprefix(_ACQUIRED): columns.pop(name) for name in tuple(columns) if name.startswith(_ACQUIRED)}
+    warnings = columns.pop("warnings", np.full(len(n_train), ""))
+    acquired = {
+        name.removeprefix(_ACQUIRED): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
+    }
     metrics, diagnostics = _read_metrics(file["metrics"]), _read_diagnostics(file["diagnostics"])
     return tuple(
         Step(
@@ -48,11 +52,27 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
             metrics=metrics(i),
             timings=_row(timings, i),
             peak_rss_bytes=int(peak[i]),
-            acquired=_row(acquired, i) or None,
+            acquired={name: one_or_all(cases[i]) for name, cases in acquired.items() if not np.isnan(cases[i]).all()} or None,
             diagnostics=diagnostics(i),
+            warnings=tuple(str(warnings[i]).splitlines()),
         )
         for i in range(len(n_train))
     )
+
+
+def _write_acquired(group: h5py.Group, steps: Sequence[Step]) -> None:
+    """Coordinates of the acquired cases: one number a step, or a row of them where a step acquired several."""
+    acquired = [{name: np.atleast_1d(cases) for name, cases in (step.acquired or {}).items()} for step in steps]
+    names = dict.fromkeys(name for row in acquired for name in row)
+    batch = max((len(cases) for row in acquired for cases in row.values()), default=1)
+    if names and batch > 1:
+        length_scale(group, "batch", batch)
+    for name in names:
+        column = np.full((len(steps), batch), np.nan)
+        for i, row in enumerate(acquired):
+            cases = row.get(name, np.zeros(0))
+            column[i, : len(cases)] = cases
+        dataset(group, _ACQUIRED + name, *((column, ("step", "batch")) if batch > 1 else (column[:, 0], ("step",))))
 
 
 def _write_metrics(file: h5py.File, record: RunRecord) -> None:

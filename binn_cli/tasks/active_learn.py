@@ -9,11 +9,11 @@ import numpy as np
 
 from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.datasets.dataset import Dataset
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
 from binn_cli.results.provenance import peak_rss_bytes
-from binn_cli.results.record import Predictions, Step
+from binn_cli.results.record import Predictions, Step, one_or_all
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
 from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
@@ -29,7 +29,8 @@ class Round:
         acquired: rows labelled since, in order.
         data: the values of all labelled cases.
         fitted: the latest surrogate, None before the first fit.
-        chosen: the row to label next, None after the last round.
+        latest: those of them that were labelled in this round.
+        chosen: the rows to label next, none after the last round.
     """
 
     number: int
@@ -37,7 +38,8 @@ class Round:
     acquired: tuple[int, ...]
     data: ProductData
     fitted: FittedSurrogate | None
-    chosen: int | None = None
+    latest: tuple[int, ...] = ()
+    chosen: tuple[int, ...] = ()
 
 
 class ActiveLearn:
@@ -55,7 +57,8 @@ class ActiveLearn:
             ConfigError: if the initial cases are more than the pool offers.
         """
         initial = self._initial(dataset)
-        rounds = min(self.config.rounds, len(dataset.order) - len(initial))
+        left = len(dataset.order) - len(initial)
+        rounds = min(self.config.rounds, -(-left // self.config.batch))
         recorder.plan(rounds + 1)
         done = len(recorder.record.steps)
         if done > rounds:
@@ -70,12 +73,13 @@ class ActiveLearn:
         for number in range(done, rounds + 1):
             if number > 0:
                 state = self._labelled(dataset, replace(state, number=number), timings, recorder)
-            capacity = max(len(initial) + rounds, state.data.axes[-1].size)
-            recorder.announce(f"fitting {state.data.n_points:,} points", 0, 1)
+            capacity = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
+            compiles = "; the first fit also compiles" if number == done else ""
+            recorder.announce(f"fitting {state.data.n_points:,} points{compiles}", 0, 1)
             fitted = fitted_on(
                 model, state.data, timings, domain=domain_of(dataset, state.data), warm_start=state.fitted, capacity=capacity
             )
-            state = replace(state, fitted=fitted, chosen=None)
+            state = replace(state, fitted=fitted, chosen=())
             if number < rounds:
                 state = replace(state, chosen=self._chosen(dataset, state, timings, recorder))
             self._record(dataset, state, evaluation, timings, capacity, recorder)
@@ -91,28 +95,29 @@ class ActiveLearn:
             raise ConfigError(key, problem)
         return tuple(int(row) for row in dataset.order[:wanted])
 
-    def _chosen(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> int:
-        """The case to label next; chosen in the round that knows what is unknown, so that a round's compilation is all in the first."""
+    def _chosen(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> tuple[int, ...]:
+        """The cases to label next; chosen in the round that knows what is unknown, so that a round's compilation is all in the first."""
         assert state.fitted is not None
         labelled = np.zeros(dataset.candidates.size, dtype=bool)
         labelled[[*state.initial, *state.acquired]] = True
         available = np.sort(dataset.order[~labelled[dataset.order]])
-        points = acquisition_points(state.data.axes[:-1], self.config.acquisition_points)
+        slab = state.data.axes[:-1]
+        points = acquisition_points(slab, self.config.acquisition_points)
         recorder.announce("choosing the next case", 0, 1)
-        context = AcquisitionContext(state.fitted, points, dataset.candidates, labelled, (self.config.seed, state.number))
+        context = AcquisitionContext(state.fitted, slab, points, dataset.candidates, labelled, (self.config.seed, state.number))
         with Timer() as timer:
-            chosen = choose(self.config.acquisition, context, available)
+            chosen = tuple(choose(self.config.acquisition, context, available, self.config.batch))
         timings.compile += context.compile_seconds
         timings.acquire += timer.seconds - context.compile_seconds
         return chosen
 
     def _labelled(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> Round:
-        """The state with the chosen case labelled."""
-        assert state.chosen is not None
+        """The state with the chosen cases labelled."""
+        assert state.chosen
         with Timer() as timer:
-            data = state.data.appended(dataset.label([state.chosen], recorder.announce))
+            data = state.data.appended(dataset.label(state.chosen, recorder.announce))
         timings.data += timer.seconds
-        return replace(state, acquired=(*state.acquired, state.chosen), data=data)
+        return replace(state, acquired=(*state.acquired, *state.chosen), latest=state.chosen, data=data)
 
     def _record(
         self,
@@ -128,7 +133,7 @@ class ActiveLearn:
         metrics, predictions = scores_of(state.fitted, {"train": state.data, **evaluation}, timings, capacity)
         candidates = dataset.candidates
         names = candidates.coordinates
-        latest = dict(zip(names, map(float, candidates.points[state.acquired[-1]]), strict=True)) if state.acquired else None
+        latest = dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True)) if state.latest else None
         step = Step(
             n_train=state.data.n_points,
             coordinates={"round": state.number},
@@ -137,6 +142,7 @@ class ActiveLearn:
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=state.fitted.report.diagnostics,
+            warnings=_thin_start(candidates, state.initial) if state.number == 0 else (),
         )
         kept: Tree = {
             "initial": candidates.points[list(state.initial)],
@@ -145,7 +151,7 @@ class ActiveLearn:
             "case_coordinates": ",".join(names),
             "initial_rows": np.asarray(state.initial, dtype=np.int64),
             "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
-            "chosen_row": -1 if state.chosen is None else state.chosen,
+            "chosen_rows": np.asarray(state.chosen, dtype=np.int64),
         }
         test = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
         recorder.step(step, predictions=test, surrogate=state.fitted.state(), state=kept)
@@ -157,5 +163,15 @@ class ActiveLearn:
         initial = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["initial_rows"])))
         acquired = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["acquired_rows"])))
         data = dataset.label([*initial, *acquired], recorder.announce)
-        chosen = int(np.asarray(record.state["chosen_row"]))
-        return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen)
+        chosen = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["chosen_rows"])))
+        return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen=chosen)
+
+
+def _thin_start(candidates: Axis, initial: tuple[int, ...]) -> tuple[str, ...]:
+    """A warning where the initial cases, from which length scales are chosen once and for all, do not vary in a coordinate."""
+    span, spread = np.ptp(candidates.points, axis=0), np.ptp(candidates.points[list(initial)], axis=0)
+    single = [name for name, whole, part in zip(candidates.coordinates, span, spread, strict=True) if whole > 0 and part == 0]
+    if not single:
+        return ()
+    names = " and of ".join(single)
+    return (f"the initial cases have a single value of {names}: a length scale chosen from them is a guess; raise task.initial",)

@@ -8,6 +8,7 @@ from binn_cli.models.surrogate import Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Predictions, Step
 from binn_cli.results.recorder import Recorder
+from binn_cli.results.samples import training_sample
 from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
 
 
@@ -15,7 +16,7 @@ class Regress:
     """The `regress` task: a single step."""
 
     def __init__(self, config: RegressConfig, max_points: int) -> None:
-        """`max_points` limits how many predictions are kept."""
+        """`max_points` limits how many predictions, and how many training points, are kept."""
         self.config = config
         self.max_points = max_points
 
@@ -29,7 +30,7 @@ class Regress:
             train = dataset.training(recorder.announce)
             evaluation = dataset.evaluation(recorder.announce)
         timings.data = timer.seconds
-        recorder.announce(f"fitting {train.n_points:,} points", 0, 1)
+        recorder.announce(f"fitting {train.n_points:,} points; the first fit also compiles", 0, 1)
         fitted = fitted_on(model, train, timings, domain=domain_of(dataset, train))
         metrics, predictions = scores_of(fitted, {"train": train, **evaluation}, timings)
         step = Step(
@@ -40,4 +41,4 @@ class Regress:
             diagnostics=fitted.report.diagnostics,
         )
         kept = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
-        recorder.step(step, predictions=kept, surrogate=fitted.state())
+        recorder.step(step, predictions=kept, surrogate=fitted.state(), state=training_sample(train, self.max_points))

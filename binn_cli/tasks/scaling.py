@@ -14,13 +14,22 @@ import numpy as np
 
 from binn_cli.config.schema import ScalingConfig
 from binn_cli.datasets.dataset import Dataset
-from binn_cli.errors import BinnError, ConfigError
+from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Surrogate
 from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
 
 SKIPPED = "skipped:"
 """What a measuring process's error begins with when the model refuses a size, such as one that would not fit in memory."""
+
+
+class SizeFailed(BinnError):
+    """A size that could not be measured."""
+
+    def __init__(self, reason: str, said: str | bytes | None) -> None:
+        """`said` is what its process wrote on stdout before it failed, among it how many points the size has, if it came so far."""
+        super().__init__(reason)
+        self.n_train: int | None = _spoken(said).get("n_train")
 
 
 class Scaling:
@@ -39,16 +48,14 @@ class Scaling:
         """
         sizes = list(self.config.sizes)
         parameter = dataset.size_parameter if self.config.parameter is None else self.config.parameter
-        if parameter not in self.resolved["dataset"]:
-            raise ConfigError("task.parameter", f'"{parameter}" is not a setting of the dataset {dataset.name}')
         recorder.plan(len(sizes))
         state = dict(recorder.record.state or {})
         for size in sizes[len(recorder.record.steps) :]:
-            recorder.announce(f"{parameter} = {size:,} in a process of its own", 0, 1)
+            recorder.announce(f"{parameter} = {size:,} in a process of its own, which also compiles", 0, 1)
             try:
                 step, outputs = self._measured(parameter, size)
-            except BinnError as error:
-                step, outputs = Step(n_train=size, coordinates={"size": size}, timings={"fit": float("nan")}), None
+            except SizeFailed as error:
+                step, outputs = _failed_step(parameter, size, error), None
                 state[f"reason_{size}"] = str(error)
             recorder.step(step, outputs=outputs, state=state)
         # From the state, so that a resumed run still knows what failed before.
@@ -73,22 +80,53 @@ class Scaling:
                 env=environment,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            raise BinnError(f"took longer than task.timeout = {self.config.timeout:g} s") from None
+        except subprocess.TimeoutExpired as error:
+            raise SizeFailed(f"took longer than task.timeout = {self.config.timeout:g} s", error.stdout) from None
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
-            raise BinnError(f"the process was stopped by {name}; perhaps there was not enough memory")
+            raise SizeFailed(f"the process was stopped by {name}; perhaps there was not enough memory", done.stdout)
         if done.returncode != 0:
             said = [line for line in done.stderr.strip().splitlines() if line]
-            raise BinnError(said[-1] if said else f"the process ended with status {done.returncode}")
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-        metrics = {split: {name: np.array(v, dtype=float) for name, v in named.items()} for split, named in answer["metrics"].items()}
-        step = Step(
-            n_train=answer["n_train"],
-            coordinates={"size": size},
-            metrics=metrics,
-            timings=answer["timings"],
-            peak_rss_bytes=answer["peak_rss_bytes"],
-            diagnostics={"fit_seconds": np.array(answer["fit_seconds"])},
-        )
-        return step, tuple(answer["outputs"])
+            raise SizeFailed(said[-1] if said else f"the process ended with status {done.returncode}", done.stdout)
+        return _measured_step(size, _spoken(done.stdout))
+
+
+def _spoken(said: str | bytes | None) -> dict[str, Any]:
+    """What a measuring process said in all its JSON lines; other lines are chatter of libraries, or cut off."""
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said or ""
+    known: dict[str, Any] = {}
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(found, dict):
+            known |= found
+    return known
+
+
+def _measured_step(size: int, answer: Mapping[str, Any]) -> tuple[Step, tuple[str, ...]]:
+    metrics = {split: {name: np.array(v, dtype=float) for name, v in named.items()} for split, named in answer["metrics"].items()}
+    diagnostics = {name: np.array(values, dtype=float) for name, values in answer["diagnostics"].items()}
+    step = Step(
+        n_train=answer["n_train"],
+        coordinates={"size": size},
+        metrics=metrics,
+        timings=answer["timings"],
+        peak_rss_bytes=answer["peak_rss_bytes"],
+        diagnostics={**diagnostics, "fit_seconds": np.array(answer["fit_seconds"])},
+    )
+    return step, tuple(answer["outputs"])
+
+
+def _failed_step(parameter: str, size: int, error: SizeFailed) -> Step:
+    """A step without numbers; its points are those that its process counted, and 0 where it did not come so far and nobody knows."""
+    known = size if parameter == "n_train" else 0
+    reason = str(error)
+    outcome = f"was {reason}" if reason.startswith(SKIPPED) else f"failed: {reason}"
+    return Step(
+        n_train=known if error.n_train is None else error.n_train,
+        coordinates={"size": size},
+        timings={"fit": float("nan")},
+        warnings=(" ".join(f"{parameter} = {size:,} {outcome}".split()),),
+    )

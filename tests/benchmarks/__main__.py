@@ -1,15 +1,12 @@
-"""Run every comparison, print a table and keep it with its provenance under outputs/."""
+"""Run every comparison, print a table and keep it with its provenance and a figure under outputs/."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from binn_cli.results import provenance
+from tests.benchmarks import report
 from tests.benchmarks.rows import ROWS
 from tests.benchmarks.timing import Row
 
@@ -21,17 +18,11 @@ def main() -> None:
     for measure in ROWS:
         console.print(f"[dim]{measure.__name__}[/dim]")
         rows.append(measure())
-    table = Table(title="Time ratios (theirs over ours; above one, ours is faster)")
-    for heading in ("comparison", "ours", "theirs", "ratio", "spread", "sizes"):
-        table.add_column(heading, justify="left" if heading in ("comparison", "sizes") else "right")
-    for row in rows:
-        low, middle, high = np.quantile(row.ratios, [0.0, 0.5, 1.0])
-        ours, theirs = (f"{1e3 * np.median(seconds):.3g} ms" for seconds in (row.ours, row.theirs))
-        table.add_row(row.name, ours, theirs, f"{middle:.3g}", f"{low:.3g} to {high:.3g}", row.note)
-    console.print(table)
-    path = Path("outputs") / f"bench_{provenance.now().replace(':', '-')}.json"
-    path.write_text(json.dumps({"rows": [row.as_dict() for row in rows], "provenance": provenance.collect()}, indent=2, default=str))
-    console.print(str(path))
+    console.print(report.table(rows))
+    for note in report.notes(rows):
+        console.print(note, style="dim", highlight=False, markup=False)
+    for path in report.kept(rows, Path("outputs")):
+        console.print(str(path), soft_wrap=True)
 
 
 if __name__ == "__main__":

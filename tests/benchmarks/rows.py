@@ -68,7 +68,7 @@ def long_axis_against_one_pass() -> Row:
         np.sum(data.axes[0].points)
         np.sum(data.values)
 
-    return compared("long axis / one pass over its bytes", lambda: model.fit(data), floor, "N = 1,310,720; theirs: numpy.sum of x and y")
+    return compared("long axis / one pass over bytes", lambda: model.fit(data), floor, "N = 1,310,720; theirs: numpy.sum of x and y")
 
 
 ROWS: tuple[Callable[[], Row], ...] = (structured_against_dense, long_axis_against_normal_equations, long_axis_against_one_pass)

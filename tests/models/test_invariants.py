@@ -95,12 +95,18 @@ def test_chunks_of_rows(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     values = rng.standard_normal((6, 4))
     owner = rng.integers(0, 6, 150)
     frozen = rng.standard_normal((150, 3))
-    x = np.einsum("nm,nk->nmk", frozen, values[owner]).reshape(150, -1)
     monkeypatch.setattr(block, "ROWS_PER_CHUNK", rows)
-    distinct = np.asarray(block._distinct_gram(values, owner, frozen)).reshape(12, 12)
-    scattered = np.asarray(block._scattered_gram(values[owner], frozen)).reshape(12, 12)
-    np.testing.assert_allclose(distinct, x.T @ x, rtol=1e-11, atol=1e-11)
-    np.testing.assert_allclose(scattered, x.T @ x, rtol=1e-11, atol=1e-11)
+    second, other = np.einsum("vm,vp->vmp", frozen[:5], frozen[:5]), np.arange(150) % 5
+    for case in (
+        block.Frozen(frozen, None, ()),
+        block.Frozen(frozen, (np.einsum("nm,np->nmp", frozen, frozen),), (None,)),
+        block.Frozen(frozen[other], (second,), (other,)),
+    ):
+        x = np.einsum("nm,nk->nmk", case.mean, values[owner]).reshape(150, -1)
+        distinct = np.asarray(block._distinct_gram(values, owner, case)).reshape(12, 12)
+        scattered = np.asarray(block._scattered_gram(values[owner], case)).reshape(12, 12)
+        np.testing.assert_allclose(distinct, x.T @ x, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(scattered, x.T @ x, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("rows", [3, 100, 8192])

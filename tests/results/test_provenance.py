@@ -21,6 +21,15 @@ def test_what_is_kept():
     assert all(isinstance(value, (str, int, float, bool)) for value in known.values())
 
 
+def test_bytes_that_are_no_text_can_be_kept():
+    with provenance.typed(["binn", "run", "output.root=\udcff"]):
+        kept = str(provenance.collect()["argv"])
+        assert shlex.split(kept) == ["binn", "run", r"output.root=\udcff"] and kept.isascii()
+    with provenance.typed(["binn", "run", "output.root=größe"]):
+        assert shlex.split(str(provenance.collect()["argv"])) == ["binn", "run", "output.root=größe"]
+    assert shlex.split(str(provenance.collect()["argv"])) == sys.argv
+
+
 def test_the_host_is_not_kept():
     assert platform.node() not in (str(value) for value in provenance.collect([]).values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,23 @@ def test_steps_and_finish_are_written_and_heard(tmp_path: Path, header: Header, 
     assert (kept.status, kept.reason) == ("failed", "a reason") and "end_time" in kept.provenance
     expected = [("plan", 2), ("announce", "solving", 1, 4), ("step", 0, 100), ("step", 1, 100), ("finish", "failed", "a reason")]
     assert notes.heard == expected
+
+
+def test_what_is_doubtful_is_kept_logged_and_heard(tmp_path: Path, header: Header, step: Step, caplog: pytest.LogCaptureFixture):
+    recorder = Recorder(tmp_path, header)
+    heard: list[tuple[str, ...]] = []
+    notes = Notes()
+    notes.on_step = lambda index, step: heard.append(step.warnings)  # type: ignore[method-assign]
+    recorder.subscribe(notes)
+    sound = replace(step, metrics={"test": {"rmse": np.array([0.5, 2.0])}})
+    broken = replace(sound, metrics={"test": {"rmse": np.array([0.5, np.inf])}}, warnings=("the task's own",))
+    recorder.step(sound, outputs=("u", "v"))
+    recorder.step(broken)
+    found = 'not finite on the split "test" for the output v: rmse; distrust this fit'
+    assert heard == [(), ("the task's own", found)]
+    assert [entry.warnings for entry in read(recorder.path).steps] == heard
+    logged = [(entry.levelname, entry.getMessage()) for entry in caplog.records if entry.name == "binn"]
+    assert logged == [("WARNING", "step 1: the task's own"), ("WARNING", f"step 1: {found}")]
 
 
 def test_outputs_are_named_by_whoever_knows(tmp_path: Path, header: Header, step: Step):

@@ -48,6 +48,24 @@ def test_round_trip(path: Path, record: RunRecord):
     assert_same(record, store.read(path))
 
 
+def test_the_coordinates_of_a_case_keep_their_order(path: Path):
+    kept = store.read(path)
+    assert kept.case_coordinates == ("k", "P")
+    assert all(list(step.acquired or ("k", "P")) == ["k", "P"] for step in kept.steps)
+    opened = xarray.open_dataset(path, group="step", engine="h5netcdf")
+    assert [str(name) for name in opened.data_vars if str(name).startswith("acquired_")] == ["acquired_k", "acquired_P"]
+    opened.close()
+
+
+def test_warnings_by_step_for_other_readers(path: Path, tmp_path: Path, record: RunRecord):
+    opened = xarray.open_dataset(path, group="step", engine="h5netcdf")
+    assert opened["warnings"].values.tolist() == ["", "a doubt\nä second one", ""]
+    opened.close()
+    store.write(tmp_path / "none.h5", replace(record, steps=record.steps[:1]))
+    with h5py.File(tmp_path / "none.h5") as file:
+        assert "warnings" not in file["step"]
+
+
 def test_round_trip_of_a_failure_without_steps(tmp_path: Path, header):
     failed = RunRecord(header=header, status="failed", reason='no "data"\0 found')
     store.write(tmp_path / "results.h5", failed)

@@ -7,7 +7,8 @@ import pytest
 
 from binn_cli.config.schema import ACQUISITIONS as NAMES
 from binn_cli.datasets.product import Axis
-from binn_cli.models.surrogate import Prediction
+from binn_cli.errors import ConfigError
+from binn_cli.models.surrogate import CaseProcess, Prediction
 from binn_cli.tasks.acquisition import ACQUISITIONS, AcquisitionContext, acquisition_points, choose
 
 STD = np.array([[[1.0, 4.0, 0.0], [3.0, 0.0, 2.5]], [[2.0, 1.0, 2.5], [2.0, 1.0, 2.5]]])
@@ -25,11 +26,13 @@ class Known:
         return Prediction(np.zeros_like(self.std), self.std**2, np.full_like(self.std, 100.0), 0.75)
 
 
-def context(std: np.ndarray = STD, cases: np.ndarray | None = None, labelled: tuple[int, ...] = (), seed: tuple[int, int] = (0, 1)):
+def context(
+    std: np.ndarray = STD, cases: np.ndarray | None = None, labelled: tuple[int, ...] = (), seed: tuple[int, int] = (0, 1), fitted=None
+):
     points = [Axis.of("x", np.arange(std.shape[0])), Axis.of("t", np.arange(std.shape[1]))]
     cases = np.arange(std.shape[2], dtype=float)[:, None] if cases is None else cases
     known = np.isin(np.arange(len(cases)), labelled)
-    return AcquisitionContext(Known(std), points, Axis("case", cases, tuple("abc"[: cases.shape[1]])), known, seed)
+    return AcquisitionContext(fitted or Known(std), points, points, Axis("case", cases, tuple("abc"[: cases.shape[1]])), known, seed)
 
 
 def test_every_name_in_the_schema_has_a_function() -> None:
@@ -79,11 +82,11 @@ def test_random_is_reproducible_by_seed_and_differs_by_round() -> None:
 
 @pytest.mark.parametrize(("name", "available", "chosen"), [("mean_std", [0, 1, 2], 0), ("mean_std", [1, 2], 2), ("max_std", [0, 2], 0)])
 def test_only_available_cases_are_chosen(name: str, available: list[int], chosen: int) -> None:
-    assert choose(name, context(), np.array(available)) == chosen
+    assert choose(name, context(), np.array(available), 1) == [chosen]
 
 
 def test_ties_go_to_the_first() -> None:
-    assert choose("max_std", context(np.ones((2, 2, 3))), np.array([1, 2])) == 1
+    assert choose("max_std", context(np.ones((2, 2, 3))), np.array([1, 2]), 1) == [1]
 
 
 def line(name: str, n: int) -> Axis:
@@ -110,3 +113,48 @@ def test_acquisition_points_are_points_of_the_data() -> None:
     assert taken.size == 7
     assert {tuple(row) for row in taken.points} <= {tuple(row) for row in axis.points}
     assert len(np.unique(taken.points, axis=0)) == 7
+
+
+class KnownCases(Known):
+    """Predicts given standard deviations and has a Gaussian process over the cases, of which it has two coordinates each."""
+
+    def __init__(self, cases: np.ndarray, noise: float = 1e-3) -> None:
+        self.std = np.ones((1, 1, len(cases), 1))
+        near = np.exp(-0.5 * ((cases[:, None] - cases) / 0.3) ** 2)
+        self.process = CaseProcess(np.einsum("nm,rs->nrms", near, np.array([[1.0, 0.3], [0.3, 0.5]])), np.full(2, noise), 0.25)
+
+    def case_process(self, axes: list[Axis], cases: Axis) -> CaseProcess:
+        return self.process
+
+
+def test_variance_reduction_equals_conditioning_written_out() -> None:
+    cases = np.array([0.0, 0.1, 0.55, 0.6, 1.0])
+    known = KnownCases(cases)
+    full = known.process.covariance.reshape(10, 10)
+    scores = ACQUISITIONS["ivr"](context(known.std[..., 0], cases[:, None], labelled=(4,), fitted=known))
+    assert scores[4] == 0.0
+    for case in range(4):
+        seen = slice(2 * case, 2 * case + 2)
+        after = full - full[:, seen] @ np.linalg.inv(full[seen, seen] + 1e-3 * np.eye(2)) @ full[seen]
+        np.testing.assert_allclose(scores[case], np.trace(full) - np.trace(after), rtol=1e-9)
+        np.testing.assert_allclose(known.process.observed(case).covariance.reshape(10, 10), after, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ivr", "mean_std", "max_std", "maximin"])
+def test_a_batch_does_not_ask_twice_for_the_same(name: str) -> None:
+    """Of five cases three nearly coincide: a batch of three takes one of them, and the two others."""
+    cases = np.array([0.0, 0.001, 0.002, 1.0, 2.0])
+    known = KnownCases(cases)
+    batch = choose(name, context(known.std[..., 0], cases[:, None], fitted=known), np.arange(5), 3)
+    assert len(set(batch)) == 3
+    assert {3, 4} < set(batch)
+
+
+def test_a_batch_at_random_has_no_case_twice_and_ends_with_the_pool() -> None:
+    assert sorted(choose("random", context(np.ones((1, 1, 6))), np.array([1, 3, 4]), 5)) == [1, 3, 4]
+
+
+@pytest.mark.parametrize(("name", "batch"), [("ivr", 1), ("mean_std", 2)])
+def test_a_model_without_covariance_between_cases_is_told(name: str, batch: int) -> None:
+    with pytest.raises(ConfigError, match="maximin"):
+        choose(name, context(), np.array([0, 1, 2]), batch)

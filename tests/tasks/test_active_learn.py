@@ -44,6 +44,27 @@ def test_the_task_may_start_from_another_number(tmp_path) -> None:
     np.testing.assert_array_equal(record.state["initial"], CASES[ORDER[:5]])
 
 
+def test_a_start_from_a_single_value_is_warned_about_once(tmp_path) -> None:
+    # rows 7 and 2 differ in both k and P
+    told = "the initial cases have a single value of {}: a length scale chosen from them is a guess; raise task.initial"
+    for initial, expected in ((1, (told.format("k and of P"),)), (2, ())):
+        _, _, record = learn(tmp_path / str(initial), initial=initial, rounds=2)
+        found = [tuple(warning for warning in step.warnings if "initial cases" in warning) for step in record.steps]
+        assert found == [expected, (), ()]
+
+
+def test_only_the_first_fit_is_announced_to_compile(tmp_path) -> None:
+    recorder, heard = new_recorder(tmp_path, "active_learn"), []
+    listener = Listener()
+    listener.on_announce = lambda message, done, total: heard.append(message)  # type: ignore[method-assign]
+    recorder.subscribe(listener)
+    ActiveLearn(ActiveLearnConfig(rounds=1), 1000).run(FakeDataset(), FakeSurrogate(), recorder)
+    assert [message for message in heard if "fitting" in message] == [
+        "fitting 15 points; the first fit also compiles",
+        "fitting 20 points",
+    ]
+
+
 def test_takes_the_argmax_over_the_unlabelled_that_are_not_held_out(tmp_path) -> None:
     # the surest winners are held out (5) and labelled (7, 2); behind them come 6, 8, 1 and 10
     scores = {5: 90.0, 7: 80.0, 2: 70.0, 6: 60.0, 8: 50.0, 1: 40.0, 10: 30.0, 11: 95.0}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from binn_cli.config.schema import RegressConfig
+from binn_cli.config.schema import BinnConfig, RegressConfig, SineConfig
+from binn_cli.datasets.sine import Sine
 from binn_cli.metrics import METRICS
+from binn_cli.models.binn.model import Binn
 from binn_cli.results.record import PHASES
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.store import read
@@ -37,6 +40,45 @@ def test_one_step_with_everything_in_it(tmp_path) -> None:
     assert record.surrogate is not None and record.surrogate["generation"] == 0
     assert record.predictions is not None
     assert (len(record.predictions.inputs), record.predictions.stride, record.predictions.n_points_total) == (4, 3, 10)
+
+
+def test_a_sample_of_the_training_points_is_kept(tmp_path) -> None:
+    dataset = FakeDataset(outputs=2)
+    Regress(RegressConfig(), 7).run(dataset, FakeSurrogate(), new_recorder(tmp_path, "regress"))
+    state = read(tmp_path / "results.h5").state
+    assert state is not None
+    inputs, truth = state["train_inputs"], state["train_truth"]
+    assert inputs.shape == (len(truth), 3) and truth.shape == (len(truth), 2) and 1 < len(truth) <= 7
+    every, values = dataset.training().table()
+    rows = [int(np.flatnonzero((every == point).all(axis=1))[0]) for point in inputs]
+    assert len(set(np.diff(rows))) == 1, "evenly strided"
+    np.testing.assert_array_equal(truth, values[rows])
+
+
+def test_the_first_fit_is_announced_to_compile(tmp_path) -> None:
+    recorder, heard = new_recorder(tmp_path, "regress"), []
+    listener = Listener()
+    listener.on_announce = lambda message, done, total: heard.append(message)  # type: ignore[method-assign]
+    recorder.subscribe(listener)
+    Regress(RegressConfig(), 7).run(FakeDataset(), FakeSurrogate(), recorder)
+    assert heard == ["fitting 30 points; the first fit also compiles"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "told"),
+    [
+        ({}, {}, None),
+        ({"n_train": 3}, {"basis": "hat"}, "hardly determine the noise"),
+        ({"n_train": 2}, {}, "hardly determine the noise"),
+        ({}, {"length": 1e-3}, "on its own training points"),
+        # flat over the whole range, and its prior keeps it at zero
+        ({}, {"length": 50.0, "length_unit": "input", "centers": 2, "prior_variance": 1e-6}, "on its own training points"),
+    ],
+)
+def test_what_the_engine_fits_badly_is_warned_about(tmp_path, dataset: dict, model: dict, told: str | None) -> None:
+    Regress(RegressConfig(), 100).run(Sine(SineConfig(**dataset), 0), Binn(BinnConfig(**model)), new_recorder(tmp_path, "regress"))
+    (step,) = read(tmp_path / "results.h5").steps
+    assert any(told in warning for warning in step.warnings) if told else step.warnings == ()
 
 
 def test_a_split_that_the_data_set_lacks_is_left_out(tmp_path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from binn_cli.config.compose import validated
 from binn_cli.config.schema import ScalingConfig
-from binn_cli.errors import BinnError, ConfigError
+from binn_cli.errors import BinnError
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
 from binn_cli.results.recorder import Recorder
@@ -38,6 +38,7 @@ def answered(request: dict[str, Any]) -> dict[str, Any]:
         "metrics": {"test": {"rmse": [1 / size], "r2": [math.nan]}},
         "timings": {"data": 0.1, "compile": 2.0, "fit": 0.01 * size, "acquire": 0.0, "predict": 0.5},
         "fit_seconds": [0.01 * size] * 2,
+        "diagnostics": {"effective_parameters": [0.95 * 10 * size if size == 8 else 3.0], "residual": [0.5, math.nan]},
         "peak_rss_bytes": 1000 * size,
     }
 
@@ -89,6 +90,9 @@ def test_every_size_is_asked_for_and_recorded(tmp_path, processes) -> None:
     np.testing.assert_array_equal(record.series("test", "rmse")[:, 0], [0.5, 0.25, 0.125])
     assert record.outputs == ("y",)
     np.testing.assert_array_equal(record.steps[1].diagnostics["fit_seconds"], [0.04, 0.04])
+    assert [step.diagnostics["effective_parameters"].tolist() for step in record.steps] == [[3.0], [3.0], [76.0]]
+    assert [bool(step.warnings) for step in record.steps] == [False, False, True]
+    assert "hardly determine the noise" in record.steps[2].warnings[0]
 
 
 def test_another_leaf_can_take_the_sizes(tmp_path, processes) -> None:
@@ -97,11 +101,6 @@ def test_another_leaf_can_take_the_sizes(tmp_path, processes) -> None:
     with pytest.raises(BinnError):
         scale(new_recorder(tmp_path, "scaling"), [2, 3], parameter="grid")
     assert [call["request"]["dataset"] for call in asked] == [{"name": "fake", "n_train": 7, "grid": size} for size in (2, 3)]
-
-
-def test_a_leaf_that_the_data_set_lacks(tmp_path, processes) -> None:
-    with pytest.raises(ConfigError, match='^task.parameter: "nope" is not a setting of the dataset fake$'):
-        scale(new_recorder(tmp_path, "scaling"), [2], parameter="nope")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +123,32 @@ def test_a_size_that_fails_is_kept_with_its_reason_and_the_others_go_on(tmp_path
     assert np.isnan(record.steps[1].timings.get("fit", np.nan)) and record.steps[1].metrics == {}
     assert record.steps[2].timings["fit"] == 0.08
     assert record.state == {"reason_4": reason}
+    assert [step.n_train for step in record.steps] == [20, 4, 80]
+    assert [step.warnings for step in record.steps[:2]] == [(), (f"n_train = 4 failed: {reason}",)]
+
+
+def stops_late(command: list[str], said: str) -> Callable[[], subprocess.CompletedProcess]:
+    """A process that is stopped after it has said how many points it has."""
+
+    def happen() -> subprocess.CompletedProcess:
+        if command == ["timeout"]:
+            raise subprocess.TimeoutExpired([], 9.0, output=said.encode())
+        return subprocess.CompletedProcess([], -9, said, "")
+
+    return happen
+
+
+@pytest.mark.parametrize("command", [["timeout"], ["kill"]])
+def test_the_points_of_a_size_that_fails_half_way_are_known(tmp_path, processes, command: list[str]) -> None:
+    _, happens = processes
+    turns = iter((stops_late(command, 'chatter\n{"n_train": 123}\n{"half": '), ends(1, "no")))
+    happens[7] = lambda: next(turns)()
+    recorder = new_recorder(tmp_path, "scaling")
+    with pytest.raises(BinnError, match=r"^2 of 2 sizes failed \(2: "):
+        scale(recorder, [2, 4], parameter="grid")
+    record = read(recorder.path)
+    # a grid of 4 lines is not a number of points, and nobody counted them
+    assert [(step.coordinates["size"], step.n_train) for step in record.steps] == [(2, 123), (4, 0)]
 
 
 def test_a_size_that_the_model_refuses_does_not_fail_the_run(tmp_path, processes) -> None:
@@ -131,7 +156,9 @@ def test_a_size_that_the_model_refuses_does_not_fail_the_run(tmp_path, processes
     happens[8] = ends(1, "skipped: needs 300 GB of memory")
     recorder = new_recorder(tmp_path, "scaling")
     scale(recorder, [2, 8])
-    assert read(recorder.path).state == {"reason_8": "skipped: needs 300 GB of memory"}
+    record = read(recorder.path)
+    assert record.state == {"reason_8": "skipped: needs 300 GB of memory"}
+    assert record.steps[1].warnings == ("n_train = 8 was skipped: needs 300 GB of memory",)
 
 
 def test_a_resumed_run_measures_what_is_left_and_forgets_no_failure(tmp_path, processes) -> None:

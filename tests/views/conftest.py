@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.metrics import score
 from binn_cli.models.surrogate import Prediction
+from binn_cli.results.cautions import cautions
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
 from binn_cli.results.store import write
 
@@ -46,7 +48,10 @@ def active(n_cases: int, names: tuple[str, ...], rounds: int = 20, outputs: tupl
     steps = []
     for i in range(rounds + 1):
         error = 1e-3 * 0.85**i * (1 + 0.1 * rng.normal())
-        metrics = {s: scored(300, len(outputs), f * error, i) for s, f in (("train", 0.7), ("test", 1.0), ("offgrid", 1.3))}
+        metrics = {
+            s: scored(300, len(outputs), f * error, i)
+            for s, f in (("train", 0.7), ("test", 1.0), ("offgrid", 1.3), ("offgrid_at_times", 1.1))
+        }
         acquired = dict(zip(names, map(float, chosen[i]), strict=True)) if i < rounds else None
         timings = {"data": 0.4, "compile": 2.0 if i == 0 else 0.0, "fit": 3.1 + 0.1 * i, "acquire": 0.2, "predict": 0.1}
         steps.append(Step(33_813 * (35 + i), {"round": i}, metrics, timings, 900_000_000 + i, acquired))
@@ -72,20 +77,31 @@ def scaling() -> RunRecord:
         for repeat in range(3):
             coordinates = {"size": size, "repeat": repeat}
             if size == 1_310_720:
-                steps.append(Step(size, coordinates, {}, {"fit": np.nan}))
+                steps.append(Step(size, coordinates, {}, {"fit": np.nan}, warnings=(f"n_train = {size:,} was {SKIPPED}",)))
                 continue
             fit = (2e-3 + 1e-6 * size) * np.exp(0.1 * rng.normal())
             scores = {"test": scored(2000, 1, 0.2 + 1 / np.sqrt(size), repeat)}
             steps.append(Step(size, coordinates, scores, {"compile": 1.1, "fit": fit}, 200_000_000 + 500 * size))
-    reason = "1310720 points were skipped"
-    return RunRecord(header("scaling", "sine"), "complete", reason, steps=tuple(steps), outputs=("y",))
+    state = {"reason_1310720": SKIPPED}
+    return RunRecord(header("scaling", "sine"), "complete", steps=tuple(steps), outputs=("y",), state=state)
 
+
+def doubtful() -> RunRecord:
+    """A fit that broke down: no number of it is finite, and the recorder said so."""
+    record = sine()
+    scores = {name: np.array([np.nan]) for name in record.steps[0].metrics["test"]}
+    step = replace(record.steps[0], metrics={"train": record.steps[0].metrics["train"], "test": scores})
+    return replace(record, predictions=None, steps=(replace(step, warnings=cautions(step, ("y",))),))
+
+
+SKIPPED = "skipped: needs 300 GB of memory"
 
 RUNS = {
     "regress": sine,
     "active_learn": lambda: active(35, ("k", "P")),
     "active_line": lambda: active(8, ("p",), outputs=("u", "flux")),
     "scaling": scaling,
+    "doubtful": doubtful,
     "failed": lambda: RunRecord(header("regress", "heat"), "failed", "the [disk] is full"),
 }
 

@@ -12,14 +12,27 @@ from PIL import Image
 
 from binn_cli.errors import BinnError
 from binn_cli.views.plots import draw, draw_record
+from binn_cli.views.plots.style import VERMILION
 
 EXPECTED = {
     "regress": {"curve", "parity", "calibration"},
     "active_learn": {"parity", "calibration", "acquisitions"},
     "active_line": {"parity", "calibration", "acquisitions"},
     "scaling": {"scaling"},
+    "doubtful": set(),
     "failed": set(),
 }
+
+
+def coloured(path: Path, colour: str) -> int:
+    """How many pixels have exactly this colour."""
+    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return int((np.asarray(Image.open(path).convert("RGB")) == wanted).all(axis=2).sum())
+
+
+def ink(path: Path) -> int:
+    """How many pixels are almost black."""
+    return int((np.asarray(Image.open(path).convert("L")) < 60).sum())
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
@@ -57,9 +70,46 @@ def test_training_points_are_drawn_where_they_are_kept(records, tmp_path: Path):
     record = records["regress"]
     (tmp_path / "with").mkdir()
     state = {"train_inputs": np.linspace(-1, 1, 9)[:, None], "train_truth": np.full((9, 1), 2.5)}
-    plain = draw_record(record, tmp_path)[0]
-    marked = draw_record(replace(record, state=state), tmp_path / "with")[0]
-    assert plain.read_bytes() != marked.read_bytes()
+    plain = coloured(draw_record(record, tmp_path)[0], VERMILION)
+    marked = coloured(draw_record(replace(record, state=state), tmp_path / "with")[0], VERMILION)
+    # nine crosses and the one of the legend, in a colour that nothing else of the figure has
+    assert plain == 0 and marked > 10 * 20
+
+
+def test_sizes_that_were_not_measured_are_marked(records, tmp_path: Path):
+    record = records["scaling"]
+    (tmp_path / "all").mkdir()
+    with_gap = ink(draw_record(record, tmp_path)[0])
+    without = ink(draw_record(replace(record, steps=record.steps[:-3]), tmp_path / "all")[0])
+    assert with_gap > without
+
+
+def test_errors_are_seen_beside_the_parity(records, tmp_path: Path):
+    from binn_cli.views.plots import parity
+
+    for outputs in (1, 2):
+        record = records["regress"] if outputs == 1 else records["active_line"]
+        figure = parity.drawn(record)
+        assert figure is not None
+        panels = [ax for ax in figure.axes if ax.get_xlabel().startswith("true ")]
+        assert len(panels) == 2 * outputs
+        shown = record.predictions
+        worst = np.abs(shown.mean[:, 0] - shown.truth[:, 0]).max()
+        low, high = panels[1].get_ylim()
+        assert panels[1].get_ylabel().startswith("predicted − true (") and low == -high and worst < high < 1.1 * worst
+
+
+def test_legends_stay_off_the_data(records):
+    from binn_cli.views.plots import acquisitions, calibration, curve, scaling
+
+    for name, module in (("regress", curve), ("regress", calibration), ("active_learn", acquisitions), ("scaling", scaling)):
+        figure = module.drawn(records[name])
+        assert figure is not None
+        figure.canvas.draw()
+        legends = [(ax, ax.get_legend()) for ax in figure.axes if ax.get_legend() is not None]
+        assert legends
+        for ax, legend in legends:
+            assert legend.get_window_extent().y0 >= ax.get_window_extent().y1 - 1
 
 
 def test_acquired_cases_are_found_without_a_state(records, tmp_path: Path):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+from threadpoolctl import ThreadpoolController
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """The BLAS libraries that are loaded by the time something runs."""
+    return ThreadpoolController()
 
 
 @dataclass
@@ -20,7 +28,7 @@ class Stopwatch:
 class CompiledFunction:
     """A function compiled once for each static setting and each family of argument shapes.
 
-    Unlike `jax.jit`, a call reports what compiling cost, and never hides it in the run time.
+    Unlike `jax.jit`, a call reports what compiling cost, and never hides it in the run time. It returns when the result is there.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -44,7 +52,10 @@ class CompiledFunction:
             executable = jax.jit(bound).lower(*arrays).compile()
             stopwatch.compile_seconds += time.perf_counter() - started
             self._executables[key] = executable
-        return executable(*arrays)
+        # The engine's factorisations are small. LAPACK's own threads gain nothing on them, and where another process uses the same
+        # cores they wait for one another in busy loops: a fit of 1 s then took 12 s.
+        with _thread_pools().limit(limits=1, user_api="blas"):
+            return jax.block_until_ready(executable(*arrays))
 
     @property
     def compilations(self) -> int:

@@ -9,6 +9,7 @@ one noise level; both are maximised over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -32,7 +33,7 @@ REFINEMENTS = 17
 RATES = np.array([0.0, 3.0, 10.0, 30.0, 100.0, -3.0, -10.0, -30.0, -100.0])
 """Candidate rates of the logarithmic coordinate (see `stretch`); 0 leaves the coordinate as it is."""
 
-NOISE = np.geomspace(1e-14, 10.0, 16)
+NOISE = np.geomspace(1e-20, 10.0, 22)
 AMPLITUDE = np.geomspace(1e-16, 1e4, 41)
 WORTH_STRETCHING = 3.0
 """Gain in log evidence (a factor of twenty in odds) below which a coordinate is left as it is."""
@@ -48,7 +49,7 @@ def _kernel(s: Float[Array, " n"], length: Float[Array, ""] | float) -> Float[ja
     return jnp.exp(-(((s[:, None] - s) / (2.0 * length)) ** 2))
 
 
-def _log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[jax.Array, "n R"]) -> jax.Array:
+def log_evidence(kernel: Float[jax.Array, "n n"], columns: Float[jax.Array, "n R"]) -> jax.Array:
     """Log marginal likelihood of the columns, maximised over the noise level and each column's amplitude."""
     values, vectors = jnp.linalg.eigh(kernel)
     squares = (vectors.T @ columns) ** 2
@@ -66,7 +67,7 @@ def _candidates(others: Array, x: Float[Array, " n"], columns: Float[Array, "n R
 
     def at(candidate: tuple[jax.Array, jax.Array]) -> jax.Array:
         rate, length = candidate
-        return _log_evidence(jnp.asarray(others) * _kernel(stretch(x, rate), length), jnp.asarray(columns))
+        return log_evidence(jnp.asarray(others) * _kernel(stretch(x, rate), length), jnp.asarray(columns))
 
     return jax.lax.map(at, (jnp.asarray(rates), jnp.asarray(lengths)))
 
@@ -98,26 +99,28 @@ def choose_scales(points: Float[np.ndarray, "n D"], columns: Float[np.ndarray, "
     """Rate and length of every dimension of one axis, by coordinate ascent on the evidence of a product kernel.
 
     Args:
-        points: the axis's points in units of the domain.
+        points: the axis's points in units of the domain, `thinned`.
         columns: functions on the axis, scaled by their size; the mean square of all of them together should be about one.
         watch: charged with compilation.
     """
-    rows = thinned(len(points))
-    points, columns = points[rows], columns[rows]
-    columns = columns[:, np.any(columns != 0.0, axis=0)]
     dimensions = points.shape[1]
     if columns.size == 0:  # an output that is zero everywhere says nothing
         return [Choice(0.0, 0.5, np.zeros((0, 3)))] * dimensions
     best = [Choice(0.0, 0.5, np.zeros((0, 3)))] * dimensions
     for _ in range(1 if dimensions == 1 else 2):
         for d in range(dimensions):
-            others = np.ones((len(points), len(points)))
-            for e, choice in enumerate(best):
-                if e != d:
-                    s = np.asarray(stretch(points[:, e], choice.rate))
-                    others = others * np.exp(-(((s[:, None] - s) / (2 * choice.length)) ** 2))
-            best[d] = _best(others, points[:, d], columns, watch)
+            best[d] = _best(kernel_of_others(points, best, d), points[:, d], columns, watch)
     return best
+
+
+def kernel_of_others(points: Float[np.ndarray, "n D"], choices: Sequence[Choice], dimension: int) -> Float[np.ndarray, "n n"]:
+    """Product of the kernels of an axis's other coordinates."""
+    product = np.ones((len(points), len(points)))
+    for e, choice in enumerate(choices):
+        if e != dimension:
+            s = np.asarray(stretch(points[:, e], choice.rate))
+            product = product * np.exp(-(((s[:, None] - s) / (2 * choice.length)) ** 2))
+    return product
 
 
 def _best(others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n R"], watch: Stopwatch) -> Choice:
@@ -129,7 +132,18 @@ def _best(others: Float[np.ndarray, "n n"], x: Float[np.ndarray, " n"], columns:
     around = np.clip(lengths[top] * step ** np.linspace(-1, 1, REFINEMENTS), SHORTEST, LONGEST)
     fine = np.asarray(evaluated(watch, others, x, columns, np.full(REFINEMENTS, rates[top]), around))
     trace = np.stack([np.append(rates, np.full(REFINEMENTS, rates[top])), np.append(lengths, around), np.append(coarse, fine)], axis=1)
-    return Choice(float(rates[top]), float(around[int(np.argmax(fine))]), trace)
+    return Choice(float(rates[top]), _vertex(around, fine), trace)
+
+
+def _vertex(lengths: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"]) -> float:
+    """The length at the top of the parabola in log length through the best candidate and its two neighbours."""
+    best = int(np.argmax(evidence))
+    if best in (0, len(lengths) - 1) or lengths[best - 1] == lengths[best] or lengths[best] == lengths[best + 1]:
+        return float(lengths[best])
+    below, top, above = evidence[best - 1 : best + 2]
+    curvature = below - 2.0 * top + above
+    shift = 0.5 * (below - above) / curvature if curvature < 0.0 else 0.0
+    return float(lengths[best] * (lengths[best + 1] / lengths[best]) ** shift)
 
 
 def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:

@@ -14,15 +14,19 @@ from jaxtyping import Float
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.inference import Prior, Settings, infer
+from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import predict
-from binn_cli.models.binn.preparation import Preparation, Prepared, evaluate
+from binn_cli.models.binn.preparation import Preparation, Prepared
+from binn_cli.models.binn.prior import prior_levels
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
-from binn_cli.models.surrogate import FitReport, Prediction, Tree
+from binn_cli.models.binn.sweep import Prior
+from binn_cli.models.binn.tuning import choose_modes, untold
+from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 
 inferred = CompiledFunction(infer)
 
@@ -57,6 +61,12 @@ class FittedBinn:
         noise = np.broadcast_to(self.noise * scale**2, mean.shape)
         return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
 
+    def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
+        """What is unknown about whole cases; see `binn_cli.models.binn.cases`."""
+        ends = np.cumsum([0] + [axis.points.shape[1] for axis in (*axes, cases)])
+        *points, scaled = (self.inputs(a.points, slice(int(b), int(e))) for a, b, e in zip((*axes, cases), ends, ends[1:], strict=False))
+        return case_process(self.bases, self.dimensions, self.noise, points, scaled)
+
     def state(self) -> Tree:
         """Weights, covariances, bases and units as plain arrays."""
         from binn_cli.models.binn.serialization import to_tree
@@ -88,10 +98,12 @@ class Binn:
             warm_start, ranks = None, None
             inputs = InputMap.of(data, domain)
             outputs = OutputMap.of(data, self.config.output_scaling)
-            scales = build_scales(self.config, data, inputs, outputs, capacity, watch)
+            scales = build_scales(untold(self.config) if self.config.tune else self.config, data, inputs, outputs, capacity, watch)
             bases, modes = scales.bases, scales.modes
             chosen = {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
         prepared = Preparation(bases, inputs, outputs, self.config.compression, capacity, ranks)(data, watch)
+        if self.config.tune and warm_start is None:
+            modes, chosen["evidence_modes"] = choose_modes(self.config, bases, prepared, modes, watch)
         prior, start, offset = self._prior_and_start(bases, prepared, warm_start, (len(data.outputs), modes), watch)
         noise = np.full(len(data.outputs), self.config.noise_variance)
         if warm_start is not None and self.config.noise == "learned":
@@ -102,6 +114,8 @@ class Binn:
             learn_noise=self.config.noise == "learned",
             balance=self.config.prior_mean == "zero",
             learn_relevance=self.config.relevance == "modes",
+            extrapolate=self.config.acceleration == "extrapolation",
+            variational=self.config.inference == "vb",
         )
         found = inferred(watch, prepared.statistics, prior, start, noise, settings=settings)
         posterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small, and eager device code would compile piecemeal
@@ -118,8 +132,12 @@ class Binn:
             "effective_parameters": np.asarray(posterior.degrees),
             "ranks": np.asarray(prepared.ranks),
             "modes": np.asarray(modes),
+            "active_modes": active_modes(posterior),
             **chosen,
         }
+        if settings.variational:
+            # The bound is on the evidence of the data in their own units.
+            diagnostics["elbo"] = posterior.bound - data.n_points * np.log(outputs.scale)[:, None]
         fit_seconds = time.perf_counter() - began - watch.compile_seconds
         report = FitReport(watch.compile_seconds, fit_seconds, diagnostics)
         joint = self.config.variance == "joint"
@@ -152,15 +170,6 @@ class Binn:
         return Prior(start, variance), start, rest
 
 
-def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], modes: int, watch: Stopwatch) -> list[float]:
-    """Variance of the weights of each dimension.
-
-    `weight` is the paper's sigma_w^2 on every weight. `function` scales it so that the prior variance of y, averaged over the domain, is
-    `prior_variance`: each of the M modes gets its share, spread evenly over the D dimensions.
-    """
-    if config.prior == "weight":
-        return [config.prior_variance] * len(bases)
-    share = (config.prior_variance / modes) ** (1.0 / len(bases))
-    points = np.linspace(0.0, 1.0, 201)
-    values = [np.asarray(evaluate(watch, basis, points, len(points))) for basis in bases]
-    return [share / float(np.mean(np.sum(v**2, axis=1))) for v in values]
+def active_modes(posterior: Posterior) -> Float[np.ndarray, " L"]:
+    """How many modes are left: those without which the squared residual would grow by more than the noise variance of one point."""
+    return np.sum(posterior.mode_energy > np.asarray(posterior.noise)[:, None], axis=1)

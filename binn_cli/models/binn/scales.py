@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import ProductData
-from binn_cli.models.binn.basis import Basis, build_basis, per_dimension
+from binn_cli.models.binn.basis import Basis, build_basis, per_dimension, stretch
 from binn_cli.models.binn.chidenn import Patch
 from binn_cli.models.binn.compilation import Stopwatch
-from binn_cli.models.binn.evidence import Choice, axis_columns, choose_scales, thinned
+from binn_cli.models.binn.counts import choose_count
+from binn_cli.models.binn.evidence import Choice, axis_columns, choose_scales, kernel_of_others, thinned
 from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.preparation import spectra_of
 
@@ -39,7 +41,7 @@ class Scales:
         modes: M.
         lengths: (D,) length scales, NaN for a basis that has none.
         rates: (D,) rates of the logarithmic coordinates.
-        trace: for each dimension whose length or coordinate was chosen, the log evidence of the candidates.
+        trace: for each dimension whose length, coordinate or number of centres was chosen, the log evidence of the candidates.
     """
 
     bases: tuple[Basis, ...]
@@ -60,39 +62,78 @@ def build_scales(
     padding = per_dimension("model.padding", config.padding, names)
     rates = per_dimension("model.stretch", config.stretch, names)
     choices: list[Choice | None] = [None] * len(names)
+    counts: dict[str, np.ndarray] = {}
     spectra = spectra_of(data, outputs, capacity, watch) if len(data.axes) > 1 else None
-    if "auto" in rates or any(length == "auto" for kind, length in zip(kinds, lengths, strict=True) if kind == "gaussian"):
-        choices = list(_choices(data, inputs, outputs, spectra, watch))
+    patch = Patch(config.patch, config.order, config.dilation)
+    if config.tune or "auto" in rates or any(n == "auto" for kind, n in zip(kinds, lengths, strict=True) if kind == "gaussian"):
+        shapes = _shapes(data, inputs, outputs, spectra)
+        choices = [choice for points, columns in shapes for choice in choose_scales(points, columns, watch)]
+        if config.tune:
+            centers, counts = _counted(names, kinds, centers, rates, patch, shapes, choices, watch)
     built, final = [], []
     distinct = [len(np.unique(column)) for axis in data.axes for column in axis.points.T]
     for d, choice in enumerate(choices):
-        rate = choice.rate if rates[d] == "auto" and choice else 0.0 if rates[d] == "auto" else float(rates[d])
+        rate = _rate(rates[d], choice)
         count, pad, length = _resolved(
             kinds[d], centers[d], padding[d], lengths[d], config.length_unit, float(inputs.span[d]), distinct[d], choice
         )
-        built.append(build_basis(kinds[d], count, pad, length, rate, Patch(config.patch, config.order, config.dilation)))
+        built.append(build_basis(kinds[d], count, pad, length, rate, patch))
         final.append((length if kinds[d] == "gaussian" else np.nan, rate))
     modes = _modes(data, spectra) if config.modes == "auto" else int(config.modes)
-    trace = {f"evidence_{name}": choice.trace for name, choice in zip(names, choices, strict=True) if choice}
+    trace = {f"evidence_{name}": choice.trace for name, choice in zip(names, choices, strict=True) if choice} | counts
     return Scales(tuple(built), modes, np.array([f[0] for f in final]), np.array([f[1] for f in final]), trace)
 
 
-def _choices(data: ProductData, inputs: InputMap, outputs: OutputMap, spectra: tuple | None, watch: Stopwatch) -> list[Choice]:
-    """The evidence's choice for every dimension, axis by axis."""
-    found: list[Choice] = []
+def _rate(stated: float | str, choice: Choice | None) -> float:
+    """Rate of a coordinate's stretching."""
+    if stated != "auto":
+        return float(stated)
+    return choice.rate if choice else 0.0
+
+
+Shapes = list[tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n R"]]]
+
+
+def _shapes(data: ProductData, inputs: InputMap, outputs: OutputMap, spectra: tuple | None) -> Shapes:
+    """For every axis its points in units of the domain, and the functions on it that the data are made of."""
+    found = []
     begin = 0
     for a, axis in enumerate(data.axes):
-        end = begin + len(axis.coordinates)
+        end, rows = begin + len(axis.coordinates), thinned(axis.size)
+        points = inputs(axis.points[rows], slice(begin, end))
         if spectra is None:
-            rows = thinned(axis.size)
-            points = inputs(axis.points[rows], slice(begin, end))
             columns = (data.values[rows] - outputs.shift) / outputs.scale
         else:
-            points = inputs(axis.points, slice(begin, end))
-            columns = axis_columns(spectra[a][0], spectra[a][1], axis.size)
-        found.extend(choose_scales(points, columns, watch))
+            columns = axis_columns(spectra[a][0], spectra[a][1], axis.size)[rows]
+        found.append((points, columns[:, np.any(columns != 0.0, axis=0)]))
         begin = end
     return found
+
+
+def _counted(
+    names: Sequence[str],
+    kinds: Sequence[str],
+    centers: Sequence[int | str],
+    rates: Sequence[float | str],
+    patch: Patch,
+    shapes: Shapes,
+    choices: Sequence[Choice | None],
+    watch: Stopwatch,
+) -> tuple[list[int | str], dict[str, np.ndarray]]:
+    """The numbers of centres that the evidence chooses for bases without a length, and its trace."""
+    counts, trace = list(centers), {}
+    begin = 0
+    for points, columns in shapes:
+        own = [choice for choice in choices[begin : begin + points.shape[1]] if choice is not None]
+        for c in range(points.shape[1]):
+            d = begin + c
+            if counts[d] == "auto" and kinds[d] != "gaussian" and columns.size:
+                s = np.asarray(stretch(points[:, c], _rate(rates[d], own[c])))
+                counts[d], trace[f"evidence_centers_{names[d]}"] = choose_count(
+                    kinds[d], patch, kernel_of_others(points, own, c), s, columns, watch
+                )
+        begin += points.shape[1]
+    return counts, trace
 
 
 def _resolved(

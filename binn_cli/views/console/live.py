@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from binn_cli.results.record import Header, Step
 from binn_cli.views.console import quantities
+from binn_cli.views.console.streams import Notices
 
 
 class LiveView:
@@ -24,7 +25,7 @@ class LiveView:
     def __init__(self, header: Header, console: Console | None = None) -> None:
         """`console` is where to show the run, by default stderr."""
         self._header = header
-        self._console = console or Console(stderr=True)
+        self._console = console or Notices()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._total: int | None = None
@@ -32,11 +33,12 @@ class LiveView:
         self._since = time.monotonic()
         self._durations: deque[float] = deque(maxlen=5)
         self._announced: set[str] = set()
+        self._warned: set[str] = set()
 
     def __enter__(self) -> LiveView:
         self._since = time.monotonic()
         if self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=10), TimeElapsedColumn())
             # stdout is not ours: its last line is the path of the results
             self._progress = Progress(*columns, console=self._console, transient=True, redirect_stdout=False)
             self._bar = self._progress.add_task(escape(self._title()), total=None)
@@ -49,6 +51,8 @@ class LiveView:
     def on_plan(self, total: int) -> None:
         """Know how many steps there will be."""
         self._total = total
+        # what went before is the start of the program
+        self._since = time.monotonic()
         if self._progress is not None and self._bar is not None:
             self._progress.update(self._bar, total=total)
 
@@ -67,12 +71,16 @@ class LiveView:
         once = sum(step.timings.get(phase, 0.0) for phase in ("compile", "data")) if index == 0 else 0.0
         self._durations.append(max(now - self._since - once, 0.0))
         self._since = now
-        self._status = "  ".join(part for part in (self._place(index, step), *_facts(step), self._time_left(index)) if part)
+        place, left = self._place(index, step), self._time_left(index)
+        if index + 1 != self._total:  # behind the last step the tables repeat all warnings
+            self._warn(step)
         if self._progress is not None and self._bar is not None:
             self._progress.update(self._bar, completed=index + 1)
+            # a narrow terminal cuts the end off, so what matters most comes first
+            self._status = "  ".join(part for part in (place, left, *_facts(step)) if part)
             self._describe("")
         else:
-            self._line(f"{self._title()}  {self._status}")
+            self._line("  ".join(part for part in (self._title(), place, *_facts(step), left) if part))
 
     def on_finish(self, status: str, reason: str | None) -> None:
         """Give the terminal back."""
@@ -93,15 +101,22 @@ class LiveView:
         # sizes grow from step to step, so what they took says little about what is left
         if self._total is None or index + 1 >= self._total or self._header.task == "scaling":
             return ""
-        return f"about {quantities.seconds(float(np.mean(self._durations)) * (self._total - index - 1))} left"
+        return f"about {quantities.roughly(float(np.mean(self._durations)) * (self._total - index - 1))} left"
 
     def _describe(self, activity: str) -> None:
         if self._progress is not None and self._bar is not None:
-            parts = (self._title(), self._status, activity)
+            parts = (self._title(), activity, self._status)
             self._progress.update(self._bar, description=escape("  ".join(part for part in parts if part)))
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _warn(self, step: Step) -> None:
+        """Every warning at once, but only the first time."""
+        for warning in step.warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self._console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True, style="yellow")
 
     def _stop(self) -> None:
         if self._progress is not None:
@@ -110,12 +125,13 @@ class LiveView:
 
 
 def _facts(step: Step) -> list[str]:
-    facts = [f"{step.n_train:,} points"]
+    facts = [f"{step.n_train:,} points"] if step.n_train else []
     scores = step.metrics.get("test") or next(iter(step.metrics.values()), {})
     if "rmse" in scores:
         facts.append(f"RMSE {quantities.numbers(scores['rmse'])}")
     if "fit" in step.timings:
-        facts.append(f"fit {quantities.seconds(step.timings['fit'])}")
+        fit = step.timings["fit"]
+        facts.append(f"fit {quantities.seconds(fit)}" if np.isfinite(fit) else "not measured")
     if step.acquired:
         facts.append(f"chose {quantities.case(step.acquired)}")
     return facts

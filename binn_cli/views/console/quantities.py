@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -48,6 +48,11 @@ def seconds(value: float | int) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def roughly(value: float) -> str:
+    """A duration that is only an estimate: two digits, and no less than a second."""
+    return seconds(max(float(f"{value:.2g}"), 1.0))
+
+
 def size(n_bytes: float | int) -> str:
     """Memory in decimal units; a dash for zero, which stands for not measured."""
     if n_bytes <= 0:
@@ -55,6 +60,11 @@ def size(n_bytes: float | int) -> str:
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
-def case(acquired: Mapping[str, float | int] | None) -> str:
+def coordinates(values: float | Sequence[float]) -> str:
+    """The same coordinate of one case, or of several."""
+    return ", ".join(coordinate(value) for value in np.atleast_1d(values))
+
+
+def case(acquired: Mapping[str, float | Sequence[float]] | None) -> str:
     """The coordinates of a case; a dash for none."""
-    return ", ".join(f"{name} = {coordinate(value)}" for name, value in acquired.items()) if acquired else MISSING
+    return ", ".join(f"{name} = {coordinates(value)}" for name, value in acquired.items()) if acquired else MISSING

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from binn_cli.errors import BinnError
+from binn_cli.results.found import find_runs
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import FILE_NAME, read
+from binn_cli.views.console.streams import Notices, Results
 from binn_cli.views.console.tables import summarise
 
 
@@ -21,17 +22,20 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
     """Print runs on stdout.
 
     Args:
-        paths: run directories or results files.
+        paths: run directories or results files, or directories of them; what is none is passed over where others are named too.
         as_json: print one JSON list with an object per run instead of tables; what is not a number is null.
 
     Returns:
-        The exit status: 1 if a run could not be read (one sentence on stderr; the others are shown), else 0.
+        The exit status: 1 if a run could not be read or there was none (one sentence on stderr; the others are shown), else 0.
     """
-    console, complaints = Console(), Console(stderr=True)
+    console, complaints = Results(), Notices()
     shown: list[dict[str, Any]] = []
-    status = 0
-    for path in paths:
-        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+    found = find_runs(paths)
+    for path in found.not_runs:
+        rest = " and is passed over" if found.files else f"; name the directory of a run, of a sweep or of all outputs, or a {FILE_NAME}"
+        complaints.print(f"{path}: holds no run{rest}", markup=False, highlight=False, soft_wrap=True)
+    status = 0 if found.files else 1
+    for file in found.files:
         try:
             record = read(file)
         except BinnError as error:
@@ -78,10 +82,13 @@ def _step(step: Step, outputs: Sequence[str]) -> dict[str, Any]:
         },
         "timings": {name: _plain(value) for name, value in step.timings.items()},
         "peak_rss_bytes": step.peak_rss_bytes,
+        "warnings": list(step.warnings),
     }
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
     plain = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, float):
         return plain

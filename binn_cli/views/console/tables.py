@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from binn_cli.results.record import PHASES, RunRecord, Step
 from binn_cli.views.console import quantities
+from binn_cli.views.console.streams import Notices
 from binn_cli.views.growth import by_size, slope
 
-_SCORES = {"RMSE": "rmse", "rel. RMSE": "rel_rmse", "R²": "r2", "NLPD": "nlpd", "CRPS": "crps", "95 % coverage": "coverage_95"}
+_COVERAGE = "95 %\ncoverage"
+_SCORES = {"RMSE": "rmse", "relative\nRMSE": "rel_rmse", "R²": "r2", "NLPD": "nlpd", "CRPS": "crps", _COVERAGE: "coverage_95"}
 _COLOURS = {"complete": "green", "failed": "red", "running": "yellow"}
 
 
 def summarise(record: RunRecord, console: Console | None = None) -> None:
     """Print what a run found and what it cost, whatever its status; on stderr unless a console is given."""
-    console = console or Console(stderr=True)
+    console = console or Notices()
     header = record.header
     colour = _COLOURS.get(record.status, "default")
     console.print(
@@ -34,18 +38,21 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     if not record.steps:
         console.print("no step was finished", style="dim")
         return
-    tables = {"active_learn": _active_learn, "scaling": _scaling}.get(header.task, _regress)
-    for table in tables(record):
+    tables: dict[str, Callable[[RunRecord], Sequence[RenderableType]]] = {"active_learn": _active_learn, "scaling": _scaling}
+    for table in tables.get(header.task, _regress)(record):
         console.print(table)
-    console.print(_costs(record), highlight=False, style="dim", markup=False)
+    console.print(_wrapped(_costs(record), console.width), highlight=False, style="dim", markup=False, soft_wrap=True)
+    for warning in _warnings(record):
+        console.print(f"warning: {warning}", highlight=False, style="yellow", markup=False)
 
 
 def _table(left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """A table that fits into 80 columns: headings in two lines; names fold where they must, numbers are never cut."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in left:
-        table.add_column(escape(name))
+        table.add_column(escape(name), vertical="bottom", overflow="fold")
     for name in right:
-        table.add_column(escape(name), justify="right")
+        table.add_column(escape(name), justify="right", vertical="bottom", no_wrap=True)
     return table
 
 
@@ -65,7 +72,7 @@ def _score(found: dict[str, float], metric: str) -> str:
 
 
 def _active_learn(record: RunRecord) -> list[Table]:
-    table = _table(("split", "output"), ("initial RMSE", "best RMSE", "final RMSE", "improvement", "final 95 % coverage"))
+    table = _table(("split", "output"), ("initial\nRMSE", "best\nRMSE", "final\nRMSE", "reduced\nby", f"final {_COVERAGE}"))
     for split in record.splits:
         rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
         for i, output in enumerate(record.outputs):
@@ -78,51 +85,74 @@ def _active_learn(record: RunRecord) -> list[Table]:
 
 
 def _rounds(record: RunRecord) -> Table:
-    outputs = [f"RMSE {output}" for output in record.outputs]
-    table = _table((), ("round", "points", *record.case_coordinates, *outputs, "95 % coverage", "fit"))
+    outputs = [f"RMSE\n{output}" for output in record.outputs]
+    coverages = f"lowest {_COVERAGE}" if len(outputs) > 1 else _COVERAGE
+    table = _table((), ("round", "points", *record.case_coordinates, *outputs, coverages, "fit"))
     split = "test" if "test" in record.splits else next(iter(record.splits), "test")
     rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
     for i, step in enumerate(record.steps):
-        case = [quantities.coordinate((step.acquired or {}).get(name, np.nan)) for name in record.case_coordinates]
+        case = [quantities.coordinates((step.acquired or {}).get(name, np.nan)) for name in record.case_coordinates]
         scores = [quantities.number(value) for value in rmse[i, : len(outputs)]]
-        shares = " / ".join(quantities.percent(value) for value in coverage[i])
         table.add_row(
             quantities.coordinate(step.coordinates.get("round", i)),
             f"{step.n_train:,}",
             *case,
             *scores,
-            shares,
+            quantities.percent(coverage[i].min()),
             quantities.seconds(step.timings.get("fit", np.nan)),
         )
     return table
 
 
-def _scaling(record: RunRecord) -> list[Table]:
-    outputs = [f"test RMSE {output}" for output in record.outputs]
-    table = _table((), ("points", "repeats", "fit (median)", "compile", *outputs, "peak memory"))
+def _scaling(record: RunRecord) -> list[Table | Text]:
     rows = by_size(record)
+    # where the sizes are cases or grid lines, they are not the points
+    sized = any(row.size != row.n_train for row in rows)
+    outputs = [f"test RMSE\n{output}" for output in record.outputs]
+    table = _table((), (*(["size"] if sized else []), "points", "fits\ntimed", "fit\n(median)", "compile", *outputs, "peak\nmemory"))
     for row in rows:
-        scores = [quantities.number(value) for value in row.rmse[: len(outputs)]]
+        size = [f"{row.size:,.0f}"] if sized else []
+        points = f"{row.n_train:,}" if row.n_train else quantities.MISSING
+        fits = str(len(row.seconds)) if row.seconds else "skipped" if row.reason.startswith("skipped") else "failed"
         costs = (quantities.seconds(row.fit), quantities.seconds(row.compile))
-        repeats = str(row.repeats) if row.repeats else "skipped"
-        table.add_row(f"{row.n_train:,}", repeats, *costs, *scores, quantities.size(row.peak_rss_bytes))
+        scores = [quantities.number(value) for value in row.rmse[: len(outputs)]]
+        table.add_row(*size, points, fits, *costs, *scores, quantities.size(row.peak_rss_bytes))
     n, fit = np.array([row.n_train for row in rows]), np.array([row.fit for row in rows])
     exponents = (quantities.number(slope(n, fit)), quantities.number(slope(n, fit, decade=True)))
-    table.caption = f"fit time ~ N^{exponents[0]} over all sizes, N^{exponents[1]} over the top decade"
-    table.caption_justify = "left"
-    return [table]
+    return [table, Text(f"fit time ~ N^{exponents[0]} over all sizes, N^{exponents[1]} over the top decade", style="italic")]
 
 
-def _costs(record: RunRecord) -> str:
+def _warnings(record: RunRecord) -> list[str]:
+    """Every warning once; in how many steps, if the run has several."""
+    count = Counter(warning for step in record.steps for warning in step.warnings)
+    total = len(record.steps)
+    # a warning of one step of a scaling run names its size
+    once = total == 1 or record.header.task == "scaling"
+    return [warning if once else f"{warning} (in {number} of {total} steps)" for warning, number in count.items()]
+
+
+def _costs(record: RunRecord) -> list[str]:
     steps = record.steps
     parts = [f"{steps[-1].n_train:,} training points"] if record.header.task != "scaling" else []
-    acquired = sum(step.acquired is not None for step in steps)
+    acquired = sum(np.size(next(iter(step.acquired.values()))) for step in steps if step.acquired)
     if acquired:
         parts.append(f"{acquired} acquired cases")
     totals = {phase: _total(steps, phase) for phase in PHASES}
-    parts += [f"{phase} {quantities.seconds(value)}" for phase, value in totals.items() if value is not None]
+    parts += [f"{phase} {quantities.seconds(value)}" for phase, value in totals.items() if value]
     peak = max(step.peak_rss_bytes for step in steps)
-    return " · ".join([*parts, f"peak memory {quantities.size(peak)}"])
+    return [*parts, f"peak memory {quantities.size(peak)}"]
+
+
+def _wrapped(parts: Sequence[str], width: int) -> str:
+    """The parts in lines that never break inside one."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        longer = f"{lines[-1]} · {part}"
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return "\n".join(lines)
 
 
 def _total(steps: Sequence[Step], phase: str) -> float | None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from binn_cli.results.record import RunRecord
-from binn_cli.views.plots.style import COLOURS, GREY, INK, LINES, MARKERS, case_label, label, panels, verbatim
+from binn_cli.views.plots.style import BLUE, COLOURS, GREY, INK, LINES, MARKERS, case_label, label, legends_above, panels, verbatim
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ def drawn(record: RunRecord) -> Figure | None:
         record, "Active learning: error and chosen cases", 1 if cases is None else 2, width=5.0 if planar else 4.6, height=3.9
     )
     _errors(axes[0], record)
+    titles = ["Error on each split"]
     if cases is not None:
-        (_plane if planar else _line)(figure, axes[1], record, cases)
+        titles.append((_plane if planar else _line)(axes[1], record, cases))
+    legends_above(*((ax, 2 if len(ax.get_legend_handles_labels()[1]) > 3 else 3) for ax in axes), titles=titles)
     return figure
 
 
@@ -62,9 +64,6 @@ def _errors(ax: Axes, record: RunRecord) -> None:
         "RMSE over the standard deviation" if several else label(f"RMSE of {record.outputs[0]}" if record.outputs else "RMSE", unit)
     )
     ax.set_xlabel("acquired cases")
-    ax.set_title("Error on each split")
-    if record.splits:
-        ax.legend(loc="best")
 
 
 def _cases(record: RunRecord) -> Cases | None:
@@ -72,7 +71,8 @@ def _cases(record: RunRecord) -> Cases | None:
     names = tuple(str(state["case_coordinates"]).split(",")) if state.get("case_coordinates") else record.case_coordinates
     if not names:
         return None
-    chosen = [[step.acquired[name] for name in names] for step in record.steps if step.acquired and set(names) <= set(step.acquired)]
+    seen = [step.acquired for step in record.steps if step.acquired and set(names) <= set(step.acquired)]
+    chosen = [case for acquired in seen for case in zip(*(np.atleast_1d(acquired[name]) for name in names), strict=True)]
     acquired = state.get("acquired", chosen)
     return Cases(names, *(_rows(cases, len(names)) for cases in (state.get("initial", []), acquired, state.get("held_out", []))))
 
@@ -81,8 +81,8 @@ def _rows(cases: object, width: int) -> np.ndarray:
     return np.asarray(cases, dtype=float).reshape(-1, width)
 
 
-def _plane(figure: Figure, ax: Axes, record: RunRecord, cases: Cases) -> None:
-    """Two parameters as a plane (the first two of more), acquired cases numbered in their order."""
+def _plane(ax: Axes, record: RunRecord, cases: Cases) -> str:
+    """Two parameters as a plane (the first two of more), acquired cases numbered in their order; returns the title."""
     ax.plot(*cases.initial[:, :2].T, "o", markerfacecolor="none", color=GREY, markersize=6, label="initial")
     ax.plot(*cases.held_out[:, :2].T, "x", color=INK, markersize=5, label="held out")
     order = np.arange(1, len(cases.acquired) + 1)
@@ -92,7 +92,7 @@ def _plane(figure: Figure, ax: Axes, record: RunRecord, cases: Cases) -> None:
             cases.acquired[:, 1],
             c=order,
             cmap="viridis",
-            s=120,
+            s=130,
             edgecolors="white",
             linewidths=0.7,
             zorder=3,
@@ -100,37 +100,30 @@ def _plane(figure: Figure, ax: Axes, record: RunRecord, cases: Cases) -> None:
         )
         dots.set_clim(1, max(2, len(order)))
         _numbers(ax, cases.acquired[:, :2], order)
-        bar = figure.colorbar(dots, ax=ax, label="order of acquisition", shrink=0.85, pad=0.02)
-        bar.locator = MaxNLocator(integer=True)
-        bar.update_ticks()
     ax.set_xlabel(case_label(record, cases.names[0]))
     ax.set_ylabel(case_label(record, cases.names[1]))
     rest = ", ".join(cases.names[2:])
-    ax.set_title(verbatim(f"Chosen cases, seen along {rest}" if rest else "Chosen cases, numbered in their order"), pad=22)
     ax.margins(0.06)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, handletextpad=0.3, borderaxespad=0.2)
+    return verbatim(f"Chosen cases in their order, seen along {rest}" if rest else "Chosen cases, numbered in their order")
 
 
 def _numbers(ax: Axes, points: np.ndarray, order: Sequence[int] | np.ndarray) -> None:
     for (x, y), number in zip(points, order, strict=True):
         # the dark end of the colour map wants light digits
         colour = "white" if number <= 0.65 * len(order) else INK
-        ax.text(x, y, str(number), ha="center", va="center_baseline", fontsize=6, color=colour, zorder=4, clip_on=True)
+        ax.text(x, y, str(number), ha="center", va="center_baseline", fontsize=7, color=colour, zorder=4, clip_on=True)
 
 
-def _line(figure: Figure, ax: Axes, record: RunRecord, cases: Cases) -> None:
-    """One parameter along a line, with the order of acquisition upwards."""
+def _line(ax: Axes, record: RunRecord, cases: Cases) -> str:
+    """One parameter along a line, with the order of acquisition upwards; returns the title."""
     order = np.arange(1, len(cases.acquired) + 1)
     for case in cases.held_out[:, 0]:
         ax.axvline(case, color=INK, linewidth=0.7, linestyle=":")
     ax.plot([], [], color=INK, linewidth=0.7, linestyle=":", label="held out")
     ax.plot(cases.initial[:, 0], np.zeros(len(cases.initial)), "o", markerfacecolor="none", color=GREY, clip_on=False, label="initial")
     if len(order):
-        ax.scatter(
-            cases.acquired[:, 0], order, c=order, cmap="viridis", s=36, edgecolors="white", linewidths=0.5, zorder=3, label="acquired"
-        )
+        ax.scatter(cases.acquired[:, 0], order, color=BLUE, s=36, edgecolors="white", linewidths=0.5, zorder=3, label="acquired")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(case_label(record, cases.names[0]))
     ax.set_ylabel("order of acquisition")
-    ax.set_title("Chosen cases", pad=22)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, handletextpad=0.5, borderaxespad=0.2)
+    return "Chosen cases"

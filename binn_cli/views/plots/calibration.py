@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from binn_cli.metrics import LEVELS, observed_coverage
 from binn_cli.results.record import RunRecord
-from binn_cli.views.plots.style import COLOURS, GREY, INK, LINES, MARKERS, panels, verbatim
+from binn_cli.views.plots.style import COLOURS, GREY, INK, LINES, MARKERS, legends_above, panels, verbatim
 
 _GRID = np.linspace(0.005, 0.995, 199)
 
@@ -19,7 +19,7 @@ def drawn(record: RunRecord) -> Figure | None:
         return None
     figure, (ax,) = panels(record, "Calibration of central intervals, test split", 1, width=4.6, height=4.2)
     marks = np.array(LEVELS) / 100
-    ax.plot((0, 1), (0, 1), color=INK, linewidth=0.9, linestyle="--", label="perfect")
+    ax.plot((0, 1), (0, 1), color=INK, linewidth=0.9, linestyle="--", label="perfect; above it too cautious, below it too confident")
     for i, name in enumerate(shown.output_names):
         column = (shown.truth[:, i], shown.mean[:, i], shown.std_total[:, i])
         observed, at_marks = observed_coverage(*column, _GRID), observed_coverage(*column, marks)
@@ -31,13 +31,11 @@ def drawn(record: RunRecord) -> Figure | None:
         ax.plot(marks, at_marks, marker, color=colour, label=verbatim(f"{name}: miscalibration area {area:.3f}"))
     for level in LEVELS:
         ax.axvline(level / 100, color=GREY, linewidth=0.5, linestyle=":")
-    ax.text(0.04, 0.80, "too cautious", transform=ax.transAxes, fontsize=8, color=GREY)
-    ax.text(0.96, 0.16, "too confident", transform=ax.transAxes, fontsize=8, color=GREY, ha="right")
     ax.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
     # 90 and 95 % would overprint each other on one line
     ax.set_xticks([0, *marks], ["0 %", *(f"{level} %" if level < LEVELS[-1] else f"\n{level} %" for level in LEVELS)])
     ax.set_yticks(np.linspace(0, 1, 6), [f"{100 * tick:.0f} %" for tick in np.linspace(0, 1, 6)])
     ax.set_xlabel("nominal coverage")
     ax.set_ylabel("observed coverage")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    legends_above((ax, 1))
     return figure

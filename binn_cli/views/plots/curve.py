@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from binn_cli.results.record import Predictions, RunRecord
-from binn_cli.views.plots.style import BLUE, INK, SKY, VERMILION, label, panels
+from binn_cli.views.plots.style import BLUE, INK, SKY, VERMILION, label, legends_above, panels
 
 _REACH = 1.959964
 """Half the width of the central 95 % interval in standard deviations."""
@@ -29,7 +29,7 @@ def drawn(record: RunRecord) -> Figure | None:
         ax.set_xlabel(label(shown.input_names[0], shown.input_units[0]))
         ax.set_ylabel(label(shown.output_names[i], shown.output_units[i]))
         ax.margins(x=0.01)
-    axes[0].legend(loc="best", ncols=2)
+    legends_above((axes[0], 3 if count == 1 else 2))
     return figure
 
 
@@ -40,11 +40,11 @@ def _bands(ax: Axes, shown: Predictions, i: int) -> None:
     ax.fill_between(x, mean - total, mean + total, color=SKY, alpha=0.25, linewidth=0, label="95 %, with noise")
     ax.fill_between(x, mean - epistemic, mean + epistemic, color=BLUE, alpha=0.35, linewidth=0, label="95 %, model only")
     ax.plot(x, mean, color=BLUE, label="mean")
-    ax.plot(x, truth, ".", color=INK, markersize=3, alpha=0.6, label="test points")
+    ax.plot(x, truth, "o", color=INK, markersize=2.6, alpha=0.5, markeredgewidth=0, label="test points")
 
 
 def _training(ax: Axes, record: RunRecord, i: int) -> None:
     state = record.state or {}
     if "train_inputs" in state and "train_truth" in state:
         inputs, values = np.asarray(state["train_inputs"]), np.asarray(state["train_truth"])
-        ax.plot(inputs[:, 0], values[:, i], "x", color=VERMILION, markersize=4, markeredgewidth=1, label="training points")
+        ax.plot(inputs[:, 0], values[:, i], "x", color=VERMILION, markersize=4.5, markeredgewidth=1.2, label="training points")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,17 @@ def panels(
     figure.suptitle(verbatim(heading))
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
     return figure, axes
+
+
+def legends_above(*panels: tuple[Axes, int], titles: Sequence[str] = ()) -> None:
+    """Legends of so many columns between the titles and the panels of one row, where no data are; titles stand in one line."""
+    entries = [len(ax.get_legend_handles_labels()[1]) for ax, _ in panels]
+    rows = max(-(-count // columns) for count, (_, columns) in zip(entries, panels, strict=True))
+    for (ax, columns), count in zip(panels, entries, strict=True):
+        if count:
+            ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, handletextpad=0.5, columnspacing=1.2, borderaxespad=0.3)
+    for (ax, _), title in zip(panels, titles, strict=False):
+        ax.set_title(title, pad=8 + 13 * rows)
 
 
 def label(name: str, unit: str = "") -> str:

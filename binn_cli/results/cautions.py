@@ -1,0 +1,63 @@
+"""What the numbers of a step say against it: reasons to distrust a fit that went through without an error.
+
+The sentences bear no numbers, which stand in the metrics and diagnostics: so one caution stays one sentence over many steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from binn_cli.results.record import Step
+
+DETERMINED = 0.9
+"""Effective parameters over points above which a residual says little about the noise."""
+
+EXPLAINED = 0.01
+"""Share of the variance below which nothing was learned."""
+
+_UNDEFINED_FOR_CONSTANTS = ("rel_rmse", "r2")
+_NAMED = 3
+
+
+def cautions(step: Step, outputs: Sequence[str]) -> tuple[str, ...]:
+    """One sentence for each thing that is suspicious about a step whose metrics are of the given outputs."""
+    return (*_not_finite(step, outputs), *_unexplained(step, outputs), *_undetermined(step, outputs))
+
+
+def _not_finite(step: Step, outputs: Sequence[str]) -> Iterator[str]:
+    for split, scores in step.metrics.items():
+        for i, output in enumerate(outputs):
+            # rel_rmse and r2 are undefined for a constant truth, which is no fault of the fit
+            bad = [name for name, values in scores.items() if name not in _UNDEFINED_FOR_CONSTANTS and not np.isfinite(values[i])]
+            if bad:
+                more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+                yield f'not finite on the split "{split}" for the output {output}: {", ".join(bad[:_NAMED])}{more}; distrust this fit'
+
+
+def _unexplained(step: Step, outputs: Sequence[str]) -> Iterator[str]:
+    for i, output in enumerate(outputs):
+        shares = {split: scores["r2"][i] for split, scores in step.metrics.items() if "r2" in scores}
+        missed = [split for split, share in shares.items() if np.isfinite(share) and share < EXPLAINED]
+        if "train" in missed:
+            yield (
+                f"the fit explains less than 1 % of the variance of {output} on its own training points: "
+                "a stated length scale or prior (model.length, model.prior_variance) may be far off, or the data are noise"
+            )
+        elif missed:
+            splits = " and ".join(f'"{split}"' for split in missed)
+            yield (
+                f"the fit explains less than 1 % of the variance of {output} on the split {splits}: "
+                "away from its training points it knows next to nothing"
+            )
+
+
+def _undetermined(step: Step, outputs: Sequence[str]) -> Iterator[str]:
+    parameters = np.atleast_1d(step.diagnostics.get("effective_parameters", np.nan))
+    for output, number in zip(outputs, parameters, strict=False):
+        if number > DETERMINED * step.n_train:
+            yield (
+                f"there are hardly more points than effective parameters for {output}: "
+                "the data hardly determine the noise, and the intervals may be too narrow"
+            )
