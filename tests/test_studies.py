@@ -10,8 +10,10 @@ import pytest
 from scipy.stats import norm
 
 import binn_cli
-from binn_cli.config.schema import BASES, SineConfig
+from binn_cli.config.schema import BASES, PoissonConfig, SineConfig
+from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
+from binn_cli.models.binn.chidenn import Patch
 from tests.studies import __main__ as studies
 from tests.studies import bases, gp_limit, mean_field, posterior_limit
 from tests.studies.priors import Prior, prior_of
@@ -91,7 +93,7 @@ def test_posterior_converges_to_that_of_the_gaussian_process(priors: dict[int, P
 @pytest.mark.slow
 def test_alternation_counts_what_the_blocks_can_trade() -> None:
     """With one mode and little noise the ratio to NUTS is √(2 J / (2 J − M)): the common size of both functions is counted twice."""
-    found = mean_field.compared(rank=1, modes=1, noise=0.02, draws=400)
+    (found,) = mean_field.compared(rank=1, modes=1, noise=0.02, draws=400, inferences=("als",))
     assert found.r_hat < 1.03
     assert found.mean_gap < 0.2
     np.testing.assert_allclose(np.sqrt(np.mean(found.ours**2) / np.mean(found.theirs**2)), found.counted, rtol=0.06)
@@ -103,6 +105,12 @@ def test_best_basis_is_judged_off_the_grid() -> None:
         bases.Trial("p", "bspline", "8", {"test": 1e-3, "offgrid": 1e-3}, {"test": 1.0, "offgrid": 0.9}, 0.1),
     ]
     assert bases.best(trials).basis == "bspline"
+    noisy = [
+        bases.Trial("p", b, "8", {"test": 0.2, "function": e}, {"test": 0.95, "function": 1.0}, 0.1)
+        for b, e in (("hat", 2e-2), ("bspline", 1e-2))
+    ]
+    assert bases.best(noisy).basis == "bspline"
+    assert bases.covered(noisy[0]) == "test"
 
 
 TINY: dict[str, dict[str, object]] = {
@@ -110,6 +118,7 @@ TINY: dict[str, dict[str, object]] = {
     "posterior_limit": {"modes": (1, 4), "draws": 1000},
     "mean_field": {"cases": ((1, 1),), "noises": (0.2,), "draws": 20},
     "bases": {},
+    "patches": {"patches": (Patch(), Patch(1, 2)), "nodes": (9, 17), "centers": (5,)},
 }
 
 
@@ -120,6 +129,8 @@ def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     if name == "bases":
         line = Sine(SineConfig(n_train=20, n_test=20), 0)
         sizes["chosen"] = [bases.Problem("line", [line], {"5": 5, "auto": "auto"})]
+    if name == "patches":
+        sizes["dataset"] = Poisson(PoissonConfig(grid=6, candidates=6, train_cases=3, offgrid_points=20), 0)
     text = _check_page(studies.written(name, tmp_path, **sizes))
     if name == "bases":
         assert all(f"| {basis} |" in text for basis in BASES)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.model import Binn
-from binn_cli.views.plots.style import BLUE, GREEN, INK, MARKERS, VERMILION
+from binn_cli.views.plots.style import BLUE, GREEN, INK, MARKERS, ORANGE, VERMILION
 from tests.studies.page import Study, decay, table
 from tests.studies.priors import Prior, prior_of
 
@@ -109,11 +109,11 @@ def _moments(sums: list[tuple]) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(sum(s[2] for s in sums) / total - mean**2)
 
 
-def alternating_posterior(modes: int, data: Problem) -> Moments:
+def fitted_posterior(modes: int, data: Problem, **changes: Any) -> Moments:
     """What the program's own inference gives with M modes."""
     settings = {**SETTINGS, "modes": modes, "noise": "fixed", "noise_variance": NOISE, "sweeps": 200, "tolerance": 1e-6, "start": "random"}
     table_of = ProductData((Axis("point", data.x, ("x", "y")),), data.u[:, None], ("u",))
-    found = Binn(BinnConfig(**settings)).fit(table_of).predict([Axis("point", data.new, ("x", "y"))])
+    found = Binn(BinnConfig(**{**settings, **changes})).fit(table_of).predict([Axis("point", data.new, ("x", "y"))])
     zero = np.zeros(len(data.new))
     return Moments(found.mean[:, 0], np.sqrt(found.epistemic_var[:, 0]), zero, zero, np.inf)
 
@@ -124,51 +124,69 @@ def distances(found: Moments, limit: Moments) -> tuple[float, float]:
     return tuple(float(np.sqrt(np.mean((a - b) ** 2)) / scale) for a, b in ((found.mean, limit.mean), (found.std, limit.std)))  # type: ignore[return-value]
 
 
+OWN: dict[str, dict[str, Any]] = {"als": {}, "vb": {"inference": "vb"}, "als, relevance learned": {"relevance": "modes"}}
+"""The program's ways of inference that are compared with the exact posterior."""
+
+
 def study(modes: tuple[int, ...] = (1, 4, 16, 64), draws: int = 100_000) -> Study:
     """Distance of the exact posterior, and of the program's, from the Gaussian process against M."""
     data = problem()
     limit = gp_posterior(prior_of(1), data)
     exact = [exact_posterior(prior_of(m), data, draws) for m in modes]
-    engine = [alternating_posterior(m, data) for m in modes]
-    gaps, own = np.array([distances(e, limit) for e in exact]), np.array([distances(e, limit) for e in engine])
+    gaps = np.array([distances(e, limit) for e in exact])
     noise = [distances(Moments(limit.mean + e.mean_se, limit.std + e.std_se, e.mean_se, e.std_se, 0), limit) for e in exact]
     rows = [
-        [str(m), f"{g[0]:.4f} ± {s[0]:.4f}", f"{g[1]:.4f} ± {s[1]:.4f}", f"{e.effective:,.0f}", f"{o[0]:.3f}", f"{o[1]:.3f}"]
-        for m, g, s, e, o in zip(modes, gaps, noise, exact, own, strict=True)
+        [str(m), f"{g[0]:.4f} ± {s[0]:.4f}", f"{g[1]:.4f} ± {s[1]:.4f}", f"{e.effective:,.0f}"]
+        for m, g, s, e in zip(modes, gaps, noise, exact, strict=True)
     ]
-    ratios = [float(np.sqrt(np.mean(e.std**2) / np.mean(limit.std**2))) for e in engine]
-    prior_variance = np.diag(prior_of(1).product_kernel(data.new, data.new))
-    prior_std = float(np.sqrt(prior_variance.mean() / np.mean(limit.std**2)))
-    mean_rate, std_rate = (f"M^{decay(modes, gaps[:, k]):.2f}" for k in (0, 1))
-    listed = ", ".join(map(str, modes))
+    own = {name: [fitted_posterior(m, data, **changes) for m in modes] for name, changes in OWN.items()}
+    spread = np.sqrt(np.mean(limit.std**2))
+    prior_std = float(np.sqrt(np.diag(prior_of(1).product_kernel(data.new, data.new)).mean()) / spread)
+    mean_rate, std_rate = (f"M^{decay(list(modes), list(gaps[:, k])):.2f}" for k in (0, 1))
     text = f"""
 {len(data.u)} noisy values (noise variance {NOISE}) at random points of the square; mean and standard deviation predicted on 7 × 7 points.
 Differences from the posterior of the Gaussian process with the product kernel, root mean square, in units of that posterior's
 standard deviation.
 
-{table(["M", "exact: mean", "exact: std", "effective draws", "alternating: mean", "alternating: std"], rows)}
+{table(["M", "exact: mean", "exact: std", "effective draws"], rows)}
 
 - **The exact posterior converges to the Gaussian process's.** From M = {modes[0]} to {modes[-1]} the mean's distance falls as {mean_rate},
 the standard deviation's as {std_rate}. Exact means: all functions of one input integrated in closed form, those of the other by {draws:,}
 weighted draws from the prior (± is the standard error of that).
-- **The alternating posterior is another thing.** With M = {listed} its root mean square standard deviation is
-{", ".join(f"{r:.2f}" for r in ratios)} times the Gaussian process's; the prior's is {prior_std:.2f} times. Each block takes the other at
-its mean: where a mode's means are small, neither block learns from the data, and the product of their two variances is counted although
-the data exclude it; with many modes of fixed prior variance, nearly all of the prior comes back. Learned relevance (the default, off
-here) shrinks such modes. Theorem 3.3 is about the model, not about this algorithm.
+
+The program's own posterior, which is not exact: difference of the means as above, and root mean square standard deviation over the
+Gaussian process's (the prior's is {prior_std:.2f} times that).
+
+{_own_table(modes, own, limit)}
+
+- **The program's posteriors do not converge to it.** With als each block takes the other at its mean: where a mode's means are small,
+neither block learns from the data, and the product of their two variances is counted although the data exclude it; with many modes of fixed
+prior variance, nearly all of the prior comes back. Learned relevance (the default) shrinks such modes. Theorem 3.3 is about the model,
+not about these algorithms.
 """
     return Study("Theorem 3.3: the posterior becomes the Gaussian process's", text, _figure(modes, exact, limit, gaps, own))
 
 
-def _figure(modes: tuple[int, ...], exact: list[Moments], limit: Moments, gaps: np.ndarray, own: np.ndarray) -> Figure:
+def _own_table(modes: tuple[int, ...], own: dict[str, list[Moments]], limit: Moments) -> str:
+    rows = []
+    for i, m in enumerate(modes):
+        cells = [(distances(found[i], limit)[0], np.sqrt(np.mean(found[i].std ** 2) / np.mean(limit.std**2))) for found in own.values()]
+        rows.append([str(m), *(f"{mean:.2f}, {ratio:.2f}" for mean, ratio in cells)])
+    return table(["M", *(f"{name}: mean, ratio of std" for name in own)], rows)
+
+
+def _figure(modes: tuple[int, ...], exact: list[Moments], limit: Moments, gaps: np.ndarray, own: dict[str, list[Moments]]) -> Figure:
     figure = Figure(figsize=(10.5, 3.7), layout="constrained")
     fall, mean, spread = (figure.add_subplot(1, 3, i) for i in (1, 2, 3))
     for k, (what, line) in enumerate((("mean", "-"), ("std", "--"))):
         fall.loglog(modes, gaps[:, k], MARKERS[k], linestyle=line, color=BLUE, label=f"exact, {what}")
-        fall.loglog(modes, own[:, k], MARKERS[k], linestyle=line, color=VERMILION, label=f"alternating, {what}")
+        for found, colour in zip(own.values(), (VERMILION, GREEN, ORANGE), strict=True):
+            fall.loglog(modes, [distances(e, limit)[k] for e in found], MARKERS[k], linestyle=line, color=colour, linewidth=1)
     fall.loglog(modes, gaps[0, 0] / np.array(modes), color=INK, linewidth=0.8, linestyle=":", label="∝ 1/M")
     fall.set(title="Distance from the Gaussian process", xlabel="M", ylabel="RMS difference over posterior std")
-    fall.legend()
+    for name, colour in zip(own, (VERMILION, GREEN, ORANGE), strict=True):
+        fall.plot([], [], color=colour, label=name)
+    fall.legend(fontsize=7)
     for ax, attribute in ((mean, "mean"), (spread, "std")):
         reference = getattr(limit, attribute)
         for e, m, colour, marker in ((exact[0], modes[0], VERMILION, "s"), (exact[-1], modes[-1], GREEN, "o")):
