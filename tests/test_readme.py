@@ -60,6 +60,7 @@ COMMANDS: dict[str, str | None] = {
     "make run": None,
     "make test": None,
     "make setup": None,
+    "make studies": None,
     "make PYTHON=/path/to/python3.12 run": None,
     'export PATH="$PWD/.venv/bin:$PATH"': "",
     "binn --help": "",

@@ -156,7 +156,7 @@ class BinnConfig:
     padding: Any = "auto"
     stretch: Any = "auto"
     patch: int = 2
-    order: int = 2
+    order: int = 4
     dilation: float = 4.0
     prior: str = "function"
     prior_variance: float = 1.0

@@ -122,8 +122,8 @@ def test_a_surrogate_is_right_between_its_points_and_survives_its_own_descriptio
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"patch": 0}, r"model\.patch: must be between 1 and 8, not 0"),
-        ({"order": 5}, r"model\.order: must be between 0 and 4, not 5"),
+        ({"patch": 0}, r"model\.patch: must be from 1 to 8, not 0"),
+        ({"order": 5}, r"model\.order: must be from 0 to 4, not 5"),
         ({"dilation": 0.0}, r"model\.dilation: must be greater than 0, not 0"),
     ],
 )

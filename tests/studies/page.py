@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 import binn_cli
@@ -36,8 +39,20 @@ def write(name: str, study: Study, directory: Path, seconds: float) -> Path:
     made = f"Written by `python -m tests.studies {name}` on {provenance.now()[:10]}, binn {binn_cli.__version__}, "
     made += f"in {seconds:.0f} seconds on {os.cpu_count()} CPUs, compilation included."
     path = directory / f"{name}.md"
-    path.write_text(f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{study.text.strip()}\n\n{made}\n", encoding="utf-8")
+    path.write_text(f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{wrapped(study.text)}\n\n{made}\n", encoding="utf-8")
     return path
+
+
+def wrapped(text: str, width: int = 140) -> str:
+    """Paragraphs and list items refilled; tables and headings as they are."""
+    blocks = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        if block.startswith(("|", "#")):
+            blocks.append(block)
+            continue
+        items = re.split(r"\n(?=- )", block)
+        blocks.append("\n".join(textwrap.fill(" ".join(i.split()), width, subsequent_indent="  " * i.startswith("- ")) for i in items))
+    return "\n\n".join(blocks)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -48,6 +63,4 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def decay(sizes: Sequence[float], values: Sequence[float]) -> float:
     """The exponent r of values ~ sizes^r, by least squares in logarithms."""
-    import numpy as np
-
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

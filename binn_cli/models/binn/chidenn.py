@@ -31,7 +31,7 @@ class Patch:
     """
 
     size: int = 2
-    order: int = 2
+    order: int = 4
     dilation: float = 4.0
 
     def coefficients(self) -> Float[np.ndarray, "T P"]:
