@@ -12,7 +12,7 @@ NAMES = ("mean_std", "max_std", "ivr", "maximin", "random")
 SPLIT = "test"
 
 
-def study(seeds: int = 10, rounds: int = 20, words: tuple[str, ...] = ("dataset.initial_cases=8", "model.sweeps=20")) -> Study:
+def study(seeds: int = 10, rounds: int = 20, words: tuple[str, ...] = ("dataset.initial_cases=8", "dataset.offgrid_points=0")) -> Study:
     """Active learning on `heat` from a few cases, for every acquisition and seed."""
     command = ("dataset=heat", "task=active_learn", f"task.rounds={rounds}", *words)
     logs = {name: np.array([_log_errors(*command, f"task.acquisition={name}", f"seed={seed}") for seed in range(seeds)]) for name in NAMES}

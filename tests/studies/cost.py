@@ -8,16 +8,15 @@ from tests.studies.loop import fit_seconds, score, steps_of
 from tests.studies.page import Study, table
 
 SETTINGS = {
-    "poisson": (("model.modes=3",), ("model.sweeps=4",), ()),
+    "poisson": (("model.decomposition=cp",), ("model.tolerance=0.01",), ()),
     "heat": (
-        ("model.modes=16",),
-        ("model.modes=32",),
-        ("model.sweeps=5",),
-        ("model.sweeps=10",),
-        ("model.sweeps=20",),
-        (),
+        ("model.decomposition=cp", "model.modes=24"),
+        ("model.decomposition=cp", "model.sweeps=10"),
+        ("model.decomposition=cp",),
         ("model.inference=vb",),
-        ("model.sweeps=100", "model.tolerance=0"),
+        ("model.sweeps=4",),
+        (),
+        ("model.sweeps=100", "model.tolerance=1e-6"),
     ),
 }
 
