@@ -43,7 +43,7 @@ def test_one_product_needs_one_mode() -> None:
     rng = np.random.default_rng(0)
     single = np.sin(1 + data.table()[0] / np.array([1.0, 1.0, 0.04])).prod(axis=1)
     noisy = (single + 1e-2 * rng.standard_normal(len(single))).reshape(data.values.shape)
-    fitted = Binn(BinnConfig(tune=True)).fit(type(data)(data.axes, noisy, data.outputs))
+    fitted = Binn(BinnConfig(tune=True, decomposition="cp")).fit(type(data)(data.axes, noisy, data.outputs))
     assert int(fitted.report.diagnostics["modes"]) == 1
     assert len(fitted.report.diagnostics["evidence_modes"]) > 1
 

@@ -32,9 +32,11 @@ def test_every_sweep_equals_dense_coordinate_ascent(kind: str) -> None:
     first, second = (Binn(BinnConfig(**{**PLAIN, "sweeps": n})).fit(data) for n in (1, 2))
     inputs, outputs = data.table()
     phi, u = _phi(first, inputs), outputs[:, 0]
-    # The start, from a fit in which the data have no say; blocks start from their means alone.
-    pinned = Binn(BinnConfig(**{**PLAIN, "inference": "als", "prior_mean": "start", "sweeps": 1, "noise_variance": 1e14})).fit(data)
-    weights = [np.asarray(d.weights[0]) for d in pinned.dimensions]
+    # The start, from a fit in which the data have no say; blocks start from their means alone. The draw is proportional to the prior's
+    # standard deviation, here 1e-3 where the fits that are tested have 1.
+    pin = {"noise_variance": 1e12, "prior_variance": 1e-6}
+    pinned = Binn(BinnConfig(**{**PLAIN, "inference": "als", "prior_mean": "start", "sweeps": 1, **pin})).fit(data)
+    weights = [1e3 * np.asarray(d.weights[0]) for d in pinned.dimensions]
     covariances = [np.zeros((w.size, w.size)) for w in weights]
     new = new_points(data)
     for fitted in (first, second):

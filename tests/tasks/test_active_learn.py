@@ -93,7 +93,7 @@ def test_never_labels_twice_and_stops_when_the_pool_is_empty(tmp_path, acquisiti
     assert sorted(labelled) == sorted(ORDER.tolist())
     assert len(record.steps) == 8
     assert record.steps[-1].n_train == 50
-    assert rows(record.state, "chosen_row") == [-1]
+    assert rows(record.state, "chosen_rows") == []
 
 
 def test_stops_after_the_rounds_asked_for_and_says_so_beforehand(tmp_path) -> None:

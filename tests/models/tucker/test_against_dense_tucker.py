@@ -54,8 +54,9 @@ def transcribed(data: ProductData, fitted, output: int, inputs: np.ndarray) -> t
 
 def start_of(data: ProductData, kind: str, output: int, rows: int | None) -> tuple[list[np.ndarray], np.ndarray]:
     """The random start of a fit, recovered from a fit whose prior leaves the data no say."""
-    pinned = Binn(config_of(kind, sweeps=1, noise_variance=1e16)).fit(data, capacity=rows)
-    return [np.asarray(d.weights[output]) for d in pinned.dimensions], pinned.core.mean[output].reshape(RANKS[kind])
+    # The draw is proportional to the prior's standard deviation, here 1e-3 where the fits that are tested have 1.
+    pinned = Binn(config_of(kind, sweeps=1, noise_variance=1e12, prior_variance=1e-6)).fit(data, capacity=rows)
+    return [1e3 * np.asarray(d.weights[output]) for d in pinned.dimensions], 1e3 * pinned.core.mean[output].reshape(RANKS[kind])
 
 
 CASES = [(kind, joint, None) for kind in RANKS for joint in (True, False)] + [("mixed", True, 4), ("scattered", True, 4)]

@@ -159,10 +159,12 @@ def test_automatic_ranks_of_too_many_coordinates_are_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"ranks": 3}, r"model\.ranks: is for model\.decomposition=tucker; cp has model\.modes"),
+        ({"decomposition": "cp", "ranks": 3}, r"model\.ranks: is for model\.decomposition=tucker; cp has model\.modes"),
         ({"decomposition": "tucker", "modes": 3}, r"model\.modes: is for model\.decomposition=cp; tucker has model\.ranks"),
-        ({"decomposition": "tucker", "ranks": 0}, r"model\.ranks: must be a whole number at least 1, or a list of them"),
-        ({"decomposition": "tuck"}, r'model\.decomposition: "tuck" is not one of cp, tucker; did you mean "tucker"\?'),
+        ({"decomposition": "tucker", "ranks": 0}, r"model\.ranks: must be a whole number from 1 to 1024"),
+        ({"ranks": 3, "modes": 3}, r"model\.ranks: is for model\.decomposition=tucker and model\.modes for cp; state one of them"),
+        ({"decomposition": "tucker", "inference": "vb"}, r"model\.inference: vb is for model\.decomposition=cp; tucker has als"),
+        ({"decomposition": "tuck"}, r'model\.decomposition: "tuck" is not one of auto, cp, tucker; did you mean "tucker"\?'),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict, sentence: str) -> None:
