@@ -96,7 +96,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("dataset=poisson dataset.wave_numbers=[1,2,3]", "dataset.wave_numbers: must be a list of lists, as in [[1,2,3]], not "),
         ("task=regress task.foo=3", "task.foo: no such key; the chosen task has nothing that can be set"),
         ("DATASET=sine", 'DATASET: no such group or key; did you mean "dataset"?'),
-        ("zzz=3", "zzz: no such group or key; there are dataset, model, task, experiment, output, seed, verbose"),
+        ("zzz=3", "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, seed, verbose"),
         ("model={a:1}", 'model: "{a:1}" is not one of binn'),
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
         ("dataset = sine", "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of heat, poisson, sine"),

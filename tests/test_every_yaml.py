@@ -15,7 +15,7 @@ from binn_cli.config.store import options
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
 
-FILES = [(group, name) for group in (*SCHEMAS, "experiment") for name in options(group)]
+FILES = [(group, name) for group in (*SCHEMAS, "budget", "experiment") for name in options(group)]
 
 HEAT = (
     "dataset.grid=6 dataset.cells=6 dataset.times=4 dataset.substeps=4 dataset.candidates=[3,3] dataset.train_cases=5 "
@@ -34,6 +34,7 @@ TINY = {
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
+    **{("budget", name): f"dataset=sine task=regress {SINE}" for name in options("budget")},
     ("experiment", "fig3"): SINE,
     ("experiment", "fig4"): "dataset.n_test=40 task.sizes=[20] task.repeats=1",
     ("experiment", "smoke"): SINE,
@@ -52,6 +53,7 @@ N_TRAIN = {
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
+    **{("budget", name): [30] for name in options("budget")},
     ("experiment", "fig3"): [30],
     ("experiment", "fig4"): [20],
     ("experiment", "smoke"): [30],
@@ -99,7 +101,7 @@ def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
     assert {key: file.attrs[key] for key in expected} == expected
     assert len(file.attrs["config_id"]) == 16
     assert set(file.attrs) == {*expected, "config_id", "task", "dataset"}
-    if group != "experiment":
+    if group in SCHEMAS:
         assert file.attrs[group] == name
     assert file["config"].asstr()[()] == (path.parent / "config.yaml").read_text()
     known = set(file["provenance"].attrs)

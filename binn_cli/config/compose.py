@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from binn_cli.config.ranges import did_you_mean, one_of, valid_seed
 from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
+from binn_cli.config.store import conf_directory, options
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, ConfigError
 
@@ -30,6 +31,7 @@ class Settings:
         output: where and how much is kept.
         seed: the seed of the run.
         verbose: whether the log keeps debugging messages.
+        budget: name of the file of conf/budget from which the model's effort came.
         resolved: the same as plain dictionaries, every reference filled in.
     """
 
@@ -39,6 +41,7 @@ class Settings:
     output: OutputConfig
     seed: int
     verbose: bool
+    budget: str
     resolved: Mapping[str, Any]
 
     @property
@@ -88,9 +91,32 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
         groups[group] = _typed(group, section, schemas[name])
     _varies_a_size(groups["task"], groups["dataset"])
     output = _typed("output", plain.get("output", {}), OutputConfig)
-    resolved = {group: asdict(groups[group]) for group in SCHEMAS}
-    resolved |= {"output": asdict(output), "seed": root.seed, "verbose": root.verbose}
-    return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, resolved=resolved)
+    resolved: dict[str, Any] = {group: asdict(groups[group]) for group in SCHEMAS}
+    budget = _budget(plain.get("budget"))
+    resolved |= {"budget": budget, "output": asdict(output), "seed": root.seed, "verbose": root.verbose}
+    return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, budget=budget, resolved=resolved)
+
+
+def _budget(section: Any) -> str:
+    """The name of the budget, whose values the model has already taken; what a run left behind holds the name alone."""
+    if not isinstance(section, Mapping):
+        one_of("budget", str(section), options("budget"))
+        return str(section)
+    name = str(section.get("name"))
+    file = conf_directory() / "budget" / f"{name}.yaml"
+    if file.is_file():
+        known = _keys("budget", OmegaConf.to_container(OmegaConf.load(file)))
+        for key in _keys("budget", section):
+            if key not in known:
+                raise ConfigError(key, "no such key; a model's effort is set with model.KEY=VALUE")
+    return name
+
+
+def _keys(prefix: str, section: Any) -> list[str]:
+    """Dotted names of all leaves of a section."""
+    if not isinstance(section, Mapping):
+        return [prefix]
+    return [key for name, value in section.items() for key in _keys(f"{prefix}.{name}", value)]
 
 
 def _varies_a_size(task: Any, dataset: Any) -> None:

@@ -16,7 +16,7 @@ from binn_cli.config.store import leaves, options
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError
 
-GROUPS = (*SCHEMAS, "experiment")
+GROUPS = (*SCHEMAS, "budget", "experiment")
 
 
 def explained(error: Exception, overrides: Sequence[str]) -> str:

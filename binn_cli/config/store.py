@@ -61,7 +61,7 @@ def leaves(arguments: Sequence[str]) -> list[str]:
 
 
 def _leaves(schemas: Mapping[str, Sequence[type]]) -> list[str]:
-    names = [leaf.name for leaf in fields(RunConfig) if leaf.name not in (*SCHEMAS, "output")]
+    names = [leaf.name for leaf in fields(RunConfig) if leaf.name not in (*SCHEMAS, "budget", "output")]
     names += [f"output.{leaf.name}" for leaf in fields(OutputConfig)]
     names += [f"{group}.{leaf.name}" for group, of_group in schemas.items() for schema in of_group for leaf in fields(schema)]
     return list(dict.fromkeys(names))

@@ -17,7 +17,7 @@ from binn_cli.config.store import conf_directory, options
 
 OPTIONS = [(group, name) for group in SCHEMAS for name in options(group)]
 FILES = sorted(
-    path.relative_to(conf_directory()) for group in (*SCHEMAS, "experiment") for path in (conf_directory() / group).glob("*.yaml")
+    path.relative_to(conf_directory()) for group in (*SCHEMAS, "budget", "experiment") for path in (conf_directory() / group).glob("*.yaml")
 )
 
 
@@ -58,6 +58,21 @@ def test_experiment_composes(settings, name: str) -> None:
     assert settings(f"experiment={name}").resolved
 
 
+@pytest.mark.parametrize("name", options("budget"))
+def test_a_budget_has_the_same_keys_as_every_other(name: str) -> None:
+    sections = [yaml.safe_load((conf_directory() / "budget" / f"{option}.yaml").read_text()) for option in (name, "quick")]
+    assert sections[0].pop("name") == name and sections[1].pop("name") == "quick"
+    assert sections[0].keys() == sections[1].keys() <= set(SCHEMAS["model"])
+    for model, efforts in sections[0].items():
+        assert efforts.keys() == sections[1][model].keys() <= {leaf.name for leaf in fields(SCHEMAS["model"][model])}
+
+
+def test_a_budget_sets_the_effort_of_the_model(settings) -> None:
+    assert settings("budget=paper").model.sweeps == 40 and settings("budget=smoke").model.sweeps == 10
+    assert settings("budget=paper", "model.sweeps=3").model.sweeps == 3
+    assert settings("budget=smoke").resolved["budget"] == "smoke"
+
+
 def test_output_section_has_the_leaves_of_its_schema(composed) -> None:
     assert set(composed().output) == {leaf.name for leaf in fields(OutputConfig)}
 
@@ -65,7 +80,7 @@ def test_output_section_has_the_leaves_of_its_schema(composed) -> None:
 @pytest.mark.parametrize("file", [Path("config.yaml"), *FILES], ids=str)
 def test_every_leaf_has_a_comment(file: Path) -> None:
     lines = (conf_directory() / file).read_text().split("\nhydra:\n")[0].splitlines()
-    body = lines[next(i for i, line in enumerate(lines) if line.startswith("  - ")) :]
+    body = lines[next((i for i, line in enumerate(lines) if line.startswith("  - ")), 0) :]
     for before, line in pairwise(body):
         if re.match(r"\s*\w+: \S", line):
             assert "  # " in line or before.strip().startswith("# "), line

@@ -1,0 +1,62 @@
+"""The typed shape of every configuration group; the YAML files under conf/ hold the values that are used and say what each means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from binn_cli.config.ranges import at_least, place
+from binn_cli.config.schema.binn import BASES, BinnConfig
+from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
+
+__all__ = [
+    "ACQUISITIONS",
+    "BASES",
+    "SCHEMAS",
+    "ActiveLearnConfig",
+    "BinnConfig",
+    "HeatConfig",
+    "OutputConfig",
+    "PoissonConfig",
+    "RegressConfig",
+    "RunConfig",
+    "ScalingConfig",
+    "SineConfig",
+]
+
+
+@dataclass
+class OutputConfig:
+    """The `output` section of conf/config.yaml."""
+
+    root: str = "outputs"
+    max_points: int = 20_000
+    figures: bool = True
+
+    def __post_init__(self) -> None:
+        place("output.root", self.root)
+        at_least("output.max_points", self.max_points, 1)
+
+
+@dataclass
+class RunConfig:
+    """conf/config.yaml"""
+
+    dataset: Any = MISSING
+    model: Any = MISSING
+    task: Any = MISSING
+    budget: Any = MISSING
+    output: OutputConfig = field(default_factory=OutputConfig)
+    seed: int = 0
+    verbose: bool = False
+
+
+SCHEMAS: dict[str, dict[str, type]] = {
+    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig},
+    "model": {"binn": BinnConfig},
+    "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
+}
+"""The schema of every option of every group; an option is added by a module, a YAML file and a line here."""

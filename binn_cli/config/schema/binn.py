@@ -1,0 +1,87 @@
+"""The schema of model=binn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from binn_cli.config.ranges import at_least, names_per_coordinate, one_of, per_coordinate, positive, shown, valid_seed, within
+from binn_cli.errors import ConfigError
+
+BASES = ("gaussian", "hat", "bspline", "chidenn")
+MOST_MODES, MOST_CENTERS = 1024, 4096
+"""Far more than any data need, and few enough that a slip of the finger does not ask for all of the memory."""
+
+
+@dataclass
+class BinnConfig:
+    """conf/model/binn.yaml"""
+
+    name: str = "binn"
+    decomposition: str = "auto"
+    inference: str = "als"
+    tune: bool = False
+    modes: Any = "auto"
+    ranks: Any = "auto"
+    basis: Any = "gaussian"
+    centers: Any = "auto"
+    length: Any = "auto"
+    length_unit: str = "spacing"
+    padding: Any = "auto"
+    stretch: Any = "auto"
+    patch: int = 2
+    order: int = 4
+    dilation: float = 4.0
+    prior: str = "function"
+    prior_variance: float = 1.0
+    prior_mean: str = "zero"
+    relevance: str = "modes"
+    noise: str = "learned"
+    noise_variance: float = 1e-3
+    sweeps: int = 30
+    tolerance: float = 1e-4
+    acceleration: str = "extrapolation"
+    start: str = "svd"
+    variance: str = "joint"
+    output_scaling: str = "scale"
+    compression: float = 1e-12
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("model.decomposition", self.decomposition, ("auto", "cp", "tucker"))
+        one_of("model.inference", self.inference, ("als", "vb"))
+        modes = isinstance(self.modes, int) and not isinstance(self.modes, bool) and 1 <= self.modes <= MOST_MODES
+        if self.modes != "auto" and not modes:
+            raise ConfigError("model.modes", f'must be a whole number from 1 to {MOST_MODES}, or "auto", not {shown(self.modes)}')
+        per_coordinate("model.ranks", self.ranks, 1, MOST_MODES, integer=True, word="auto")
+        if self.decomposition == "cp" and self.ranks != "auto":
+            raise ConfigError("model.ranks", "is for model.decomposition=tucker; cp has model.modes")
+        if self.decomposition == "tucker" and self.inference == "vb":
+            raise ConfigError("model.inference", "vb is for model.decomposition=cp; tucker has als")
+        if self.modes != "auto" and self.ranks != "auto":
+            raise ConfigError("model.ranks", "is for model.decomposition=tucker and model.modes for cp; state one of them")
+        if self.decomposition == "tucker" and self.modes != "auto":
+            raise ConfigError("model.modes", "is for model.decomposition=cp; tucker has model.ranks")
+        names_per_coordinate("model.basis", self.basis, BASES)
+        per_coordinate("model.centers", self.centers, 2, MOST_CENTERS, integer=True, word="auto")
+        self.length = per_coordinate("model.length", self.length, 0, exclusive=True, word="auto")
+        one_of("model.length_unit", self.length_unit, ("spacing", "input"))
+        per_coordinate("model.padding", self.padding, 0, MOST_CENTERS, integer=True, word="auto")
+        self.stretch = per_coordinate("model.stretch", self.stretch, -1e6, word="auto")
+        within("model.patch", self.patch, 1, 8)
+        within("model.order", self.order, 0, 2 * self.patch)
+        positive("model.dilation", self.dilation)
+        one_of("model.prior", self.prior, ("function", "weight"))
+        within("model.prior_variance", self.prior_variance, 1e-12, 1e12)
+        one_of("model.prior_mean", self.prior_mean, ("zero", "start"))
+        one_of("model.relevance", self.relevance, ("modes", "none"))
+        one_of("model.noise", self.noise, ("learned", "fixed"))
+        within("model.noise_variance", self.noise_variance, 1e-30, 1e12)
+        within("model.sweeps", self.sweeps, 1, 1_000_000)
+        at_least("model.tolerance", self.tolerance, 0)
+        one_of("model.acceleration", self.acceleration, ("extrapolation", "none"))
+        one_of("model.start", self.start, ("svd", "random"))
+        one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
+        one_of("model.variance", self.variance, ("joint", "modes"))
+        within("model.compression", self.compression, 0, 1)
+        valid_seed("model.seed", self.seed)
