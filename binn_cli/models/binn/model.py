@@ -17,7 +17,6 @@ from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings, infer
-from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import predict
 from binn_cli.models.binn.preparation import Preparation, Prepared
@@ -26,6 +25,7 @@ from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
 from binn_cli.models.binn.sweep import Prior
 from binn_cli.models.binn.tuning import choose_modes, untold
+from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from binn_cli.errors import DataError
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.normalization import InputMap
 from binn_cli.models.binn.posterior import DimensionPosterior, axis_moments, mode_pairs, product_moments
+from binn_cli.models.normalization import InputMap
 
 TABLE_ENTRIES = 2**23
 """Numbers in the tables of one chunk (64 MB): a limit on memory however many points are asked for."""

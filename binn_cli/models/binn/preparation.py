@@ -14,8 +14,8 @@ from binn_cli.models.binn import statistics as stats
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
+from binn_cli.models.normalization import InputMap, OutputMap
 
 NEGLIGIBLE = 1e-15
 """Singular values of a grid's design matrix below this share of the largest are round-off; those directions keep their prior."""

@@ -15,8 +15,8 @@ from binn_cli.models.binn.chidenn import Patch
 from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.counts import choose_count
 from binn_cli.models.binn.evidence import Choice, axis_columns, choose_scales, kernel_of_others, thinned
-from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.preparation import spectra_of
+from binn_cli.models.normalization import InputMap, OutputMap
 
 CENTERS_PER_LENGTH = 2.0
 """Automatic centres a length scale: the kernel of the basis then ripples by less than round-off."""

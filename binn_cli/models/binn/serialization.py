@@ -11,8 +11,8 @@ import numpy as np
 from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis, StretchedBasis
 from binn_cli.models.binn.chidenn import ChidennBasis, Patch
 from binn_cli.models.binn.model import FittedBinn
-from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import FitReport, Tree
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Settings
-from binn_cli.models.binn.normalization import InputMap, OutputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.preparation import Preparation
 from binn_cli.models.binn.scales import build_scales
@@ -26,6 +25,7 @@ from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.prediction import predict
 from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
 from binn_cli.models.binn.tuning import untold
+from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 
 inferred = CompiledFunction(infer)

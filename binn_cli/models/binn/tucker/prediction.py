@@ -14,10 +14,10 @@ from binn_cli.errors import DataError
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.normalization import InputMap
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.tucker.layout import Group, aligned, arranged, rows_per_chunk
 from binn_cli.models.binn.tucker.posterior import CoreDistribution, function_moments, product_moments
+from binn_cli.models.normalization import InputMap
 
 
 def _evaluate(
