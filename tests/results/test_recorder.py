@@ -18,6 +18,9 @@ class Notes:
     def __init__(self) -> None:
         self.heard: list[tuple] = []
 
+    def on_note(self, note: str) -> None:
+        self.heard.append(("note", note))
+
     def on_plan(self, total: int) -> None:
         self.heard.append(("plan", total))
 
@@ -53,6 +56,17 @@ def test_steps_and_finish_are_written_and_heard(tmp_path: Path, header: Header, 
     assert (kept.status, kept.reason) == ("failed", "a reason") and "end_time" in kept.provenance
     expected = [("plan", 2), ("announce", "solving", 1, 4), ("step", 0, 100), ("step", 1, 100), ("finish", "failed", "a reason")]
     assert notes.heard == expected
+
+
+def test_a_note_is_kept_and_heard(tmp_path: Path, header: Header, step: Step):
+    recorder, notes = Recorder(tmp_path, header), Notes()
+    recorder.subscribe(notes)
+    recorder.note("")
+    assert notes.heard == [] and recorder.record.header == header
+    recorder.note("synthetic")
+    recorder.step(step)
+    assert notes.heard == [("note", "synthetic"), ("step", 0, 100)]
+    assert read(recorder.path).header.note == "synthetic"
 
 
 def test_outputs_are_named_by_whoever_knows(tmp_path: Path, header: Header, step: Step):

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,19 @@ def test_the_live_view_gives_the_terminal_back_after_an_error(records):
     assert stream.getvalue().rstrip().endswith(("\x1b[?25h", "\x1b[2K"))
 
 
+def test_what_is_synthetic_is_called_so_everywhere(directories, records, capsys):
+    assert show([directories["surface"]], False) == 0
+    assert "regress · blendednet (synthetic) · binn" in capsys.readouterr().out
+    assert show([directories["surface"]], True) == 0
+    assert json.loads(capsys.readouterr().out)[0]["note"] == "synthetic"
+    for terminal in (False, True):
+        stream = io.StringIO()
+        with LiveView(replace(records["surface"].header, note=""), Console(file=stream, force_terminal=terminal, width=160)) as view:
+            view.on_note("synthetic")
+            view.on_step(0, records["surface"].steps[0])
+        assert "blendednet (synthetic)" in stream.getvalue()
+
+
 @pytest.mark.parametrize("as_file", [False, True])
 def test_show_prints_every_run(directories: dict[str, Path], capsys, as_file: bool):
     paths = [directory / "results.h5" if as_file else directory for directory in directories.values()]
@@ -122,7 +136,7 @@ def test_json_is_whole_and_valid(directories: dict[str, Path], records, capsys):
 
     assert show(list(directories.values()), True) == 0
     runs = json.loads(capsys.readouterr().out, parse_constant=refuse)
-    assert [run["status"] for run in runs] == ["complete"] * 4 + ["failed"]
+    assert [run["status"] for run in runs] == ["complete"] * 5 + ["failed"]
     by_task = dict(zip(directories, runs, strict=True))
     assert by_task["failed"]["reason"] == "the [disk] is full" and by_task["failed"]["steps"] == []
     active = by_task["active_learn"]

@@ -19,6 +19,7 @@ EXPECTED = {
     "active_line": {"parity", "calibration", "acquisitions"},
     "scaling": {"scaling"},
     "failed": set(),
+    "surface": {"parity", "calibration", "surface_plan", "surface_oblique"},
 }
 
 
