@@ -68,7 +68,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heet", 'dataset: "heet" is not one of heat, poisson, sine; did you mean "heat"?'),
+        ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine; did you mean "heat"?'),
         ("experiment=fig33", 'experiment: "fig33" is not one of fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
@@ -129,7 +129,12 @@ def test_run_help_lists_groups_and_examples(capsys) -> None:
         main(["run", "--help"])
     assert leaving.value.code == 0
     printed = capsys.readouterr().out
-    for expected in ("dataset     heat, poisson, sine", "binn run experiment=smoke", "HYDRA_FULL_ERROR=1", "acquisition: mean_std"):
+    for expected in (
+        "dataset     blendednet, heat, poisson, sine",
+        "binn run experiment=smoke",
+        "HYDRA_FULL_ERROR=1",
+        "acquisition: mean_std",
+    ):
         assert expected in printed
     assert "schema" not in printed
 

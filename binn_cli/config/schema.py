@@ -8,10 +8,16 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from binn_cli.config.ranges import at_least, interval, one_of, per_coordinate, positive
+from binn_cli.config.ranges import at_least, chosen_once, interval, names_or, one_of, per_coordinate, positive
 from binn_cli.errors import ConfigError
 
 BASES = ("gaussian", "hat", "bspline")
+BLENDEDNET_OUTPUTS = ("cp", "cf_x", "cf_y", "cf_z")
+BLENDEDNET_INPUTS = (
+    *("x", "y", "z", "n_x", "n_y", "n_z"),
+    *("alt_kft", "log10_Re", "Re", "M_inf", "alpha_deg", "beta_deg"),
+    *("B1", "B2", "B3", "C1", "C2", "C3", "C4", "S1", "S2", "S3"),
+)
 ACQUISITIONS = ("mean_std", "max_std", "random", "maximin")
 
 
@@ -126,6 +132,41 @@ class HeatConfig:
         if min(self.offgrid_points, self.offgrid_cases) > 0 and self.offgrid_times > between:
             problem = f"must be at most {between}, the substeps between output times, not {self.offgrid_times}"
             raise ConfigError("dataset.offgrid_times", f"{problem}; 0 leaves the off-grid splits out")
+
+
+@dataclass
+class BlendedNetConfig:
+    """conf/dataset/blendednet.yaml"""
+
+    name: str = "blendednet"
+    root: str | None = None
+    folder: str = "test"
+    geometries: Any = field(default_factory=lambda: ["geom_13"])
+    cases: Any = "all"
+    test_folder: str = "test"
+    test_geometries: Any = "all"
+    test_cases: Any = field(default_factory=lambda: ["case_130"])
+    interpolation_cases: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=lambda: ["x", "y", "z", "alt_kft", "log10_Re", "M_inf", "alpha_deg"])
+    outputs: list[str] = field(default_factory=lambda: list(BLENDEDNET_OUTPUTS))
+    stride: int = 1
+    train_cases: int | None = None
+    initial_cases: int = 4
+    cache: str = "data/blendednet"
+
+    def __post_init__(self) -> None:
+        for key in ("folder", "test_folder"):
+            one_of(f"dataset.{key}", getattr(self, key), ("train", "test"))
+        for key in ("geometries", "test_geometries"):
+            names_or("dataset." + key, getattr(self, key), "geom_13", counted=True)
+        for key in ("cases", "test_cases"):
+            names_or("dataset." + key, getattr(self, key), "case_130")
+        for key, choices in (("inputs", BLENDEDNET_INPUTS), ("outputs", BLENDEDNET_OUTPUTS)):
+            chosen_once(f"dataset.{key}", getattr(self, key), choices)
+        at_least("dataset.stride", self.stride, 1)
+        if self.train_cases is not None:
+            at_least("dataset.train_cases", self.train_cases, 1)
+        at_least("dataset.initial_cases", self.initial_cases, 1)
 
 
 @dataclass
@@ -248,7 +289,7 @@ class RunConfig:
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig},
+    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "blendednet": BlendedNetConfig},
     "model": {"binn": BinnConfig},
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }
