@@ -69,7 +69,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
     ("arguments", "sentence"),
     [
         ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine; did you mean "heat"?'),
-        ("experiment=fig33", 'experiment: "fig33" is not one of fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
+        ("experiment=fig33", 'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
         ("modle=binn", 'modle: no such group or key; did you mean "model"?'),
@@ -154,7 +154,7 @@ def test_cfg_job(capsys, monkeypatch, tmp_path) -> None:
     [
         ("binn r", {"run", "resume"}),
         ("binn ", {"run", "show", "resume"}),
-        ("binn run dataset=", {"dataset=heat", "dataset=poisson", "dataset=sine"}),
+        ("binn run dataset=", {"dataset=blendednet", "dataset=heat", "dataset=poisson", "dataset=sine"}),
         ("binn run dataset=p", {"dataset=poisson"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),

@@ -148,6 +148,7 @@ def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> 
 
 LOST = """
 import gc, os, signal, sys
+from types import SimpleNamespace
 from binn_cli import build
 from binn_cli.cli import main
 
@@ -159,7 +160,7 @@ class Task:
         recorder.announce("still going", 0, 1)
         recorder.announce("deaf", 0, 1)
 
-build.dataset = build.model = lambda settings: None
+build.dataset = build.model = lambda settings: SimpleNamespace(note="")
 build.task = lambda settings: Task()
 sys.exit(main(["run", "dataset=sine", "task=regress"]))
 """

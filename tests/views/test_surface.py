@@ -56,6 +56,13 @@ def test_truth_and_prediction_share_their_colours(records):
     assert low == -high
 
 
+def test_a_constant_is_shown_on_a_scale_of_its_size(records):
+    record = records["surface"]
+    certain = replace(record.surface, std_total=np.full_like(record.surface.std_total, 2e-3), mean=record.surface.truth)
+    meshes = [ax.collections[0] for ax in surface.plan(replace(record, surface=certain)).axes[:4]]
+    assert meshes[3].get_clim() == pytest.approx((1e-3, 3e-3)) and meshes[2].get_clim() == (-0.5, 0.5)
+
+
 def test_the_error_is_over_the_range_of_the_truth(records):
     found = surface.normalised_error(records["surface"].surface)
     z = records["surface"].surface.points[:, 2]

@@ -111,7 +111,9 @@ def _panels(surface: SurfacePrediction) -> list[Panel]:
 
 def _trimmed(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
     low, high = np.percentile(values, [_TRIM, 100 - _TRIM])
-    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
+    # A constant gets a scale of its own size, or its colour bar would say nothing about it.
+    gap = 0.0 if high > low else 0.5 * abs(float(low)) or 0.5
+    return float(low) - gap, float(high) + gap
 
 
 def _coloured(figure: Figure, ax: Axes, places: Float[np.ndarray, "n 2"], triangles: np.ndarray, panel: Panel) -> None:
