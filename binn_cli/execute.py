@@ -150,7 +150,11 @@ def _run(settings: Settings, recorder: Any) -> None:
     """Run the task; whatever ends it, the results file says how."""
     try:
         task = build.task(settings)
-        task.run(build.dataset(settings), build.model(settings), recorder)
+        dataset = build.dataset(settings)
+        if dataset.note:
+            LOG.info("the data of %s are %s", settings.dataset.name, dataset.note)
+        recorder.note(dataset.note)
+        task.run(dataset, build.model(settings), recorder)
         recorder.finish("complete", None)
         LOG.info("complete")
     except BaseException as error:
@@ -176,10 +180,15 @@ def _finish_failed(recorder: Any, reason: str) -> None:
 def _draw(directory: Path) -> None:
     """Draw the figures; the results are complete without them, so a failure is told and nothing more."""
     try:
-        from binn_cli.views.plots import draw
+        from binn_cli.results import store
+        from binn_cli.views.plots import draw_record
+        from binn_cli.views.surface_file import write_surface_file
 
-        for path in draw(directory):
+        record = store.read(directory / store.FILE_NAME)
+        for path in draw_record(record, directory):
             LOG.info("drew %s", path)
+        if (written := write_surface_file(record, directory)) is not None:
+            LOG.info("wrote %s", written)
     except Exception as error:
         LOG.exception("the figures could not be drawn")
         print(
@@ -226,6 +235,9 @@ class _Interruption:
     def _heed(self) -> None:
         if self._asked:
             raise KeyboardInterrupt
+
+    def on_note(self, note: str) -> None:
+        self._heed()
 
     def on_plan(self, total: int) -> None:
         self._heed()

@@ -77,8 +77,8 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heet", 'dataset: "heet" is not one of heat, poisson, sine; did you mean "heat"?'),
-        ("experiment=fig33", 'experiment: "fig33" is not one of fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
+        ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine; did you mean "heat"?'),
+        ("experiment=fig33", 'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
         ("modle=binn", 'modle: no such group or key; did you mean "model"?'),
@@ -162,7 +162,12 @@ def test_run_help_lists_groups_and_examples(capsys) -> None:
         main(["run", "--help"])
     assert leaving.value.code == 0
     printed = capsys.readouterr().out
-    for expected in ("dataset     heat, poisson, sine", "binn run experiment=smoke", "HYDRA_FULL_ERROR=1", "acquisition: mean_std"):
+    for expected in (
+        "dataset     blendednet, heat, poisson, sine",
+        "binn run experiment=smoke",
+        "HYDRA_FULL_ERROR=1",
+        "acquisition: mean_std",
+    ):
         assert expected in printed
     assert "schema" not in printed
 
@@ -244,7 +249,7 @@ def test_hydras_help_is_not_about_overrides(capsys) -> None:
     [
         ("binn r", {"run", "resume"}),
         ("binn ", {"run", "show", "resume"}),
-        ("binn run dataset=", {"dataset=heat", "dataset=poisson", "dataset=sine"}),
+        ("binn run dataset=", {"dataset=blendednet", "dataset=heat", "dataset=poisson", "dataset=sine"}),
         ("binn run dataset=p", {"dataset=poisson"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),

@@ -46,7 +46,7 @@ def binn(environment, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heta", 'dataset: "heta" is not one of heat, poisson, sine; did you mean "heat"?'),
+        ("dataset=heta", 'dataset: "heta" is not one of blendednet, heat, poisson, sine; did you mean "heat"?'),
         ("model=bin", 'model: "bin" is not one of binn; did you mean "binn"?'),
         ("task=active_lern", 'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?'),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),
@@ -172,6 +172,7 @@ def test_a_live_run_is_left_alone_and_a_killed_one_goes_on(binn, environment, tm
 
 LOST = """
 import gc, os, signal, sys
+from types import SimpleNamespace
 from binn_cli import build
 from binn_cli.cli import main
 
@@ -183,7 +184,7 @@ class Task:
         recorder.announce("still going", 0, 1)
         recorder.announce("deaf", 0, 1)
 
-build.dataset = build.model = lambda settings: None
+build.dataset = build.model = lambda settings: SimpleNamespace(note="")
 build.task = lambda settings: Task()
 sys.exit(main(["run", "dataset=sine", "task=regress"]))
 """

@@ -26,7 +26,10 @@ SINE = "dataset.n_train=30 dataset.n_test=40"
 BRISK = "model.modes=2 model.centers=4 model.length=1.5 model.padding=1 model.stretch=0 model.sweeps=3"
 """No search for hyperparameters, which takes most of the time at this size."""
 
+BLENDEDNET = f"dataset.stride=30 dataset.train_cases=5 dataset.outputs=[cp] {BRISK}"
+
 TINY = {
+    ("dataset", "blendednet"): f"task=regress {BLENDEDNET}",
     ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
     ("dataset", "sine"): f"task=regress {SINE}",
@@ -35,6 +38,7 @@ TINY = {
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
     **{("budget", name): f"dataset=sine task=regress {SINE}" for name in options("budget")},
+    ("experiment", "blendednet_all"): f"dataset.outputs=[cp] {BRISK}",
     ("experiment", "fig3"): SINE,
     ("experiment", "fig4"): "dataset.n_test=40 task.sizes=[20] task.repeats=1",
     ("experiment", "smoke"): SINE,
@@ -43,9 +47,16 @@ TINY = {
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
-SPLITS = {"sine": ["train", "test"], "poisson": ["train", "test", "offgrid"], "heat": ["train", "test", "offgrid", "offgrid_at_times"]}
+OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp"}
+SPLITS = {
+    "blendednet": ["train", "test"],
+    "sine": ["train", "test"],
+    "poisson": ["train", "test", "offgrid"],
+    "heat": ["train", "test", "offgrid", "offgrid_at_times"],
+}
 GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
 N_TRAIN = {
+    ("dataset", "blendednet"): [101 * 5],
     ("dataset", "heat"): [36 * 4 * 3, 36 * 4 * 4],
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "sine"): [30],
@@ -54,6 +65,7 @@ N_TRAIN = {
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
     **{("budget", name): [30] for name in options("budget")},
+    ("experiment", "blendednet_all"): [9 * 21],
     ("experiment", "fig3"): [30],
     ("experiment", "fig4"): [20],
     ("experiment", "smoke"): [30],
@@ -93,6 +105,8 @@ def expected_figures(task: str, dataset: str) -> set[str]:
     if task == "scaling":
         return {"scaling"}
     figures = {"parity", "calibration"}
+    if dataset == "blendednet":
+        figures |= {"surface_plan", "surface_oblique"}
     return figures | ({"acquisitions"} if task == "active_learn" else set()) | ({"curve"} if dataset == "sine" else set())
 
 
@@ -100,7 +114,9 @@ def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
     expected = {"schema": "binn-results/1", "status": "complete", "model": "binn", "seed": 2}
     assert {key: file.attrs[key] for key in expected} == expected
     assert len(file.attrs["config_id"]) == 16
-    assert set(file.attrs) == {*expected, "config_id", "task", "dataset"}
+    synthetic = file.attrs["dataset"] == "blendednet"
+    assert set(file.attrs) == {*expected, "config_id", "task", "dataset", *({"note"} if synthetic else ())}
+    assert ("surface" in file) == synthetic == (path.parent / "surface.vtk").is_file()
     if group in SCHEMAS:
         assert file.attrs[group] == name
     assert file["config"].asstr()[()] == (path.parent / "config.yaml").read_text()
@@ -112,7 +128,7 @@ def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
 def check_metrics(file: h5py.File, task: str, dataset: str) -> None:
     splits = file["metrics/split"].asstr()[...].tolist()
     assert splits == [split for split in SPLITS[dataset] if task != "scaling" or split != "train"]
-    assert file["metrics/output"].asstr()[...].tolist() == ["y" if dataset == "sine" else "u"]
+    assert file["metrics/output"].asstr()[...].tolist() == [OUTPUT[dataset]]
     shape = (len(file["step/step"]), len(splits), 1)
     for name in METRICS:
         values = file[f"metrics/{name}"]

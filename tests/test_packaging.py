@@ -45,6 +45,7 @@ def test_wheel_ships_the_configuration(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     expected = {f"binn_cli/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert expected <= set(names)
+    assert "binn_cli/data/blendednet/synthetic.zip" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "data/", "outputs/")) for name in names)
 
@@ -61,7 +62,7 @@ def test_the_licence_names_those_whom_the_package_names(wheel: Path) -> None:
 
 def test_installed_help_configuration_and_completion(installed) -> None:
     assert installed("--version").stdout == f"binn {__version__}\n"
-    assert "dataset     heat, poisson, sine" in installed("run", "--help").stdout
+    assert "dataset     blendednet, heat, poisson, sine" in installed("run", "--help").stdout
     composed = installed("run", "--cfg", "job", "dataset=sine")
     assert composed.returncode == 0
     assert "name: sine" in composed.stdout

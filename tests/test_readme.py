@@ -80,6 +80,13 @@ COMMANDS: dict[str, str | None] = {
         f"{POISSON} {FIXED} dataset.initial_cases=3 task.rounds=1"
     ),
     "binn run dataset=heat task=active_learn task.acquisition=ivr task.batch=4 task.rounds=5": f"{HEAT} task.batch=2",
+    "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
+        f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"
+    ),
+    "binn run experiment=blendednet_all dataset.geometries=200 dataset.stride=50": (
+        f"model.length=2 model.stretch=0 model.modes=2 model.centers=3 model.padding=0 model.sweeps=2 {NO_FIGURES}"
+    ),
+    "python -m binn_cli.datasets.blendednet.synthetic big.zip --points 85000": "--points 100 --train-geometries 0",
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",
     "binn run experiment=table3": f"{POISSON} dataset.initial_cases=3 task.rounds=1 model.sweeps=2 model.modes=2",
@@ -92,7 +99,7 @@ COMMANDS: dict[str, str | None] = {
     "binn show --json outputs/*_sine_binn > runs.json": "",
 }
 REFUSED = {
-    "binn run dataset=heet": 'dataset: "heet" is not one of heat, poisson, sine; did you mean "heat"?',
+    "binn run dataset=heet": 'dataset: "heet" is not one of blendednet, heat, poisson, sine; did you mean "heat"?',
     "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
 }
 BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {f"binn resume {INTERRUPTED}": interrupted_run}

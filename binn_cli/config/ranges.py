@@ -90,6 +90,37 @@ def names_per_coordinate(key: str, value: object, choices: Sequence[str]) -> Non
         raise ConfigError(key, f"must be one of {', '.join(choices)}, or a list of them with one a coordinate, not {shown(value)}")
 
 
+def chosen_once(key: str, value: Sequence[str], choices: Sequence[str]) -> None:
+    """Require at least one of the names, none of them twice."""
+    if not value:
+        raise ConfigError(key, f"needs at least one of {', '.join(choices)}")
+    for name in value:
+        one_of(key, str(name), choices)
+    if len(set(value)) != len(value):
+        raise ConfigError(key, f"must name nothing twice, as [{', '.join(map(str, value))}] does")
+
+
+def names_or(key: str, value: object, example: str, *, counted: bool = False) -> None:
+    """Require a list of names, or the word `all` or, where `counted`, a whole number of at least 1.
+
+    Args:
+        key: dotted name of the leaf.
+        value: what the configuration holds.
+        example: a name, for the error.
+        counted: whether a number is allowed.
+    """
+    if value == "all" or (counted and isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return
+    number = "a whole number of at least 1, " if counted else ""
+    expected = f"must be {number}all, or a list of names such as [{example}]"
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConfigError(key, f"{expected}, not {value!r}")
+    if not value:
+        raise ConfigError(key, f"{expected}, not an empty list")
+    if not all(isinstance(name, str) for name in value):
+        raise ConfigError(key, f"{expected}, not {list(value)}")
+
+
 def per_coordinate(
     key: str,
     value: Any,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import Axis, ProductData
 
@@ -26,11 +27,13 @@ class Dataset(Protocol):
         name: the option of the `dataset` group.
         size_parameter: the configuration leaf of this group that the scaling task varies.
         initial_cases: how many cases active learning starts from, unless the task says otherwise.
+        note: what every view must say of the data beside their name, such as "synthetic"; mostly empty.
     """
 
     name: str
     size_parameter: str
     initial_cases: int
+    note: str
 
     @property
     def candidates(self) -> Axis:
@@ -57,4 +60,30 @@ class Dataset(Protocol):
 
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """The splits that are predicted but never trained on: `test` and, where there is one, `offgrid`."""
+        ...
+
+
+@dataclass(frozen=True)
+class SurfaceCase:
+    """One case on a triangulated surface.
+
+    Attributes:
+        name: the case.
+        points: (n, 3) coordinates of the corners.
+        triangles: (t, 3) rows of `points`.
+        data: the fields, on an axis of the n points and an axis of this one case.
+    """
+
+    name: str
+    points: Float[np.ndarray, "n 3"]
+    triangles: Int[np.ndarray, "t 3"]
+    data: ProductData
+
+
+@runtime_checkable
+class OnSurface(Protocol):
+    """A data set whose fields live on a surface that can be drawn."""
+
+    def surface(self, announce: Announce = silent) -> SurfaceCase:
+        """A test case on the whole surface."""
         ...

@@ -55,6 +55,7 @@ class Heat:
 
     name = "heat"
     size_parameter = "train_cases"
+    note = ""
 
     def __init__(self, config: HeatConfig, seed: int) -> None:
         """Nothing is solved before it is asked for."""

@@ -25,6 +25,7 @@ class Poisson:
 
     name = "poisson"
     size_parameter = "train_cases"
+    note = ""
 
     def __init__(self, config: PoissonConfig, seed: int) -> None:
         """Nothing is computed before it is asked for."""

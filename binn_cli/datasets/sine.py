@@ -28,6 +28,7 @@ class Sine:
 
     name = "sine"
     size_parameter = "n_train"
+    note = ""
 
     def __init__(self, config: SineConfig, seed: int) -> None:
         """Nothing is drawn before it is asked for."""

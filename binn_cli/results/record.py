@@ -11,6 +11,7 @@ from jaxtyping import Float
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.surrogate import Prediction, Tree
 from binn_cli.results.samples import strided
+from binn_cli.results.surface import SurfacePrediction
 
 STATUSES = ("running", "complete", "failed")
 PHASES = ("data", "compile", "fit", "acquire", "predict")
@@ -30,6 +31,7 @@ class Header:
         config_id: hash of the resolved scientific configuration.
         seed: the seed of the run.
         config: the resolved configuration as YAML.
+        note: what every view says of the data beside their name, such as "synthetic"; mostly empty.
     """
 
     task: str
@@ -38,6 +40,12 @@ class Header:
     config_id: str
     seed: int
     config: str
+    note: str = ""
+
+    @property
+    def data(self) -> str:
+        """The data set as every view shall call it, with its note."""
+        return f"{self.dataset} ({self.note})" if self.note else self.dataset
 
 
 Coordinates = float | tuple[float, ...]
@@ -146,6 +154,7 @@ class RunRecord:
         state: what a task needs to resume; for active learning also which cases it saw: `initial` (n0, D), `acquired` (r, D),
             `held_out` (m, D) and `case_coordinates` ("k,P"); for regress a sample of the training points (see `training_sample`);
             for scaling why a size failed, `reason_SIZE`.
+        surface: what the last fit predicts on a whole surface, where the data have one.
     """
 
     header: Header
@@ -157,6 +166,7 @@ class RunRecord:
     predictions: Predictions | None = None
     surrogate: Tree | None = None
     state: Tree | None = None
+    surface: SurfacePrediction | None = None
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from binn_cli.results import provenance
 from binn_cli.results.cautions import cautions
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
 from binn_cli.results.store import FILE_NAME, clear_leftovers, read, write
+from binn_cli.results.surface import SurfacePrediction
 
 LOG = logging.getLogger("binn")
 
@@ -21,6 +22,10 @@ LOG = logging.getLogger("binn")
 @runtime_checkable
 class Listener(Protocol):
     """Who wants to know how a run goes."""
+
+    def on_note(self, note: str) -> None:
+        """What to say of the data beside their name, such as "synthetic"."""
+        ...
 
     def on_plan(self, total: int) -> None:
         """The run will have so many steps, those already done included."""
@@ -89,6 +94,14 @@ class Recorder:
         if self._total is not None:
             listener.on_plan(self._total)
 
+    def note(self, note: str) -> None:
+        """Say what every view shall say of the data, and keep it; nothing happens where there is nothing to say."""
+        if not note:
+            return
+        self._keep(replace(self._record, header=replace(self._record.header, note=note)))
+        for listener in self._listeners:
+            listener.on_note(note)
+
     def plan(self, total: int) -> None:
         """Say how many steps the run will have, those already done included."""
         self._total = total
@@ -105,6 +118,7 @@ class Recorder:
         step: Step,
         *,
         predictions: Predictions | None = None,
+        surface: SurfacePrediction | None = None,
         surrogate: Tree | None = None,
         state: Tree | None = None,
         outputs: Sequence[str] | None = None,
@@ -114,6 +128,7 @@ class Recorder:
         Args:
             step: the step.
             predictions: on the test split, which also name the outputs.
+            surface: a case of it on a whole surface, where the data have one.
             surrogate: the fitted surrogate's state.
             state: what the task needs to resume.
             outputs: names of the outputs, where no predictions name them.
@@ -127,6 +142,7 @@ class Recorder:
                 steps=(*before.steps, step),
                 outputs=names,
                 predictions=before.predictions if predictions is None else predictions,
+                surface=before.surface if surface is None else surface,
                 surrogate=before.surrogate if surrogate is None else surrogate,
                 state=before.state if state is None else state,
             )

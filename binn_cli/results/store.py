@@ -15,6 +15,7 @@ from binn_cli.errors import BinnError
 from binn_cli.results import steps as step_groups
 from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, values_of
 from binn_cli.results.record import Header, Predictions, RunRecord
+from binn_cli.results.surface import read_surface, write_surface
 from binn_cli.results.tree import attribute, read_tree, scalar, write_tree
 
 SCHEMA = "binn-results/1"
@@ -89,6 +90,8 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
     file.attrs["status"] = record.status
     for name in _ROOT:
         file.attrs[name] = attribute(getattr(header, name), name)
+    if header.note:
+        file.attrs["note"] = attribute(header.note, "note")
     if record.reason is not None:
         file.attrs["reason"] = attribute(record.reason, "reason")
     file.create_dataset("config", data=header.config, dtype=TEXT)
@@ -99,6 +102,8 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
     step_groups.write_steps(file, record)
     if record.predictions is not None:
         _write_predictions(file, record.predictions)
+    if record.surface is not None:
+        write_surface(file, record.surface)
     for name in ("surrogate", "state"):
         tree = getattr(record, name)
         if tree is not None:
@@ -107,7 +112,7 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
 
 def _read_record(file: h5py.File) -> RunRecord:
     attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
-    header = Header(config=file["config"].asstr()[()], **{name: attributes[name] for name in _ROOT})
+    header = Header(config=file["config"].asstr()[()], **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", ""))
     return RunRecord(
         header=header,
         status=str(attributes["status"]),
@@ -116,6 +121,7 @@ def _read_record(file: h5py.File) -> RunRecord:
         steps=step_groups.read_steps(file),
         outputs=_names(file["output"]),
         predictions=_read_predictions(file["predictions"]) if "predictions" in file else None,
+        surface=read_surface(file["surface"]) if "surface" in file else None,
         surrogate=read_tree(file["surrogate"]) if "surrogate" in file else None,
         state=read_tree(file["state"]) if "state" in file else None,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from binn_cli.config.schema import RegressConfig
-from binn_cli.datasets.dataset import Dataset
-from binn_cli.models.surrogate import Surrogate
+from binn_cli.datasets.dataset import Dataset, OnSurface
+from binn_cli.models.surrogate import FittedSurrogate, Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Predictions, Step
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.samples import training_sample
+from binn_cli.results.surface import SurfacePrediction
 from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
 
 
@@ -41,4 +42,13 @@ class Regress:
             diagnostics=fitted.report.diagnostics,
         )
         kept = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
-        recorder.step(step, predictions=kept, surrogate=fitted.state(), state=training_sample(train, self.max_points))
+        surface = _surface(dataset, fitted, recorder)
+        recorder.step(step, predictions=kept, surface=surface, surrogate=fitted.state(), state=training_sample(train, self.max_points))
+
+
+def _surface(dataset: Dataset, fitted: FittedSurrogate, recorder: Recorder) -> SurfacePrediction | None:
+    """A test case on its whole surface, where the data set has one."""
+    if not isinstance(dataset, OnSurface):
+        return None
+    case = dataset.surface(recorder.announce)
+    return SurfacePrediction.of(case, fitted.predict(case.data.axes))

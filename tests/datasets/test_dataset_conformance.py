@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from binn_cli.config.schema import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.config.schema import BlendedNetConfig, HeatConfig, PoissonConfig, SineConfig
+from binn_cli.datasets.blendednet.dataset import BlendedNet
 from binn_cli.datasets.dataset import Dataset
 from binn_cli.datasets.heat import Heat
 from binn_cli.datasets.poisson import Poisson
@@ -32,6 +33,7 @@ DATASETS = {
     "sine": (Sine, SineConfig(n_train=30)),
     "poisson": (Poisson, PoissonConfig(grid=5, candidates=20, train_cases=6, test_cases=4, offgrid_points=50)),
     "heat": (Heat, HEAT),
+    "blendednet": (BlendedNet, BlendedNetConfig(train_cases=6, stride=20, interpolation_cases=["case_139"], cache="")),
 }
 
 
@@ -49,6 +51,7 @@ def test_protocol(build):
     dataset = build()
     assert isinstance(dataset, Dataset)
     assert hasattr(dataset.config, dataset.size_parameter)
+    assert isinstance(dataset.note, str)
     assert dataset.name == dataset.config.name and dataset.initial_cases == dataset.config.initial_cases
 
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from binn_cli.datasets.dataset import SurfaceCase
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.surrogate import Prediction
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
+from binn_cli.results.surface import SurfacePrediction
 
 
 def make_step(i: int) -> Step:
@@ -38,6 +40,16 @@ def predictions() -> Predictions:
     return Predictions.of(data, Prediction(data.values + 0.1, np.full((6, 4, 2), 0.04), np.full((6, 4, 2), 0.05)), 1000)
 
 
+def surface() -> SurfacePrediction:
+    """Two outputs on a tetrahedron."""
+    points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    axes = (Axis("point", points, ("x", "y", "z")), Axis("case", np.array([[2.5, 150.0]]), ("k", "P")))
+    data = ProductData(axes, np.random.default_rng(1).normal(size=(4, 1, 2)), ("u", "flux"))
+    triangles = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int32)
+    prediction = Prediction(data.values + 0.1, np.full((4, 1, 2), 0.04), np.full((4, 1, 2), 0.05))
+    return SurfacePrediction.of(SurfaceCase("case_7", points, triangles, data), prediction)
+
+
 @pytest.fixture
 def record(header: Header, predictions: Predictions) -> RunRecord:
     surrogate = {
@@ -52,7 +64,9 @@ def record(header: Header, predictions: Predictions) -> RunRecord:
     state = {"initial": np.ones((2, 2)), "acquired": np.zeros((0, 2)), "case_coordinates": "k,P"}
     unfinished = RunRecord(header=header, provenance={"python": "3.11", "cpu_count": 2, "git_dirty": True, "load": 0.5})
     steps = tuple(make_step(i) for i in range(3))
-    return replace(unfinished, steps=steps, outputs=("u", "flux"), predictions=predictions, surrogate=surrogate, state=state)
+    return replace(
+        unfinished, steps=steps, outputs=("u", "flux"), predictions=predictions, surface=surface(), surrogate=surrogate, state=state
+    )
 
 
 @pytest.fixture

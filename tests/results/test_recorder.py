@@ -19,6 +19,9 @@ class Notes:
     def __init__(self) -> None:
         self.heard: list[tuple] = []
 
+    def on_note(self, note: str) -> None:
+        self.heard.append(("note", note))
+
     def on_plan(self, total: int) -> None:
         self.heard.append(("plan", total))
 
@@ -71,6 +74,17 @@ def test_what_is_doubtful_is_kept_logged_and_heard(tmp_path: Path, header: Heade
     assert [entry.warnings for entry in read(recorder.path).steps] == heard
     logged = [(entry.levelname, entry.getMessage()) for entry in caplog.records if entry.name == "binn"]
     assert logged == [("WARNING", "step 1: the task's own"), ("WARNING", f"step 1: {found}")]
+
+
+def test_a_note_is_kept_and_heard(tmp_path: Path, header: Header, step: Step):
+    recorder, notes = Recorder(tmp_path, header), Notes()
+    recorder.subscribe(notes)
+    recorder.note("")
+    assert notes.heard == [] and recorder.record.header == header
+    recorder.note("synthetic")
+    recorder.step(step)
+    assert notes.heard == [("note", "synthetic"), ("step", 0, 100)]
+    assert read(recorder.path).header.note == "synthetic"
 
 
 def test_outputs_are_named_by_whoever_knows(tmp_path: Path, header: Header, step: Step):

@@ -15,7 +15,7 @@ from binn_cli.errors import BinnError
 from binn_cli.results import store
 from binn_cli.results.record import RunRecord
 
-GROUPS = ("step", "metrics", "timings", "resources", "predictions", "diagnostics", "surrogate", "surrogate/factor_0", "state")
+GROUPS = ("step", "metrics", "timings", "resources", "predictions", "surface", "diagnostics", "surrogate", "surrogate/factor_0", "state")
 
 
 @pytest.fixture
@@ -72,6 +72,20 @@ def test_round_trip_of_a_failure_without_steps(tmp_path: Path, header):
     assert_same(replace(failed, reason='no "data" found'), store.read(tmp_path / "results.h5"))
     for group in ("step", "metrics", "timings", "resources", "diagnostics"):
         xarray.open_dataset(tmp_path / "results.h5", group=group, engine="h5netcdf").close()
+
+
+def test_a_note_and_a_surface_are_kept(tmp_path: Path, record: RunRecord):
+    noted = replace(record, header=replace(record.header, note="synthetic"))
+    assert noted.header.data == "heat (synthetic)" and record.header.data == "heat"
+    store.write(tmp_path / "results.h5", noted)
+    assert store.read(tmp_path / "results.h5").header == noted.header
+    with h5py.File(tmp_path / "results.h5") as file:
+        assert file.attrs["note"] == "synthetic" and file["surface"].attrs["case"] == "case_7"
+        assert file["surface/points"].shape == (4, 3) and file["surface/triangles"].dtype == np.int32
+        np.testing.assert_allclose(file["surface/std_epistemic"][...], 0.2, rtol=1e-15)
+        np.testing.assert_allclose(file["surface/std_total"][...], 0.3, rtol=1e-15)
+        np.testing.assert_array_equal(file["surface/condition"][...], [2.5, 150.0])
+        assert file["surface/input"].asstr()[...].tolist() == ["k", "P"]
 
 
 def test_root_and_step_as_the_contract_says(path: Path):

@@ -34,6 +34,7 @@ class FakeDataset:
 
     name: str = "fake"
     size_parameter: str = "n_train"
+    note: str = ""
     initial_cases: int = 3
     outputs: int = 1
     offgrid: bool = True
@@ -139,6 +140,8 @@ class Listener:
     """Notes how many steps were planned."""
 
     planned: list[int] = field(default_factory=list)
+
+    def on_note(self, note: str) -> None: ...
 
     def on_plan(self, total: int) -> None:
         self.planned.append(total)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from binn_cli.datasets.dataset import SurfaceCase
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.metrics import score
 from binn_cli.models.surrogate import Prediction
 from binn_cli.results.cautions import cautions
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
 from binn_cli.results.store import write
+from binn_cli.results.surface import SurfacePrediction
 
 
 def header(task: str, dataset: str) -> Header:
@@ -96,7 +98,31 @@ def doubtful() -> RunRecord:
 
 SKIPPED = "skipped: needs 300 GB of memory"
 
+
+def surface() -> RunRecord:
+    """Two outputs on a ball, of data that are not real."""
+    theta, phi = (a.ravel() for a in np.meshgrid(np.linspace(0.05, np.pi - 0.05, 20), np.linspace(0, 2 * np.pi, 40), indexing="ij"))
+    points = np.column_stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)])
+    corner = (np.arange(19)[:, None] * 40 + np.arange(39)).ravel()
+    triangles = np.concatenate([np.stack([corner, corner + 40, corner + 1], 1), np.stack([corner + 1, corner + 40, corner + 41], 1)])
+    axes = (Axis("point", points, ("x", "y", "z"), ("m",) * 3), Axis("case", np.array([[-8.5]]), ("alpha_deg",), ("deg",)))
+    truth = np.stack([points[:, 0], points[:, 1] * points[:, 2]], axis=1)[:, None]
+    data = ProductData(axes, truth, ("cp", "cf_x"))
+    prediction = Prediction(truth + 0.05 * points[:, 2, None, None], 0.01 + 0.01 * truth**2, np.full(truth.shape, 1e-3))
+    step = Step(7200, {}, {"test": score(truth, prediction)}, {"fit": 1.5}, 300_000_000)
+    named = replace(header("regress", "blendednet"), note="synthetic")
+    return RunRecord(
+        named,
+        "complete",
+        steps=(step,),
+        outputs=data.outputs,
+        predictions=Predictions.of(data, prediction, 500),
+        surface=SurfacePrediction.of(SurfaceCase("case_130", points, triangles, data), prediction),
+    )
+
+
 RUNS = {
+    "surface": surface,
     "regress": sine,
     "active_learn": lambda: active(35, ("k", "P")),
     "active_line": lambda: active(8, ("p",), outputs=("u", "flux")),

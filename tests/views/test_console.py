@@ -180,6 +180,19 @@ def test_the_live_view_gives_the_terminal_back_after_an_error(records):
     assert stream.getvalue().rstrip().endswith(("\x1b[?25h", "\x1b[2K"))
 
 
+def test_what_is_synthetic_is_called_so_everywhere(directories, records, capsys):
+    assert show([directories["surface"]], False) == 0
+    assert "regress · blendednet (synthetic) · binn" in capsys.readouterr().out
+    assert show([directories["surface"]], True) == 0
+    assert json.loads(capsys.readouterr().out)[0]["note"] == "synthetic"
+    for terminal in (False, True):
+        stream = io.StringIO()
+        with LiveView(replace(records["surface"].header, note=""), Console(file=stream, force_terminal=terminal, width=160)) as view:
+            view.on_note("synthetic")
+            view.on_step(0, records["surface"].steps[0])
+        assert "blendednet (synthetic)" in stream.getvalue()
+
+
 @pytest.mark.parametrize("as_file", [False, True])
 def test_show_prints_every_run(directories: dict[str, Path], capsys, as_file: bool):
     paths = [directory / "results.h5" if as_file else directory for directory in directories.values()]

@@ -21,6 +21,7 @@ EXPECTED = {
     "scaling": {"scaling"},
     "doubtful": set(),
     "failed": set(),
+    "surface": {"parity", "calibration", "surface_plan", "surface_oblique"},
 }
 
 

@@ -9,15 +9,19 @@ from omegaconf import MISSING
 
 from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
+from binn_cli.config.schema.blendednet import BLENDEDNET_INPUTS, BLENDEDNET_OUTPUTS, BlendedNetConfig
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
 __all__ = [
     "ACQUISITIONS",
     "BASES",
+    "BLENDEDNET_INPUTS",
+    "BLENDEDNET_OUTPUTS",
     "SCHEMAS",
     "ActiveLearnConfig",
     "BinnConfig",
+    "BlendedNetConfig",
     "HeatConfig",
     "OutputConfig",
     "PoissonConfig",
@@ -55,7 +59,7 @@ class RunConfig:
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig},
+    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "blendednet": BlendedNetConfig},
     "model": {"binn": BinnConfig},
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }

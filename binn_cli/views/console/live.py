@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -48,6 +49,11 @@ class LiveView:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
 
+    def on_note(self, note: str) -> None:
+        """Call the data so from now on."""
+        self._header = replace(self._header, note=note)
+        self._describe("")
+
     def on_plan(self, total: int) -> None:
         """Know how many steps there will be."""
         self._total = total
@@ -87,7 +93,7 @@ class LiveView:
         self._stop()
 
     def _title(self) -> str:
-        return f"{self._header.task} · {self._header.dataset} · {self._header.model}"
+        return f"{self._header.task} · {self._header.data} · {self._header.model}"
 
     def _place(self, index: int, step: Step) -> str:
         if "round" in step.coordinates:

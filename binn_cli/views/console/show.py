@@ -62,6 +62,7 @@ def as_object(record: RunRecord, directory: Path) -> dict[str, Any]:
         "reason": record.reason,
         "task": header.task,
         "dataset": header.dataset,
+        "note": header.note,
         "model": header.model,
         "config_id": header.config_id,
         "seed": header.seed,

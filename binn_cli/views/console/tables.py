@@ -28,7 +28,7 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     header = record.header
     colour = _COLOURS.get(record.status, "default")
     console.print(
-        f"[bold]{escape(f'{header.task} · {header.dataset} · {header.model}')}[/bold]  [{colour}]{escape(record.status)}[/{colour}]"
+        f"[bold]{escape(f'{header.task} · {header.data} · {header.model}')}[/bold]  [{colour}]{escape(record.status)}[/{colour}]"
         f"  [dim]seed {header.seed}, config {escape(header.config_id)}[/dim]",
         highlight=False,
         soft_wrap=True,

@@ -13,8 +13,8 @@ __all__ = ["draw"]
 def draw(directory: Path) -> list[Path]:
     """Draw every figure that a run has the data for, as PNG files in its directory.
 
-    `curve` for one input, `parity` and `calibration` for every run with predictions, `acquisitions` for active learning and
-    `scaling` for the scaling task.
+    `curve` for one input, `parity` and `calibration` for every run with predictions, `acquisitions` for active learning,
+    `scaling` for the scaling task, `surface_plan` and `surface_oblique` where a case was predicted on a surface.
 
     Returns:
         The paths of the figures.
@@ -29,14 +29,22 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
     """As `draw`, from a record in memory."""
     import matplotlib
 
-    from binn_cli.views.plots import acquisitions, calibration, curve, parity, scaling
+    from binn_cli.views.plots import acquisitions, calibration, curve, parity, scaling, surface
     from binn_cli.views.plots.style import STYLE, saved
 
-    figures = {"curve": curve, "parity": parity, "calibration": calibration, "acquisitions": acquisitions, "scaling": scaling}
+    figures = {
+        "curve": curve.drawn,
+        "parity": parity.drawn,
+        "calibration": calibration.drawn,
+        "acquisitions": acquisitions.drawn,
+        "scaling": scaling.drawn,
+        "surface_plan": surface.plan,
+        "surface_oblique": surface.oblique,
+    }
     paths = []
     with matplotlib.rc_context(STYLE):
-        for name, module in figures.items():
-            figure = module.drawn(record)
+        for name, drawn in figures.items():
+            figure = drawn(record)
             if figure is not None:
                 paths.append(saved(figure, directory / f"{name}.png"))
     return paths

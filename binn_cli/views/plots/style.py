@@ -53,7 +53,7 @@ def panels(
     """A figure of `count` panels, titled with what it shows and for which data set and model; sizes in inches a panel."""
     columns = min(count, columns)
     rows = -(-count // columns)
-    subject = f"{record.header.dataset}, {record.header.model}"
+    subject = f"{record.header.data}, {record.header.model}"
     # a lone panel is narrower than its title, so the subject gets a line of its own
     heading = f"{title}\n{subject}" if columns * width < 7 else f"{title} – {subject}"
     figure = Figure(figsize=(max(columns * width, 4.4), rows * height + 0.5), layout="constrained")
