@@ -118,17 +118,24 @@ TINY: dict[str, dict[str, object]] = {
     "posterior_limit": {"modes": (1, 4), "draws": 1000},
     "mean_field": {"cases": ((1, 1),), "noises": (0.2,), "draws": 20},
     "bases": {},
-    "patches": {"patches": (Patch(), Patch(1, 2)), "nodes": (9, 17), "centers": (5,)},
+    "patches": {"patches": (Patch(), Patch(1, 2)), "nodes": (9,), "centers": (5,)},
 }
+"""The studies of fits and loops are run in tests/studies."""
+
+
+def test_every_study_is_run_somewhere() -> None:
+    loops = (ROOT / "tests" / "studies" / "test_loops.py").read_text()
+    assert set(TINY) <= set(studies.STUDIES)
+    assert all(f"{name}.study(" in loops for name in set(studies.STUDIES) - set(TINY))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", studies.STUDIES)
+@pytest.mark.parametrize("name", TINY)
 def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     sizes = dict(TINY[name])
     if name == "bases":
         line = Sine(SineConfig(n_train=20, n_test=20), 0)
-        sizes["chosen"] = [bases.Problem("line", [line], {"5": 5, "auto": "auto"})]
+        sizes["chosen"] = [bases.Problem("line", [line], {"5": 5})]
     if name == "patches":
         sizes["dataset"] = Poisson(PoissonConfig(grid=6, candidates=6, train_cases=3, offgrid_points=20), 0)
     text = _check_page(studies.written(name, tmp_path, **sizes))

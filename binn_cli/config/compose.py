@@ -20,6 +20,8 @@ from binn_cli.errors import BinnError, ConfigError
 
 NOT_SCIENCE = frozenset({"dataset.cache"})
 """Leaves of dataset, model and task that cannot change a result, and so do not count in `config_id`."""
+DEFAULT_BUDGET = "quick"
+"""The budget of a configuration that names none, as in conf/config.yaml."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
 
 
 def _budget(section: Any) -> str:
-    """The name of the budget, whose values the model has already taken; what a run left behind holds the name alone."""
+    """The name of the budget, whose values the model has already taken; what a run left behind holds the name alone, if it knew budgets."""
+    if section is None:
+        return DEFAULT_BUDGET
     if not isinstance(section, Mapping):
         one_of("budget", str(section), options("budget"))
         return str(section)

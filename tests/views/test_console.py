@@ -264,7 +264,7 @@ def test_json_is_whole_and_valid(directories: dict[str, Path], records, capsys):
 
     assert show(list(directories.values()), True) == 0
     runs = json.loads(capsys.readouterr().out, parse_constant=refuse)
-    assert [run["status"] for run in runs] == ["complete"] * 5 + ["failed"]
+    assert [run["status"] for run in runs] == ["complete"] * 6 + ["failed"]
     by_task = dict(zip(directories, runs, strict=True))
     assert by_task["failed"]["reason"] == "the [disk] is full" and by_task["failed"]["steps"] == []
     active = by_task["active_learn"]
