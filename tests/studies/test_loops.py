@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.studies import acquisitions, cost, seeds, sensitivity
+from tests.studies import acquisitions, cost, seeds, sensitivity, tucker
 from tests.studies.loop import score, steps_of
 
 HEAT = (
@@ -61,3 +61,12 @@ def test_cost() -> None:
     assert [row[1] for row in rows] == ["modes=1", "default"]
     assert all(re.fullmatch(r"\d+\.\d\d", row[2]) for row in rows)
     assert float(rows[1][3]) < float(rows[0][3])
+
+
+def test_tucker() -> None:
+    stated = (*SMALL, "model.centers=5", "model.length=1.5", "model.stretch=0", "model.padding=1", "model.sweeps=3")
+    rows = _rows(tucker.study(1, {"poisson": stated}).text)
+    assert [row[:2] for row in rows] == [["poisson", "cp"], ["poisson", "tucker"]]
+    fit = steps_of("dataset=poisson", "task=regress", "model.decomposition=tucker", *stated)[0]
+    assert rows[1][3].startswith(f"{score(fit, 'test'):.1e}, ")
+    assert rows[1][2] == " x ".join(str(int(r)) for r in fit.diagnostics["tucker_ranks"])

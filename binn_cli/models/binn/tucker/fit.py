@@ -21,6 +21,7 @@ from binn_cli.models.binn.preparation import Preparation
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.tucker.beginning import beginning, continued
 from binn_cli.models.binn.tucker.inference import TuckerPosterior, infer
+from binn_cli.models.binn.tucker.outgrown import outgrown
 from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.prediction import predict
 from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
@@ -44,6 +45,7 @@ class FittedTucker:
         inputs, outputs: the maps of units.
         joint: whether the predictive variance keeps the covariance between the functions of a dimension.
         ranks: multilinear ranks of the compressed data.
+        chosen_at: numbers of cases at which length scales and ranks were chosen, the latest last.
         report: cost and diagnostics of the fit.
     """
 
@@ -56,6 +58,7 @@ class FittedTucker:
     outputs: OutputMap
     joint: bool
     ranks: tuple[int, ...]
+    chosen_at: tuple[int, ...]
     report: FitReport
 
     def predict(self, axes: Sequence[Axis]) -> Prediction:
@@ -83,11 +86,15 @@ def fit_tucker(
 ) -> FittedTucker:
     """Fit by alternating Bayesian updates of factors and core; see `Surrogate.fit`."""
     watch, began = Stopwatch(), time.perf_counter()
+    cases, chosen_at = data.axes[-1].size, warm.chosen_at if warm is not None else ()
+    if warm is not None and config.prior_mean == "zero" and outgrown(cases, chosen_at, warm.noise):
+        warm = None
     if warm is not None:
         bases, inputs, outputs, chosen = warm.bases, warm.inputs, warm.outputs, {}
     else:
         inputs, outputs = InputMap.of(data, domain), OutputMap.of(data, config.output_scaling)
         scales = build_scales(untold(config) if config.tune else config, data, inputs, outputs, capacity, watch)
+        chosen_at = (*chosen_at, cases)
         bases, chosen = scales.bases, {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
     prepared = Preparation(bases, inputs, outputs, config.compression, capacity, warm.ranks if warm else None)(data, watch)
     noise = np.full(len(data.outputs), config.noise_variance)
@@ -109,8 +116,19 @@ def fit_tucker(
     core = CoreDistribution(posterior.core.mean, posterior.core.vectors, posterior.core.variance)
     diagnostics = {**_diagnostics(posterior, outputs), "ranks": np.asarray(prepared.ranks), **chosen}
     report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
-    widths, joint = tuple(len(axis.coordinates) for axis in data.axes), config.variance == "joint"
-    return FittedTucker(bases, dimensions, core, widths, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
+    return FittedTucker(
+        bases,
+        dimensions,
+        core,
+        tuple(len(axis.coordinates) for axis in data.axes),
+        np.asarray(posterior.noise),
+        inputs,
+        outputs,
+        config.variance == "joint",
+        prepared.ranks,
+        chosen_at,
+        report,
+    )
 
 
 def _diagnostics(posterior: TuckerPosterior, outputs: OutputMap) -> dict[str, np.ndarray]:

@@ -31,6 +31,7 @@ def to_tree(fitted: FittedTucker) -> Tree:
         "variance": np.asarray(fitted.core.variance),
         "vectors": {f"{a:03d}": np.asarray(vectors) for a, vectors in enumerate(fitted.core.vectors)},
         "widths": np.asarray(fitted.widths),
+        "chosen_at": np.asarray(fitted.chosen_at),
     }
     return {**serialization.to_tree(factors), "tucker": core}
 
@@ -51,5 +52,6 @@ def from_tree(tree: Any) -> FittedTucker:
         outputs=factors.outputs,
         joint=factors.joint,
         ranks=factors.ranks,
+        chosen_at=tuple(int(n) for n in np.atleast_1d(core["chosen_at"])),
         report=factors.report,
     )
