@@ -12,6 +12,11 @@ import jax
 from threadpoolctl import ThreadpoolController
 
 
+MOST_EXECUTABLES = 24
+"""Executables that one function keeps, the latest used: more than a run needs. Each holds memory maps, of which a process may have 65,530,
+and a long sweep in one process compiles for many shapes."""
+
+
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
     """The BLAS libraries that are loaded by the time something runs."""
@@ -35,13 +40,14 @@ class CompiledFunction:
         """`function` takes array pytrees as positional arguments and hashable settings as keywords."""
         self._function = function
         self._executables: dict[Hashable, Any] = {}
+        self._built = 0
 
     def __call__(self, stopwatch: Stopwatch, *arguments: Any, **static: Hashable) -> Any:
         """Run on the arguments, compiling first if this is the first call of its kind."""
         arrays = jax.tree.map(jax.numpy.asarray, arguments)
         leaves, structure = jax.tree.flatten(arrays)
         key = (tuple(sorted(static.items())), structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
-        executable = self._executables.get(key)
+        executable = self._executables.pop(key, None)
         if executable is None:
             started = time.perf_counter()
             function = self._function
@@ -51,7 +57,10 @@ class CompiledFunction:
 
             executable = jax.jit(bound).lower(*arrays).compile()
             stopwatch.compile_seconds += time.perf_counter() - started
-            self._executables[key] = executable
+            self._built += 1
+        self._executables[key] = executable  # last again, as the latest used
+        if len(self._executables) > MOST_EXECUTABLES:
+            del self._executables[next(iter(self._executables))]
         # The engine's factorisations are small. LAPACK's own threads gain nothing on them, and where another process uses the same
         # cores they wait for one another in busy loops: a fit of 1 s then took 12 s.
         with _thread_pools().limit(limits=1, user_api="blas"):
@@ -60,4 +69,4 @@ class CompiledFunction:
     @property
     def compilations(self) -> int:
         """How many executables this process has built."""
-        return len(self._executables)
+        return self._built
