@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def task(monkeypatch, tmp_path):
     """A function that says what the task does; the run happens in an empty directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(build, "dataset", lambda settings: settings.dataset)
+    monkeypatch.setattr(build, "dataset", lambda settings: SimpleNamespace(note=""))
     monkeypatch.setattr(build, "model", lambda settings: settings.model)
 
     def does(act: Callable[[Any], None]) -> None:
