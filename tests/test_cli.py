@@ -99,7 +99,10 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("zzz=3", "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, seed, verbose"),
         ("model={a:1}", 'model: "{a:1}" is not one of binn'),
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
-        ("dataset = sine", "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, sine"),
+        (
+            "dataset = sine",
+            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, sine",
+        ),
         ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
         ("σ=3", '"σ" is no name of a group or a key in "σ=3"; write KEY=VALUE without spaces around the ='),
         ("output=3", "output: has values of its own; set one of output.root, output.max_points, output.figures"),

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 from threadpoolctl import ThreadpoolController
 
-
 MOST_EXECUTABLES = 24
 """Executables that one function keeps, the latest used: more than a run needs. Each holds memory maps, of which a process may have 65,530,
 and a long sweep in one process compiles for many shapes."""
