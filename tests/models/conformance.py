@@ -44,9 +44,16 @@ class Entry:
     error: float = 0.8
 
 
+SMALL = {"widths": "[16,16]"}
+"""A network that takes seconds to compile and to fit."""
+
 MODELS = (
     # Its default only scales the outputs, so that homogeneous boundary values stay at the prior mean: a shift of the units then matters.
     Entry("binn", {"modes": 2, "centers": 8, "length": 1.5, "padding": 1, "stretch": 0, "output_scaling": "standard"}),
+    Entry("bnn_nuts", SMALL),
+    Entry("bnn_hmc", SMALL),
+    Entry("bnn_vi", SMALL),
+    Entry("bnn_map", SMALL),
 )
 """Every model of the program; a new one is a line here."""
 
@@ -68,8 +75,9 @@ def line() -> ProductData:
 
 @cache
 def grid() -> ProductData:
-    """Five cases on a grid of 5 x 5 x 5 points, two outputs that differ in size and in shape."""
-    data = Poisson(PoissonConfig(grid=5, candidates=20, train_cases=5, test_cases=2), 3).training()
+    """Five cases on a grid of 5 x 5 x 5 points, two outputs that differ in size and in shape; waves that so few points resolve."""
+    waves = {"wave_numbers": [[1, 2, 1], [2, 1, 1]], "coefficients": [1.0, 0.8]}
+    data = Poisson(PoissonConfig(grid=5, candidates=20, train_cases=5, test_cases=2, **waves), 3).training()
     values = np.concatenate([data.values, 100 * np.abs(data.values) + 7], axis=-1)
     return ProductData(data.axes, values, ("u", "size"))
 
