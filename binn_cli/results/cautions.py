@@ -33,10 +33,7 @@ def _not_finite(step: Step, outputs: Sequence[str]) -> Iterator[str]:
     for split, scores in step.metrics.items():
         for i, output in enumerate(outputs):
             # rel_rmse and r2 are undefined for a constant truth, which is no fault of the fit
-            bad = [name for name, values in scores.items() if name not in LARGEST_R_HAT = 1.05
-"""R-hat above which Markov chains have not forgotten where they began."""
-
-_UNDEFINED_FOR_CONSTANTS and not np.isfinite(values[i])]
+            bad = [name for name, values in scores.items() if name not in _UNDEFINED_FOR_CONSTANTS and not np.isfinite(values[i])]
             if bad:
                 more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
                 yield f'not finite on the split "{split}" for the output {output}: {", ".join(bad[:_NAMED])}{more}; distrust this fit'
