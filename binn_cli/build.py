@@ -17,6 +17,10 @@ CLASSES: dict[str, dict[str, str]] = {
     },
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",
+        "bnn_nuts": "binn_cli.models.bnn.nuts:BnnNuts",
+        "bnn_hmc": "binn_cli.models.bnn.hmc:BnnHmc",
+        "bnn_vi": "binn_cli.models.bnn.vi:BnnVi",
+        "bnn_map": "binn_cli.models.bnn.map:BnnMap",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",

@@ -27,6 +27,13 @@ BRISK = "model.modes=2 model.centers=4 model.length=1.5 model.padding=1 model.st
 """No search for hyperparameters, which takes most of the time at this size."""
 
 BLENDEDNET = f"dataset.stride=30 dataset.train_cases=5 dataset.outputs=[cp] {BRISK}"
+NETWORK = "model.widths=[8] budget=smoke"
+"""Effort and size of a Bayesian neural network."""
+
+TRACES = {"bnn_nuts": "log_density", "bnn_hmc": "log_density", "bnn_vi": "elbo", "bnn_map": "loss"}
+"""What `/diagnostics` holds beside other things, where it is not the residual."""
+
+NETWORKS = [name for name in options("model") if name.startswith("bnn_")]
 
 TINY = {
     ("dataset", "blendednet"): f"task=regress {BLENDEDNET}",
@@ -34,6 +41,7 @@ TINY = {
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
     ("dataset", "sine"): f"task=regress {SINE}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
+    **{("model", name): f"dataset=sine task=regress {SINE} {NETWORK}" for name in NETWORKS},
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
@@ -61,6 +69,7 @@ N_TRAIN = {
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "sine"): [30],
     ("model", "binn"): [30],
+    **{("model", name): [30] for name in NETWORKS},
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
@@ -111,7 +120,8 @@ def expected_figures(task: str, dataset: str) -> set[str]:
 
 
 def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
-    expected = {"schema": "binn-results/1", "status": "complete", "model": "binn", "seed": 2}
+    model = name if group == "model" else "binn"
+    expected = {"schema": "binn-results/1", "status": "complete", "model": model, "seed": 2}
     assert {key: file.attrs[key] for key in expected} == expected
     assert len(file.attrs["config_id"]) == 16
     synthetic = file.attrs["dataset"] == "blendednet"
@@ -150,7 +160,8 @@ def check_rest(file: h5py.File, task: str, dataset: str) -> None:
     if task == "scaling":
         assert "fit_seconds" in file["diagnostics"]
         return
-    assert file["surrogate"].attrs["kind"] == "binn" and "residual" in file["diagnostics"]
+    assert file["surrogate"].attrs["kind"] == file.attrs["model"]
+    assert TRACES.get(file.attrs["model"], "residual") in file["diagnostics"]
     found = {name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")}
     assert {len(values) for values in found.values()} == {file["predictions"].attrs["n_points_total"]}
     assert (found["std_total"] > found["std_epistemic"]).all() and (found["std_epistemic"] >= 0).all()

@@ -12,7 +12,23 @@ from jaxtyping import Float, Int
 from binn_cli.datasets.product import Axis, ProductData
 
 Tree = Mapping[str, Any]
-"""A surrogate as nested names, arrays, numbers and strings: what `/surrogate/` of a results file holds."""
+"""A surrogate as nested names, arrays (plain or `Labelled`), numbers and strings: what `/surrogate/` of a results file holds."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An array with a name for every dimension, under which programs that read the results file find it; numpy takes it as an array.
+
+    Attributes:
+        values: the array.
+        dimensions: one name a dimension, each with one length among the arrays beside it.
+    """
+
+    values: np.ndarray
+    dimensions: tuple[str, ...]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype=dtype, copy=copy)
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,16 @@ DETERMINED = 0.9
 EXPLAINED = 0.01
 """Share of the variance below which nothing was learned."""
 
+LARGEST_R_HAT = 1.05
+"""R-hat above which Markov chains have not forgotten where they began."""
+
 _UNDEFINED_FOR_CONSTANTS = ("rel_rmse", "r2")
 _NAMED = 3
 
 
 def cautions(step: Step, outputs: Sequence[str]) -> tuple[str, ...]:
     """One sentence for each thing that is suspicious about a step whose metrics are of the given outputs."""
-    return (*_not_finite(step, outputs), *_unexplained(step, outputs), *_undetermined(step, outputs))
+    return (*_not_finite(step, outputs), *_unexplained(step, outputs), *_undetermined(step, outputs), *_unconverged(step))
 
 
 def _not_finite(step: Step, outputs: Sequence[str]) -> Iterator[str]:
@@ -61,3 +64,19 @@ def _undetermined(step: Step, outputs: Sequence[str]) -> Iterator[str]:
                 f"there are hardly more points than effective parameters for {output}: "
                 "the data hardly determine the noise, and the intervals may be too narrow"
             )
+
+
+def _unconverged(step: Step) -> Iterator[str]:
+    quantities = {"function": "predictions", "log_density": "log density", "log_noise": "noise"}
+    found = {text: step.diagnostics.get(f"r_hat_{name}") for name, text in quantities.items()}
+    # Not below the bound, rather than above it: a NaN is no convergence.
+    bad = [text for text, value in found.items() if value is not None and not np.max(value) <= LARGEST_R_HAT]
+    if bad:
+        yield (
+            f"the Markov chains have not converged (R-hat of the {' and the '.join(bad)} above {LARGEST_R_HAT}): "
+            "the intervals are doubtful; raise model.warmup and model.samples"
+        )
+    if np.sum(step.diagnostics.get("divergences", 0)) > 0:
+        yield "trajectories of the sampler diverged, so that parts of the posterior were not reached; raise model.target_accept"
+    if "subsample_of" in step.diagnostics:
+        yield "a random part of the points was learned from (model.subsample), so that the posterior is wider than that of all of them"

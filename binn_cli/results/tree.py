@@ -8,8 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from binn_cli.models.surrogate import Tree
-from binn_cli.results.dimensions import dataset, length_scale, values_of, variables
+from binn_cli.models.surrogate import Labelled, Tree
+from binn_cli.results.dimensions import dataset, length_scale, scale, values_of, variables
 
 
 def write_tree(parent: h5py.Group, name: str, tree: Tree) -> None:
@@ -24,6 +24,8 @@ def write_tree(parent: h5py.Group, name: str, tree: Tree) -> None:
             raise TypeError(f"{group.name}: the name {key!r} must not be empty or hold a slash")
         if isinstance(value, Mapping):
             write_tree(group, key, value)
+        elif isinstance(value, Labelled):
+            _write_labelled(group, key, value)
         elif np.ndim(value) == 0:
             group.attrs[key] = attribute(value, f"{group.name}/{key}")
         else:
@@ -62,6 +64,14 @@ def scalar(value: Any) -> str | int | float | bool:
     if isinstance(value, np.uint8):
         return bool(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _write_labelled(group: h5py.Group, key: str, labelled: Labelled) -> None:
+    """A data set along dimensions of the stated names, whose coordinates count from 0."""
+    for dimension, length in zip(labelled.dimensions, labelled.values.shape, strict=True):
+        if dimension not in group:
+            scale(group, dimension, np.arange(length))
+    dataset(group, key, labelled.values, labelled.dimensions)
 
 
 def _write_array(group: h5py.Group, key: str, array: np.ndarray) -> None:

@@ -62,6 +62,7 @@ def test_experiment_composes(settings, name: str) -> None:
 def test_a_budget_has_the_same_keys_as_every_other(name: str) -> None:
     sections = [yaml.safe_load((conf_directory() / "budget" / f"{option}.yaml").read_text()) for option in (name, "quick")]
     assert sections[0].pop("name") == name and sections[1].pop("name") == "quick"
+    sections[0].pop("by_dataset", None)  # what the sections below refer to
     assert sections[0].keys() == sections[1].keys() <= set(SCHEMAS["model"])
     for model, efforts in sections[0].items():
         assert efforts.keys() == sections[1][model].keys() <= {leaf.name for leaf in fields(SCHEMAS["model"][model])}
@@ -71,6 +72,22 @@ def test_a_budget_sets_the_effort_of_the_model(settings) -> None:
     assert settings("budget=paper").model.sweeps == 40 and settings("budget=smoke").model.sweeps == 10
     assert settings("budget=paper", "model.sweeps=3").model.sweeps == 3
     assert settings("budget=smoke").resolved["budget"] == "smoke"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "expected"),
+    [
+        ("sine", "bnn_hmc", {"warmup": 1000, "samples": 6000, "step": 0.01, "leapfrog": 20, "adapt": False}),
+        ("sine", "bnn_vi", {"steps": 2000, "learning_rate": 0.01}),
+        ("poisson", "bnn_nuts", {"warmup": 600, "samples": 600, "warmup_again": 250, "samples_again": 250, "target_accept": 0.85}),
+        ("poisson", "bnn_vi", {"steps": 15000, "steps_again": 4000, "learning_rate": 0.001}),
+        ("heat", "bnn_nuts", {"warmup": 200, "samples": 150, "warmup_again": 120, "samples_again": 80, "target_accept": 0.85}),
+        ("heat", "bnn_vi", {"steps": 20000, "steps_again": 5000, "learning_rate": 0.001}),
+    ],
+)
+def test_the_paper_budget_is_the_papers_for_every_data_set(settings, dataset: str, model: str, expected: dict) -> None:
+    chosen = settings("budget=paper", f"dataset={dataset}", f"model={model}").model
+    assert {name: getattr(chosen, name) for name in expected} == expected
 
 
 def test_output_section_has_the_leaves_of_its_schema(composed) -> None:

@@ -56,3 +56,19 @@ def test_as_many_parameters_as_points(degrees: float, told: bool) -> None:
 def test_only_the_output_that_is_undetermined_is_named() -> None:
     found = cautions(Step(10, diagnostics={"effective_parameters": np.array([2.0, 9.5])}), ("u", "v"))
     assert len(found) == 1 and "effective parameters for v:" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "said"),
+    [
+        ({"r_hat_function": 1.06, "r_hat_log_noise": 1.0}, ["R-hat of the predictions above 1.05"]),
+        ({"r_hat_function": np.nan, "r_hat_log_density": 1.2}, ["R-hat of the predictions and the log density above 1.05"]),
+        ({"r_hat_function": 1.04, "r_hat_log_noise": 1.05, "divergences": 0}, []),
+        ({"divergences": 3}, ["trajectories of the sampler diverged"]),
+        ({"subsample_of": 1000}, ["a random part of the points was learned from"]),
+    ],
+)
+def test_chains_that_cannot_be_trusted(diagnostics: dict[str, float], said: list[str]) -> None:
+    found = cautions(Step(60, diagnostics={name: np.asarray(value) for name, value in diagnostics.items()}), ("y",))
+    assert len(found) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, found, strict=True))

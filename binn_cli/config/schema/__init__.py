@@ -10,6 +10,12 @@ from omegaconf import MISSING
 from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
 from binn_cli.config.schema.blendednet import BLENDEDNET_INPUTS, BLENDEDNET_OUTPUTS, BlendedNetConfig
+from binn_cli.config.schema.bnn import (
+    BnnHmcConfig,
+    BnnMapConfig,
+    BnnNutsConfig,
+    BnnViConfig,
+)
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
@@ -60,7 +66,13 @@ class RunConfig:
 
 SCHEMAS: dict[str, dict[str, type]] = {
     "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "blendednet": BlendedNetConfig},
-    "model": {"binn": BinnConfig},
+    "model": {
+        "binn": BinnConfig,
+        "bnn_nuts": BnnNutsConfig,
+        "bnn_hmc": BnnHmcConfig,
+        "bnn_vi": BnnViConfig,
+        "bnn_map": BnnMapConfig,
+    },
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""
