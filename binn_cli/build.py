@@ -16,6 +16,7 @@ CLASSES: dict[str, dict[str, str]] = {
     },
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",
+        "gp": "binn_cli.models.gp.exact:Gp",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",

@@ -31,6 +31,7 @@ TINY = {
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
     ("dataset", "sine"): f"task=regress {SINE}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
+    ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
@@ -50,6 +51,7 @@ N_TRAIN = {
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "sine"): [30],
     ("model", "binn"): [30],
+    ("model", "gp"): [30],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
@@ -61,6 +63,9 @@ N_TRAIN = {
     ("experiment", "table4"): [36 * 4 * 3, 36 * 4 * 4],
 }
 """Training points of every step."""
+
+MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence"}
+"""A diagnostic that each model keeps."""
 
 
 def test_every_file_has_an_entry() -> None:
@@ -81,7 +86,7 @@ def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatc
         task, dataset = file.attrs["task"], file.attrs["dataset"]
         check_root(file, group, name, path)
         check_metrics(file, task, dataset)
-        check_rest(file, task, dataset)
+        check_rest(file, task, dataset, name if group == "model" else "binn")
         assert file["step/n_train"][...].tolist() == N_TRAIN[group, name]
     check_readable_by_others(path, task)
     assert {figure.stem for figure in path.parent.glob("*.png")} == expected_figures(task, dataset)
@@ -97,7 +102,7 @@ def expected_figures(task: str, dataset: str) -> set[str]:
 
 
 def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
-    expected = {"schema": "binn-results/1", "status": "complete", "model": "binn", "seed": 2}
+    expected = {"schema": "binn-results/1", "status": "complete", "model": name if group == "model" else "binn", "seed": 2}
     assert {key: file.attrs[key] for key in expected} == expected
     assert len(file.attrs["config_id"]) == 16
     assert set(file.attrs) == {*expected, "config_id", "task", "dataset"}
@@ -124,7 +129,7 @@ def check_metrics(file: h5py.File, task: str, dataset: str) -> None:
     assert ((file["metrics/coverage_95"][...] >= 0) & (file["metrics/coverage_95"][...] <= 1)).all()
 
 
-def check_rest(file: h5py.File, task: str, dataset: str) -> None:
+def check_rest(file: h5py.File, task: str, dataset: str, model: str) -> None:
     assert set(file["timings"]) == {*PHASES, "step"}
     for phase in PHASES:
         assert (file[f"timings/{phase}"][...] >= 0).all()
@@ -134,7 +139,8 @@ def check_rest(file: h5py.File, task: str, dataset: str) -> None:
     if task == "scaling":
         assert "fit_seconds" in file["diagnostics"]
         return
-    assert file["surrogate"].attrs["kind"] == "binn" and "residual" in file["diagnostics"]
+    assert file["surrogate"].attrs["kind"] == model
+    assert MODEL_DIAGNOSTICS[model] in file["diagnostics"]
     found = {name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")}
     assert {len(values) for values in found.values()} == {file["predictions"].attrs["n_points_total"]}
     assert (found["std_total"] > found["std_epistemic"]).all() and (found["std_epistemic"] >= 0).all()

@@ -1,0 +1,55 @@
+"""The schemas of the Gaussian processes: model=gp, gp_sparse, gp_local and gp_grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from binn_cli.config.ranges import at_least, one_of, per_coordinate, valid_seed, within
+
+KERNELS = ("rbf", "matern52")
+SMALLEST_VARIANCE, LARGEST_VARIANCE = 1e-30, 1e12
+
+
+@dataclass
+class KernelConfig:
+    """What all Gaussian processes have in common."""
+
+    kernel: str = "rbf"
+    hyperparameters: str = "evidence"
+    outputs: str = "separate"
+    length: Any = 0.3
+    length_unit: str = "unit"
+    signal_variance: float = 1.0
+    noise_variance: float = 1e-3
+    output_scaling: str = "standard"
+    starts: int = 2
+    iterations: int = 60
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("model.kernel", self.kernel, KERNELS)
+        one_of("model.hyperparameters", self.hyperparameters, ("fixed", "evidence"))
+        one_of("model.outputs", self.outputs, ("separate", "shared"))
+        self.length = per_coordinate("model.length", self.length, 0, exclusive=True, word="")
+        one_of("model.length_unit", self.length_unit, ("unit", "input"))
+        within("model.signal_variance", self.signal_variance, SMALLEST_VARIANCE, LARGEST_VARIANCE)
+        within("model.noise_variance", self.noise_variance, SMALLEST_VARIANCE, LARGEST_VARIANCE)
+        one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
+        within("model.starts", self.starts, 1, 1000)
+        at_least("model.iterations", self.iterations, 0)
+        valid_seed("model.seed", self.seed)
+
+
+@dataclass
+class GpConfig(KernelConfig):
+    """conf/model/gp.yaml"""
+
+    name: str = "gp"
+    evidence_points: int = 1000
+    memory: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("model.evidence_points", self.evidence_points, 2)
+        within("model.memory", self.memory, 0.0, 1.0)
