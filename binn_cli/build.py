@@ -17,6 +17,7 @@ CLASSES: dict[str, dict[str, str]] = {
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",
         "gp": "binn_cli.models.gp.exact:Gp",
+        "gp_grid": "binn_cli.models.gp.grid:GpGrid",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",

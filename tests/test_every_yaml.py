@@ -32,6 +32,7 @@ TINY = {
     ("dataset", "sine"): f"task=regress {SINE}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
     ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
@@ -52,6 +53,7 @@ N_TRAIN = {
     ("dataset", "sine"): [30],
     ("model", "binn"): [30],
     ("model", "gp"): [30],
+    ("model", "gp_grid"): [30],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
@@ -64,7 +66,7 @@ N_TRAIN = {
 }
 """Training points of every step."""
 
-MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence"}
+MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence"}
 """A diagnostic that each model keeps."""
 
 

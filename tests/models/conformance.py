@@ -49,6 +49,7 @@ MODELS = (
     Entry("binn", {"modes": 2, "centers": 8, "length": 1.5, "padding": 1, "stretch": 0, "output_scaling": "standard"}),
     # Its search ends where round-off, and with it the order of the rows, says.
     Entry("gp", {"iterations": 30}, tolerance=1e-4),
+    Entry("gp_grid", {"iterations": 30}, tolerance=1e-4),
 )
 """Every model of the program; a new one is a line here."""
 

@@ -53,3 +53,15 @@ class GpConfig(KernelConfig):
         super().__post_init__()
         at_least("model.evidence_points", self.evidence_points, 2)
         within("model.memory", self.memory, 0.0, 1.0)
+
+
+@dataclass
+class GpGridConfig(KernelConfig):
+    """conf/model/gp_grid.yaml"""
+
+    name: str = "gp_grid"
+    evidence_points: int = 500_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("model.evidence_points", self.evidence_points, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,15 @@ from threadpoolctl import ThreadpoolController
 def _thread_pools() -> ThreadpoolController:
     """The BLAS libraries that are loaded by the time something runs."""
     return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Small factorisations on one thread.
+
+    LAPACK's own threads gain nothing on them, and where another process uses the same cores they wait for one another in busy loops: a
+    fit of 1 s then took 12 s.
+    """
+    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @dataclass
@@ -52,9 +62,7 @@ class CompiledFunction:
             executable = jax.jit(bound).lower(*arrays).compile()
             stopwatch.compile_seconds += time.perf_counter() - started
             self._executables[key] = executable
-        # The engine's factorisations are small. LAPACK's own threads gain nothing on them, and where another process uses the same
-        # cores they wait for one another in busy loops: a fit of 1 s then took 12 s.
-        with _thread_pools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             return jax.block_until_ready(executable(*arrays))
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,19 +20,20 @@ from binn_cli.models.binn.arrays import Array
 ROOT_FIVE = 5.0**0.5
 
 
-def _rbf(r2: Array) -> tuple[Array, Array]:
-    value = jnp.exp(-0.5 * r2)
+def _rbf(r2: Array, xp: Any = jnp) -> tuple[Array, Array]:
+    value = xp.exp(-0.5 * r2)
     return value, -0.5 * value
 
 
-def _matern52(r2: Array) -> tuple[Array, Array]:
-    r = ROOT_FIVE * jnp.sqrt(r2)
-    decay = jnp.exp(-r)
+def _matern52(r2: Array, xp: Any = jnp) -> tuple[Array, Array]:
+    r = ROOT_FIVE * xp.sqrt(r2)
+    decay = xp.exp(-r)
     return (1.0 + r + r * r / 3.0) * decay, -(5.0 / 6.0) * (1.0 + r) * decay
 
 
-PROFILES: dict[str, Callable[[Array], tuple[Array, Array]]] = {"rbf": _rbf, "matern52": _matern52}
-"""Value and derivative with respect to the squared scaled distance (Rasmussen and Williams, Gaussian Processes for ML, section 4.2.1)."""
+PROFILES: dict[str, Callable[..., tuple[Array, Array]]] = {"rbf": _rbf, "matern52": _matern52}
+"""Value and derivative with respect to the squared scaled distance (Rasmussen and Williams, Gaussian Processes for ML, section 4.2.1), by
+JAX or, given as the second argument, by NumPy."""
 
 
 def _squared_distances(a: Float[Array, "n D"], b: Float[Array, "m D"]) -> Float[Array, "n m"]:
