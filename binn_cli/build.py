@@ -18,6 +18,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "binn": "binn_cli.models.binn.model:Binn",
         "gp": "binn_cli.models.gp.exact:Gp",
         "gp_grid": "binn_cli.models.gp.grid:GpGrid",
+        "gp_sparse": "binn_cli.models.gp.sparse:GpSparse",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",

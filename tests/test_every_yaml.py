@@ -33,6 +33,7 @@ TINY = {
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
     ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "gp_sparse"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
@@ -54,6 +55,7 @@ N_TRAIN = {
     ("model", "binn"): [30],
     ("model", "gp"): [30],
     ("model", "gp_grid"): [30],
+    ("model", "gp_sparse"): [30],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
@@ -66,7 +68,7 @@ N_TRAIN = {
 }
 """Training points of every step."""
 
-MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence"}
+MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence", "gp_sparse": "log_evidence_bound"}
 """A diagnostic that each model keeps."""
 
 

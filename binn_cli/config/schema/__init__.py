@@ -10,7 +10,7 @@ from omegaconf import MISSING
 from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
-from binn_cli.config.schema.gp import GpConfig, GpGridConfig
+from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpSparseConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "BinnConfig",
     "GpConfig",
     "GpGridConfig",
+    "GpSparseConfig",
     "HeatConfig",
     "OutputConfig",
     "PoissonConfig",
@@ -59,7 +60,7 @@ class RunConfig:
 
 SCHEMAS: dict[str, dict[str, type]] = {
     "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig},
-    "model": {"binn": BinnConfig, "gp": GpConfig, "gp_grid": GpGridConfig},
+    "model": {"binn": BinnConfig, "gp": GpConfig, "gp_grid": GpGridConfig, "gp_sparse": GpSparseConfig},
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""

@@ -60,8 +60,32 @@ class GpGridConfig(KernelConfig):
     """conf/model/gp_grid.yaml"""
 
     name: str = "gp_grid"
-    evidence_points: int = 500_000
+    evidence_points: int = 2_000_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("model.evidence_points", self.evidence_points, 2)
+
+
+@dataclass
+class GpSparseConfig(KernelConfig):
+    """conf/model/gp_sparse.yaml"""
+
+    name: str = "gp_sparse"
+    method: str = "auto"
+    inducing: int = 256
+    evidence_points: int = 1000
+    bound_iterations: int = 15
+    steps: int = 1000
+    batch: int = 512
+    learning_rate: float = 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("model.method", self.method, ("auto", "collapsed", "stochastic"))
+        within("model.inducing", self.inducing, 1, 10_000)
+        at_least("model.evidence_points", self.evidence_points, 2)
+        at_least("model.bound_iterations", self.bound_iterations, 0)
+        at_least("model.steps", self.steps, 1)
+        at_least("model.batch", self.batch, 1)
+        within("model.learning_rate", self.learning_rate, 0.0, 1.0)
