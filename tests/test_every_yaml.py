@@ -34,6 +34,9 @@ TINY = {
     ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_sparse"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "mlp"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "kan"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "inn"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
@@ -56,6 +59,9 @@ N_TRAIN = {
     ("model", "gp"): [30],
     ("model", "gp_grid"): [30],
     ("model", "gp_sparse"): [30],
+    ("model", "mlp"): [30],
+    ("model", "kan"): [30],
+    ("model", "inn"): [30],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
@@ -69,6 +75,7 @@ N_TRAIN = {
 """Training points of every step."""
 
 MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence", "gp_sparse": "log_evidence_bound"}
+MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
 """A diagnostic that each model keeps."""
 
 

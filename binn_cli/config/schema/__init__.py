@@ -11,6 +11,7 @@ from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpSparseConfig
+from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "GpGridConfig",
     "GpSparseConfig",
     "HeatConfig",
+    "InnConfig",
+    "KanConfig",
+    "MlpConfig",
     "OutputConfig",
     "PoissonConfig",
     "RegressConfig",
@@ -60,7 +64,15 @@ class RunConfig:
 
 SCHEMAS: dict[str, dict[str, type]] = {
     "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig},
-    "model": {"binn": BinnConfig, "gp": GpConfig, "gp_grid": GpGridConfig, "gp_sparse": GpSparseConfig},
+    "model": {
+        "binn": BinnConfig,
+        "gp": GpConfig,
+        "gp_grid": GpGridConfig,
+        "gp_sparse": GpSparseConfig,
+        "mlp": MlpConfig,
+        "kan": KanConfig,
+        "inn": InnConfig,
+    },
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""
