@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from binn_cli.config.compose import Settings
-from binn_cli.errors import BinnError
+from binn_cli.errors import BinnError, MissingExtraError
 
 CLASSES: dict[str, dict[str, str]] = {
     "dataset": {
@@ -21,6 +21,12 @@ CLASSES: dict[str, dict[str, str]] = {
         "bnn_hmc": "binn_cli.models.bnn.hmc:BnnHmc",
         "bnn_vi": "binn_cli.models.bnn.vi:BnnVi",
         "bnn_map": "binn_cli.models.bnn.map:BnnMap",
+        "gp": "binn_cli.models.gp.exact:Gp",
+        "gp_grid": "binn_cli.models.gp.grid:GpGrid",
+        "gp_sparse": "binn_cli.models.gp.sparse:GpSparse",
+        "mlp": "binn_cli.models.networks.model:Mlp",
+        "kan": "binn_cli.models.networks.model:Kan",
+        "inn": "binn_cli.models.networks.model:Inn",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",
@@ -30,12 +36,17 @@ CLASSES: dict[str, dict[str, str]] = {
 }
 """The class of every option of every group, as `module:name`."""
 
+EXTRAS = {"optax": "networks"}
+"""The extra of pyproject.toml that brings a Python module."""
+
 
 def _class(group: str, name: str) -> Any:
     module, _, attribute = CLASSES[group][name].partition(":")
     try:
         return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
+        if error.name in EXTRAS:
+            raise MissingExtraError(EXTRAS[error.name], f"{group}={name}") from error
         raise BinnError(f"{group}={name}: cannot be used, because the Python module {error.name} is not installed") from error
 
 

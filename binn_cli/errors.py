@@ -25,3 +25,7 @@ class MissingExtraError(BinnError):
     def __init__(self, extra: str, needed_for: str) -> None:
         """`extra` is the name in pyproject.toml, `needed_for` what the user asked for."""
         super().__init__(f'{needed_for} needs the extra "{extra}": pip install "binn[{extra}]"')
+
+
+class TooLarge(BinnError):
+    """Data that a model cannot take in, because memory or time would not suffice; the task `scaling` skips such a size."""

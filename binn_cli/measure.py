@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from binn_cli.errors import BinnError
+from binn_cli.errors import BinnError, TooLarge
 
 
 def measure(resolved: dict[str, Any], repeats: int, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -52,6 +52,11 @@ def main() -> int:
     """Run one measurement; an error that the user can mend is one line on stderr."""
     try:
         _say(measure(json.load(sys.stdin), int(sys.argv[1]), _say))
+    except TooLarge as error:
+        from binn_cli.tasks.scaling import SKIPPED
+
+        print(SKIPPED, error, file=sys.stderr)
+        return 1
     except BinnError as error:
         print(error, file=sys.stderr)
         return 1

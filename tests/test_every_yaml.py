@@ -30,9 +30,6 @@ BLENDEDNET = f"dataset.stride=30 dataset.train_cases=5 dataset.outputs=[cp] {BRI
 NETWORK = "model.widths=[8] budget=smoke"
 """Effort and size of a Bayesian neural network."""
 
-TRACES = {"bnn_nuts": "log_density", "bnn_hmc": "log_density", "bnn_vi": "elbo", "bnn_map": "loss"}
-"""What `/diagnostics` holds beside other things, where it is not the residual."""
-
 NETWORKS = [name for name in options("model") if name.startswith("bnn_")]
 
 TINY = {
@@ -42,6 +39,12 @@ TINY = {
     ("dataset", "sine"): f"task=regress {SINE}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
     **{("model", name): f"dataset=sine task=regress {SINE} {NETWORK}" for name in NETWORKS},
+    ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "gp_sparse"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "mlp"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "kan"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "inn"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
@@ -70,6 +73,12 @@ N_TRAIN = {
     ("dataset", "sine"): [30],
     ("model", "binn"): [30],
     **{("model", name): [30] for name in NETWORKS},
+    ("model", "gp"): [30],
+    ("model", "gp_grid"): [30],
+    ("model", "gp_sparse"): [30],
+    ("model", "mlp"): [30],
+    ("model", "kan"): [30],
+    ("model", "inn"): [30],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
@@ -82,6 +91,11 @@ N_TRAIN = {
     ("experiment", "table4"): [36 * 4 * 3, 36 * 4 * 4],
 }
 """Training points of every step."""
+
+MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence", "gp_sparse": "log_evidence_bound"}
+MODEL_DIAGNOSTICS |= {"bnn_nuts": "log_density", "bnn_hmc": "log_density", "bnn_vi": "elbo", "bnn_map": "loss"}
+MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
+"""A diagnostic that each model keeps."""
 
 
 def test_every_file_has_an_entry() -> None:
@@ -102,7 +116,7 @@ def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatc
         task, dataset = file.attrs["task"], file.attrs["dataset"]
         check_root(file, group, name, path)
         check_metrics(file, task, dataset)
-        check_rest(file, task, dataset)
+        check_rest(file, task, dataset, name if group == "model" else "binn")
         assert file["step/n_train"][...].tolist() == N_TRAIN[group, name]
     check_readable_by_others(path, task)
     assert {figure.stem for figure in path.parent.glob("*.png")} == expected_figures(task, dataset)
@@ -150,7 +164,7 @@ def check_metrics(file: h5py.File, task: str, dataset: str) -> None:
     assert ((file["metrics/coverage_95"][...] >= 0) & (file["metrics/coverage_95"][...] <= 1)).all()
 
 
-def check_rest(file: h5py.File, task: str, dataset: str) -> None:
+def check_rest(file: h5py.File, task: str, dataset: str, model: str) -> None:
     assert set(file["timings"]) == {*PHASES, "step"}
     for phase in PHASES:
         assert (file[f"timings/{phase}"][...] >= 0).all()
@@ -161,7 +175,7 @@ def check_rest(file: h5py.File, task: str, dataset: str) -> None:
         assert "fit_seconds" in file["diagnostics"]
         return
     assert file["surrogate"].attrs["kind"] == file.attrs["model"]
-    assert TRACES.get(file.attrs["model"], "residual") in file["diagnostics"]
+    assert MODEL_DIAGNOSTICS[file.attrs["model"]] in file["diagnostics"]
     found = {name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")}
     assert {len(values) for values in found.values()} == {file["predictions"].attrs["n_points_total"]}
     assert (found["std_total"] > found["std_epistemic"]).all() and (found["std_epistemic"] >= 0).all()

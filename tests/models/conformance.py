@@ -47,6 +47,9 @@ class Entry:
 SMALL = {"widths": "[16,16]"}
 """A network that takes seconds to compile and to fit."""
 
+HELD_OUT = "its held-out points are drawn at random from the rows"
+SINGLE = "training in single precision makes much of the last digit of an input"
+
 MODELS = (
     # Its default only scales the outputs, so that homogeneous boundary values stay at the prior mean: a shift of the units then matters.
     Entry("binn", {"modes": 2, "centers": 8, "length": 1.5, "padding": 1, "stretch": 0, "output_scaling": "standard"}),
@@ -54,6 +57,12 @@ MODELS = (
     Entry("bnn_hmc", SMALL),
     Entry("bnn_vi", SMALL),
     Entry("bnn_map", SMALL),
+    # Its search ends where round-off, and with it the order of the rows, says.
+    Entry("gp", {"iterations": 30}, tolerance=1e-4),
+    Entry("gp_grid", {"iterations": 30}, tolerance=1e-4),
+    # Near-equal inducing points make its matrices as singular as its jitter allows.
+    Entry("gp_sparse", {"iterations": 30, "inducing": 500}, {"permuted": "its inducing points are drawn from the rows"}, tolerance=1e-3),
+    *(Entry(name, {}, {"permuted": HELD_OUT, "rescaled": SINGLE}) for name in ("mlp", "kan", "inn")),
 )
 """Every model of the program; a new one is a line here."""
 

@@ -182,7 +182,7 @@ def test_a_resumed_run_measures_what_is_left_and_forgets_no_failure(tmp_path, pr
 def sine(**dataset: Any) -> dict[str, Any]:
     model = {"name": "binn", "modes": 1, "centers": 6, "length": 1.5, "padding": 0, "stretch": 0, "sweeps": 3}
     settings = {"dataset": {"name": "sine", "n_test": 30, **dataset}, "model": model, "task": {"name": "scaling"}, "seed": 0}
-    return dict(validated({**settings, "verbose": False, "output": {}}).resolved)
+    return dict(validated({**settings, "budget": "quick", "verbose": False, "output": {}}).resolved)
 
 
 def test_sizes_run_in_fresh_processes(tmp_path, monkeypatch) -> None:
@@ -208,6 +208,15 @@ def test_sizes_run_in_fresh_processes(tmp_path, monkeypatch) -> None:
         assert step.timings["compile"] > 0 and step.timings["fit"] > 0
         assert step.timings["fit"] == np.median(step.diagnostics["fit_seconds"]) and len(step.diagnostics["fit_seconds"]) == 2
         assert step.peak_rss_bytes > 10**7
+
+
+def test_a_size_that_would_not_fit_in_memory_is_skipped(tmp_path: Path) -> None:
+    resolved = sine() | {"model": {"name": "gp", "memory": 1e-8, "iterations": 0}}
+    recorder = new_recorder(tmp_path, "scaling")
+    Scaling(ScalingConfig(sizes=[2, 3000], repeats=1), dict(validated(resolved).resolved)).run(FakeDataset(), FakeSurrogate(), recorder)
+    record = read(recorder.path)
+    assert list(record.state) == ["reason_3000"] and record.state["reason_3000"].startswith("skipped: model=gp: 3,000 points need")
+    assert record.steps[0].timings["fit"] > 0 and np.isnan(record.steps[1].timings.get("fit", np.nan))
 
 
 def test_a_size_that_takes_too_long(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from binn_cli.config.schema.bnn import (
     BnnViConfig,
 )
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpSparseConfig
+from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
 __all__ = [
@@ -28,7 +30,13 @@ __all__ = [
     "ActiveLearnConfig",
     "BinnConfig",
     "BlendedNetConfig",
+    "GpConfig",
+    "GpGridConfig",
+    "GpSparseConfig",
     "HeatConfig",
+    "InnConfig",
+    "KanConfig",
+    "MlpConfig",
     "OutputConfig",
     "PoissonConfig",
     "RegressConfig",
@@ -72,6 +80,12 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "bnn_hmc": BnnHmcConfig,
         "bnn_vi": BnnViConfig,
         "bnn_map": BnnMapConfig,
+        "gp": GpConfig,
+        "gp_grid": GpGridConfig,
+        "gp_sparse": GpSparseConfig,
+        "mlp": MlpConfig,
+        "kan": KanConfig,
+        "inn": InnConfig,
     },
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,15 @@ and a long sweep in one process compiles for many shapes."""
 def _thread_pools() -> ThreadpoolController:
     """The BLAS libraries that are loaded by the time something runs."""
     return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Small factorisations on one thread.
+
+    LAPACK's own threads gain nothing on them, and where another process uses the same cores they wait for one another in busy loops: a
+    fit of 1 s then took 12 s.
+    """
+    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @dataclass
@@ -60,9 +70,7 @@ class CompiledFunction:
         self._executables[key] = executable  # last again, as the latest used
         if len(self._executables) > MOST_EXECUTABLES:
             del self._executables[next(iter(self._executables))]
-        # The engine's factorisations are small. LAPACK's own threads gain nothing on them, and where another process uses the same
-        # cores they wait for one another in busy loops: a fit of 1 s then took 12 s.
-        with _thread_pools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             return jax.block_until_ready(executable(*arrays))
 
     @property

@@ -1,0 +1,91 @@
+"""The schemas of the Gaussian processes: model=gp, gp_sparse, gp_local and gp_grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from binn_cli.config.ranges import at_least, one_of, per_coordinate, valid_seed, within
+
+KERNELS = ("rbf", "matern52")
+SMALLEST_VARIANCE, LARGEST_VARIANCE = 1e-30, 1e12
+
+
+@dataclass
+class KernelConfig:
+    """What all Gaussian processes have in common."""
+
+    kernel: str = "rbf"
+    hyperparameters: str = "evidence"
+    outputs: str = "separate"
+    length: Any = 0.3
+    length_unit: str = "unit"
+    signal_variance: float = 1.0
+    noise_variance: float = 1e-3
+    output_scaling: str = "standard"
+    starts: int = 2
+    iterations: int = 60
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("model.kernel", self.kernel, KERNELS)
+        one_of("model.hyperparameters", self.hyperparameters, ("fixed", "evidence"))
+        one_of("model.outputs", self.outputs, ("separate", "shared"))
+        self.length = per_coordinate("model.length", self.length, 0, exclusive=True, word="")
+        one_of("model.length_unit", self.length_unit, ("unit", "input"))
+        within("model.signal_variance", self.signal_variance, SMALLEST_VARIANCE, LARGEST_VARIANCE)
+        within("model.noise_variance", self.noise_variance, SMALLEST_VARIANCE, LARGEST_VARIANCE)
+        one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
+        within("model.starts", self.starts, 1, 1000)
+        at_least("model.iterations", self.iterations, 0)
+        valid_seed("model.seed", self.seed)
+
+
+@dataclass
+class GpConfig(KernelConfig):
+    """conf/model/gp.yaml"""
+
+    name: str = "gp"
+    evidence_points: int = 1000
+    memory: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("model.evidence_points", self.evidence_points, 2)
+        within("model.memory", self.memory, 0.0, 1.0)
+
+
+@dataclass
+class GpGridConfig(KernelConfig):
+    """conf/model/gp_grid.yaml"""
+
+    name: str = "gp_grid"
+    evidence_points: int = 2_000_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("model.evidence_points", self.evidence_points, 2)
+
+
+@dataclass
+class GpSparseConfig(KernelConfig):
+    """conf/model/gp_sparse.yaml"""
+
+    name: str = "gp_sparse"
+    method: str = "auto"
+    inducing: int = 256
+    evidence_points: int = 1000
+    bound_iterations: int = 15
+    steps: int = 1000
+    batch: int = 512
+    learning_rate: float = 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("model.method", self.method, ("auto", "collapsed", "stochastic"))
+        within("model.inducing", self.inducing, 1, 10_000)
+        at_least("model.evidence_points", self.evidence_points, 2)
+        at_least("model.bound_iterations", self.bound_iterations, 0)
+        at_least("model.steps", self.steps, 1)
+        at_least("model.batch", self.batch, 1)
+        within("model.learning_rate", self.learning_rate, 0.0, 1.0)

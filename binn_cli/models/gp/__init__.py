@@ -1,0 +1,6 @@
+"""Gaussian processes: exact, with inducing points, by local experts, and on product grids."""
+
+import jax
+
+# Covariance matrices of smooth kernels have condition numbers that float32 cannot hold.
+jax.config.update("jax_enable_x64", True)

@@ -1,0 +1,182 @@
+"""The exact Gaussian process: one covariance matrix of all points, factorised once a group of outputs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import cho_solve, solve_triangular
+from jaxtyping import Float
+
+from binn_cli.config.schema.gp import GpConfig
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.errors import DataError
+from binn_cli.models.binn.arrays import Array
+from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.gp.evidence import noisy_covariance
+from binn_cli.models.gp.hyperparameters import Hyperparameters
+from binn_cli.models.gp.kernels import covariance
+from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
+from binn_cli.models.gp.memory import require_dense
+from binn_cli.models.pointwise import predict_pointwise
+from binn_cli.models.surrogate import FitReport, Prediction, Tree
+from binn_cli.models.units import Units
+
+BATCH = 1024
+"""Points that are predicted at once: their covariance with the training points is the largest array of a prediction."""
+
+
+def _factorise(
+    theta: Float[Array, " P"], x: Float[Array, "n D"], y: Float[Array, "n L"], mask: Float[Array, " n"], *, kind: str
+) -> tuple[Float[Array, "n n"], Float[Array, "n L"], Float[Array, ""]]:
+    """Cholesky factor of K + noise, (K + noise)⁻¹ y, and the log evidence summed over the outputs."""
+    lower = jnp.linalg.cholesky(noisy_covariance(theta, x, mask, kind))
+    weights = cho_solve((lower, True), y)
+    size = 2.0 * jnp.sum(jnp.log(jnp.diagonal(lower))) + jnp.sum(mask) * math.log(2.0 * math.pi)
+    return lower, weights, -0.5 * (jnp.sum(y * weights) + y.shape[1] * size)
+
+
+def _condition(
+    theta: Float[Array, " P"],
+    x: Float[Array, "n D"],
+    mask: Float[Array, " n"],
+    lower: Float[Array, "n n"],
+    weights: Float[Array, "n L"],
+    new: Float[Array, "b D"],
+    *,
+    kind: str,
+) -> tuple[Float[Array, "b L"], Float[Array, "b L"]]:
+    """Mean and variance of the latent function at new points (Rasmussen and Williams, Algorithm 2.1)."""
+    signal = jnp.exp(theta[-2])
+    cross = covariance(kind, jnp.exp(theta[:-2]), signal, new, x) * mask
+    known = jnp.sum(solve_triangular(lower, cross.T, lower=True) ** 2, axis=0)
+    return cross @ weights, jnp.broadcast_to((signal - known)[:, None], (len(new), weights.shape[1]))
+
+
+factorised, conditioned = CompiledFunction(_factorise), CompiledFunction(_condition)
+
+
+@dataclass(frozen=True)
+class FittedGp:
+    """An exact Gaussian process after its data; the factors are worked out when they are first needed.
+
+    Attributes:
+        kind: name of the kernel.
+        found: hyperparameters of every group of outputs.
+        table: the training points in scaled units.
+        units: the maps of units.
+        report: cost and diagnostics of the fit.
+    """
+
+    kind: str
+    found: Hyperparameters
+    table: Table
+    units: Units
+    report: FitReport
+
+    def factors(self, watch: Stopwatch) -> list[tuple[Array, Array, Array]]:
+        """What `_factorise` gives for every group."""
+        if "_kept" not in self.__dict__:
+            parts = [
+                factorised(watch, theta, self.table.x, self.table.y[:, self.found.members(g)], self.table.mask, kind=self.kind)
+                for g, theta in enumerate(self.found.theta)
+            ]
+            self.__dict__["_kept"] = parts
+        return self.__dict__["_kept"]
+
+    def predict(self, axes: Sequence[Axis]) -> Prediction:
+        """The predictive distribution on the product of the axes, in original units."""
+
+        def evaluate(watch: Stopwatch, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            mean, variance = (np.empty((len(new), len(self.found.group))) for _ in range(2))
+            for group, (lower, weights, _) in enumerate(self.factors(watch)):
+                parts = conditioned(watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind)
+                members = self.found.members(group)
+                mean[:, members], variance[:, members] = (np.asarray(part) for part in parts)
+            return mean, variance
+
+        return predict_pointwise(self.units, axes, self.found.output_noise, BATCH, evaluate)
+
+    def state(self) -> Tree:
+        """Training points, hyperparameters and units; the factors are worked out again from them."""
+        return {
+            "kind": "gp",
+            "kernel": self.kind,
+            "theta": self.found.theta,
+            "group": self.found.group,
+            "x": self.table.x,
+            "y": self.table.y,
+            "mask": self.table.mask,
+            **self.units.tree(),
+        }
+
+
+@dataclass(frozen=True)
+class Gp:
+    """The exact Gaussian process with the given settings."""
+
+    config: GpConfig
+    name: str = "gp"
+
+    def fit(
+        self,
+        data: ProductData,
+        warm_start: Any = None,
+        *,
+        domain: Float[np.ndarray, "D 2"] | None = None,
+        capacity: int | None = None,
+    ) -> FittedGp:
+        """Choose hyperparameters if need be, and factorise; see `Surrogate.fit`.
+
+        A warm start gives the hyperparameters from which their search starts.
+
+        Raises:
+            TooLarge: if the covariance matrix of all points would not fit into the share of memory.
+            DataError: if the covariance matrix is not positive definite.
+        """
+        watch, began = Stopwatch(), time.perf_counter()
+        size = final_size(data, capacity)
+        require_dense(size, self.config.memory)
+        warm = warm_start if isinstance(warm_start, FittedGp) else None
+        units = warm.units if warm else Units.of(data, domain, self.config.output_scaling)
+        first, former = first_guess(self.config, data, units, warm.found if warm else None)
+        part = sample(units, data, self.config.evidence_points, self.config.seed, capacity)
+        found, trace = learned(self.config, part, first, former, watch)
+        table = Table.of(*units.table(data), size)
+        fitted = FittedGp(self.config.kernel, found, table, units, FitReport(0.0, 0.0, {}))
+        evidence = _log_evidence(fitted, watch)
+        trace = {**hyperparameter_diagnostics(found, units), "log_evidence": evidence, **trace}
+        report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
+        done = replace(fitted, report=report)
+        done.__dict__["_kept"] = fitted.factors(watch)
+        return done
+
+    def from_state(self, state: Tree) -> FittedGp:
+        """The fitted surrogate that `FittedGp.state` described."""
+        found = Hyperparameters(np.atleast_2d(state["theta"]), np.atleast_1d(state["group"]))
+        table = Table(*(np.asarray(state[name]) for name in ("x", "y", "mask")))
+        return FittedGp(str(state["kernel"]), found, table, Units.from_tree(state), FitReport(0.0, 0.0, {}))
+
+
+def _log_evidence(fitted: FittedGp, watch: Stopwatch) -> Float[np.ndarray, " G"]:
+    """The log evidence of all points in their own units, by group.
+
+    Raises:
+        DataError: if it is not a number, which is so where the covariance matrix is not positive definite.
+    """
+    points, scale = float(fitted.table.mask.sum()), fitted.units.outputs.scale
+    found = fitted.found
+    shift = np.array([points * np.sum(np.log(scale[found.members(g)])) for g in range(len(found.theta))])
+    values = np.array([float(part[2]) for part in fitted.factors(watch)]) - shift
+    if not np.isfinite(values).all():
+        noises = ", ".join(f"{noise:.1e}" for noise in found.noise)
+        raise DataError(
+            f"model=gp: the covariance matrix of the {points:,.0f} points is not positive definite, because the noise variance "
+            f"({noises} of the scaled outputs) is too small for such long length scales; raise model.noise_variance"
+        )
+    return values

@@ -1,0 +1,57 @@
+"""Hyperparameters of highest evidence: L-BFGS from several starts, with gradients through JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize
+
+Objective = Callable[[Float[np.ndarray, " P"]], tuple[float, Float[np.ndarray, " P"]]]
+"""Value and gradient of what is minimised."""
+
+REFUSED = 1e25
+"""What stands for a value that is not a number, such as that of a matrix that is no longer positive definite: the search turns back."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best of all starts.
+
+    Attributes:
+        theta: (P,) where it is.
+        value: the objective there.
+        values: (starts,) the objective where each start ended.
+        evaluations: how often the objective was evaluated in all.
+    """
+
+    theta: Float[np.ndarray, " P"]
+    value: float
+    values: Float[np.ndarray, " starts"]
+    evaluations: int
+
+
+def minimised(objective: Objective, starts: Float[np.ndarray, "S P"], bounds: Float[np.ndarray, "P 2"], iterations: int) -> Found:
+    """Minimise from every start, within bounds, with at most `iterations` steps each; 0 iterations only compares the starts."""
+    ends, values, evaluations = [], [], 0
+
+    def guarded(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = objective(theta)
+        if np.isfinite(value) and np.isfinite(gradient).all():
+            return float(value), np.asarray(gradient, dtype=float)
+        return REFUSED, np.zeros_like(theta)
+
+    for start in np.clip(starts, bounds[:, 0], bounds[:, 1]):
+        if iterations == 0:
+            ends.append(start)
+            values.append(guarded(start)[0])
+            evaluations += 1
+            continue
+        done = minimize(guarded, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": iterations})
+        ends.append(done.x)
+        values.append(float(done.fun))
+        evaluations += int(done.nfev)
+    best = int(np.argmin(values))
+    return Found(ends[best], values[best], np.array(values), evaluations)

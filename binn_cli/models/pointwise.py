@@ -1,0 +1,47 @@
+"""Prediction of models that know no axes: the product of the axes as a table, in batches of one shape that compiles once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import Axis
+from binn_cli.models.binn.compilation import Stopwatch
+from binn_cli.models.surrogate import Prediction
+from binn_cli.models.units import Units
+
+Evaluate = Callable[[Stopwatch, Float[np.ndarray, "b D"]], tuple[Float[np.ndarray, "b L"], Float[np.ndarray, "b L"]]]
+"""Mean and epistemic variance at b points, all in scaled units."""
+
+
+def predict_pointwise(units: Units, axes: Sequence[Axis], noise: Float[np.ndarray, " L"], batch: int, evaluate: Evaluate) -> Prediction:
+    """The predictive distribution at every combination of the axes' points.
+
+    Args:
+        units: the units in which `evaluate` works.
+        axes: as for `FittedSurrogate.predict`.
+        noise: variance of the observation noise in scaled units.
+        batch: points in one call of `evaluate`; the last call is filled up with its own last point.
+        evaluate: the model.
+
+    Raises:
+        DataError: if the axes have not the coordinates that were learned.
+    """
+    points = units.axes(axes)
+    sizes = tuple(len(p) for p in points)
+    total = int(np.prod(sizes))
+    # A power of two, so that splits of similar size share an executable.
+    batch = min(batch, 1 << max(total - 1, 1).bit_length())
+    watch = Stopwatch()
+    mean, variance = np.empty((total, len(noise))), np.empty((total, len(noise)))
+    for begin in range(0, total, batch):
+        rows = np.minimum(np.arange(begin, begin + batch), total - 1)
+        indices = np.unravel_index(rows, sizes)
+        table = np.concatenate([p[i] for p, i in zip(points, indices, strict=True)], axis=1)
+        found = evaluate(watch, table)
+        kept = slice(begin, min(begin + batch, total))
+        mean[kept], variance[kept] = (np.asarray(part)[: kept.stop - begin] for part in found)
+    shape = (*sizes, len(noise))
+    return units.prediction(mean.reshape(shape), variance.reshape(shape), noise, watch.compile_seconds)

@@ -1,0 +1,79 @@
+"""The deterministic networks: their functions against plain NumPy, their sizes, and that training learns, stops and starts again."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from scipy.interpolate import BSpline
+
+from binn_cli import build
+from binn_cli.config.schema import InnConfig, MlpConfig
+from binn_cli.errors import MissingExtraError
+from binn_cli.models.networks.architectures import InnArchitecture, KanArchitecture, MlpArchitecture
+from binn_cli.models.networks.model import Inn, Mlp
+from tests.models.problems import problem
+
+KEY = jax.random.key(3)
+X = np.random.default_rng(0).uniform(size=(7, 2)).astype(np.float32)
+
+
+def silu(value: np.ndarray) -> np.ndarray:
+    return value / (1 + np.exp(-value))
+
+
+def test_perceptron() -> None:
+    network = MlpArchitecture((2, 3, 2), "tanh")
+    p = jax.tree.map(np.asarray, network.begin(KEY))
+    hidden = np.tanh((2 * X - 1) @ p["layer_0"]["weights"] + 0.0)
+    np.testing.assert_allclose(network(p, X), hidden @ p["layer_1"]["weights"], rtol=0, atol=1e-5)
+
+
+def test_edges_of_a_kan_are_cubic_splines_and_silu() -> None:
+    network = KanArchitecture((2, 1), 4)
+    p = jax.tree.map(np.asarray, network.begin(KEY))["layer_0"]
+    z = 2.0 * X.astype(float) - 1.0
+    knots = -1.0 + 0.5 * (np.arange(4 + 7) - 3)
+    expected = silu(z) @ p["base"]
+    for i in range(2):
+        expected += BSpline(knots, p["splines"][i].astype(float), 3)(z[:, i])
+    np.testing.assert_allclose(network({"layer_0": p}, X), expected, rtol=0, atol=1e-5)
+
+
+def test_inn_is_a_sum_of_products_of_interpolations() -> None:
+    network = InnArchitecture(2, 1, 3, "hat", 5, 0, 1.0)
+    p = jax.tree.map(np.asarray, network.begin(KEY))
+    nodes = np.linspace(0, 1, 5)
+    factors = [np.stack([np.interp(X[:, d], nodes, w) for w in p[f"dimension_{d}"].T]) for d in range(2)]
+    np.testing.assert_allclose(network(p, X)[:, 0], (factors[0] * factors[1]).sum(axis=0), rtol=0, atol=1e-5)
+
+
+def test_learns_stops_early_and_counts_its_parameters() -> None:
+    data = problem("scattered", noise=0.05)
+    fitted = Mlp(MlpConfig(width=16, layers=1, steps=5000, patience=500)).fit(data)
+    kept = fitted.report.diagnostics
+    assert kept["n_parameters"] == 2 * 16 + 16 + 16 + 1
+    assert 0.03 < kept["noise_std"][0] < 0.08
+    best = int(np.argmin(kept["held_out_loss"]))
+    np.testing.assert_allclose(np.sqrt(kept["held_out_loss"][best]) * np.std(data.values), kept["noise_std"][0], rtol=1e-5)
+    assert len(kept["held_out_loss"]) == min(best + 6, 50)
+    prediction = fitted.predict(data.axes)
+    assert (prediction.epistemic_var == 0).all() and np.allclose(prediction.noise_var, kept["noise_std"][0] ** 2)
+
+
+def test_a_warm_start_begins_where_the_last_fit_ended() -> None:
+    data = problem("grid")
+    model = Inn(InnConfig(modes=4, centers=6, steps=600))
+    cold = model.fit(data)
+    warm = model.fit(data, warm_start=cold, capacity=7)
+    assert warm.report.diagnostics["n_parameters"] == 3 * 4 * 8
+    assert warm.report.diagnostics["training_loss"][0] < 0.5 * cold.report.diagnostics["training_loss"][0]
+
+
+def test_names_the_extra_that_is_missing(monkeypatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'optax'", name="optax")
+
+    monkeypatch.setattr(build, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r'^model=mlp needs the extra "networks": pip install "binn\[networks\]"$'):
+        build._class("model", "mlp")
