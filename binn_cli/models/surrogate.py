@@ -21,7 +21,7 @@ class Prediction:
 
     Attributes:
         mean: (n_1, …, n_A, L) predictive mean.
-        epistemic_var: same shape, variance due to what the model does not know.
+        epistemic_var: same shape, variance due to what the model does not know; NaN where only the mean was asked for.
         noise_var: same shape, variance of the observation noise.
         compile_seconds: time that this prediction spent compiling.
     """
@@ -110,12 +110,21 @@ class FittedSurrogate(Protocol):
         """The predictive distribution at every combination of the axes' points.
 
         The axes' coordinates are those of the training data, in the same order, but may be grouped into axes differently:
-        one axis of all D coordinates predicts scattered points.
+        one axis of all D coordinates predicts scattered points. A model may take `variance=False`; see `PredictsMeans`.
         """
         ...
 
     def state(self) -> Tree:
         """All that `from_state` of the same model needs to predict again."""
+        ...
+
+
+@runtime_checkable
+class PredictsMeans(Protocol):
+    """A fitted surrogate that is faster where nobody asks for the variance."""
+
+    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
+        """As `FittedSurrogate.predict`; without `variance` the epistemic variance is NaN."""
         ...
 
 

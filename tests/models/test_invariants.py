@@ -137,3 +137,14 @@ def test_chunks_of_a_long_axis(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(vectors @ np.diag(squared) @ vectors.T, phi.T @ phi, rtol=1e-10)
     np.testing.assert_allclose(vectors @ np.asarray(moment).T, phi.T @ target, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(energy, np.sum(target**2, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "decomposition"), [("grid", "tucker"), ("mixed", "tucker"), ("mixed", "cp"), ("scattered", "cp")])
+def test_the_mean_alone_is_the_mean(kind: str, decomposition: str) -> None:
+    data = problem(kind)
+    fitted = Binn(BinnConfig(modes="auto" if decomposition == "tucker" else 3, decomposition=decomposition, sweeps=3)).fit(data)
+    for axes in (data.axes, [new_points(data, 37)]):
+        both, alone = fitted.predict(axes), fitted.predict(axes, variance=False)
+        np.testing.assert_allclose(alone.mean, both.mean, rtol=1e-10, atol=1e-11)
+        assert np.isnan(alone.epistemic_var).all() and alone.epistemic_var.shape == both.epistemic_var.shape
+        np.testing.assert_array_equal(alone.noise_var, both.noise_var)
