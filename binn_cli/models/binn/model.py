@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
@@ -87,13 +88,17 @@ class Binn:
 
     def fit(
         self,
-        data: ProductData,
+        data: ProductData | RowChunks,
         warm_start: Any = None,
         *,
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
     ) -> FittedBinn | FittedTucker:
-        """Fit by alternating Bayesian updates; see `Surrogate.fit`."""
+        """Fit by alternating Bayesian updates; see `Surrogate.fit`. Rows are read in chunks on every pass, and may exceed memory."""
+        if not isinstance(data, ProductData):
+            from binn_cli.models.binn.streamed.fit import fit_rows
+
+            return fit_rows(self.config, data, domain)
         from binn_cli.models.binn.tucker.fit import FittedTucker, fit_tucker
 
         if decomposition(self.config, data) == "tucker":
@@ -130,7 +135,7 @@ class Binn:
                 prepared.directions, posterior.mean, posterior.covariance, posterior.variance, offset, strict=True
             )
         )
-        diagnostics = {**_diagnostics(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
+        diagnostics = {**diagnostics_of(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
         joint = self.config.variance == "joint"
         return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
@@ -173,7 +178,8 @@ def decomposition(config: BinnConfig, data: ProductData) -> str:
     return "tucker" if grid or config.ranks != "auto" else "cp"
 
 
-def _diagnostics(posterior: Posterior, outputs: OutputMap, points: int) -> dict[str, np.ndarray]:
+def diagnostics_of(posterior: Posterior, outputs: OutputMap, points: int) -> dict[str, np.ndarray]:
+    """Named arrays for `/diagnostics/`."""
     found = {
         "residual": np.asarray(posterior.residual),
         "sweeps": np.asarray(posterior.sweeps),
