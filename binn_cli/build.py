@@ -13,6 +13,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "sine": "binn_cli.datasets.sine:Sine",
         "poisson": "binn_cli.datasets.poisson:Poisson",
         "heat": "binn_cli.datasets.heat:Heat",
+        "table": "binn_cli.datasets.table:Table",
     },
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",

@@ -14,6 +14,7 @@ from binn_cli.config.schema import SCHEMAS
 from binn_cli.config.store import options
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
+from tests.datasets.table_files import a_table
 
 FILES = [(group, name) for group in (*SCHEMAS, "budget", "experiment") for name in options(group)]
 
@@ -30,6 +31,7 @@ TINY = {
     ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
     ("dataset", "sine"): f"task=regress {SINE}",
+    ("dataset", "table"): f"task=regress dataset.path={a_table()} dataset.outputs=[u] {BRISK}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
@@ -43,12 +45,18 @@ TINY = {
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
-SPLITS = {"sine": ["train", "test"], "poisson": ["train", "test", "offgrid"], "heat": ["train", "test", "offgrid", "offgrid_at_times"]}
+SPLITS = {
+    "sine": ["train", "test"],
+    "poisson": ["train", "test", "offgrid"],
+    "heat": ["train", "test", "offgrid", "offgrid_at_times"],
+    "table": ["train", "test"],
+}
 GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
 N_TRAIN = {
     ("dataset", "heat"): [36 * 4 * 3, 36 * 4 * 4],
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "sine"): [30],
+    ("dataset", "table"): [32],
     ("model", "binn"): [30],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.rows import RowChunks
 
 Announce = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -57,4 +58,13 @@ class Dataset(Protocol):
 
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """The splits that are predicted but never trained on: `test` and, where there is one, `offgrid`."""
+        ...
+
+
+@runtime_checkable
+class StreamsRows(Protocol):
+    """A data set whose training rows may be too many for memory."""
+
+    def rows(self) -> RowChunks | None:
+        """The training rows to be read in chunks, or None where `training` gives them all at once."""
         ...

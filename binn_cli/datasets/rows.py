@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
 
 Chunk = tuple[Float[np.ndarray, "r D"], Float[np.ndarray, "r L"]]
@@ -136,3 +136,23 @@ def finite(chunk: Chunk, first: int, rows: RowChunks) -> Chunk:
                 f"{names[column]!r} is {table[row, column]} in row {first + row}; every number must be finite: drop the row or mend it"
             )
     return chunk
+
+
+ROWS_AT_ONCE = 2**20
+"""Rows that are read at a time when some are picked out."""
+
+
+def picked(rows: RowChunks, wanted: Int[np.ndarray, " n"]) -> ProductData:
+    """The wanted rows, ascending, out of rows that are read in chunks."""
+    parts, first = [], 0
+    for x, y in rows.chunks(ROWS_AT_ONCE):
+        here = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + len(x))] - first
+        parts.append((x[here], y[here]))
+        first += len(x)
+    x, y = (np.concatenate(tables) for tables in zip(*parts, strict=True))
+    return ProductData((Axis("point", x, rows.inputs),), y, rows.outputs)
+
+
+def spread(rows: RowChunks, most: int) -> ProductData:
+    """At most so many rows, evenly spread over all."""
+    return picked(rows, np.unique(np.linspace(0, rows.n_points - 1, min(most, rows.n_points)).round().astype(int)))

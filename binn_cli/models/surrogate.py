@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.rows import RowChunks
 
 Tree = Mapping[str, Any]
 """A surrogate as nested names, arrays, numbers and strings: what `/surrogate/` of a results file holds."""
@@ -125,6 +126,15 @@ class PredictsMeans(Protocol):
 
     def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
         """As `FittedSurrogate.predict`; without `variance` the epistemic variance is NaN."""
+        ...
+
+
+@runtime_checkable
+class FitsRows(Protocol):
+    """A model that can learn from rows that are read in chunks."""
+
+    def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedSurrogate:
+        """Learn from rows, in original units; without a domain that of the rows is used."""
         ...
 
 

@@ -5,13 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from binn_cli.config.schema import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.config.schema import HeatConfig, PoissonConfig, SineConfig, TableConfig
 from binn_cli.datasets.dataset import Dataset
 from binn_cli.datasets.heat import Heat
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.sine import Sine
+from binn_cli.datasets.table import Table
 from binn_cli.errors import ConfigError
+from tests.datasets.table_files import a_table
 
 HEAT = HeatConfig(
     source_centers=[[0.4, 0.6]],
@@ -32,6 +34,7 @@ DATASETS = {
     "sine": (Sine, SineConfig(n_train=30)),
     "poisson": (Poisson, PoissonConfig(grid=5, candidates=20, train_cases=6, test_cases=4, offgrid_points=50)),
     "heat": (Heat, HEAT),
+    "table": (Table, TableConfig(path=a_table(), outputs=["u"], n_train=12)),
 }
 
 

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.config.schema.table import TableConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "RunConfig",
     "ScalingConfig",
     "SineConfig",
+    "TableConfig",
 ]
 
 
@@ -55,7 +57,7 @@ class RunConfig:
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig},
+    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "table": TableConfig},
     "model": {"binn": BinnConfig},
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }

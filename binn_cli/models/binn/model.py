@@ -96,14 +96,18 @@ class Binn:
     ) -> FittedBinn | FittedTucker:
         """Fit by alternating Bayesian updates; see `Surrogate.fit`. Rows are read in chunks on every pass, and may exceed memory."""
         if not isinstance(data, ProductData):
-            from binn_cli.models.binn.streamed.fit import fit_rows
-
-            return fit_rows(self.config, data, domain)
+            return self.fit_rows(data, domain=domain)
         from binn_cli.models.binn.tucker.fit import FittedTucker, fit_tucker
 
         if decomposition(self.config, data) == "tucker":
             return fit_tucker(self.config, data, warm_start if isinstance(warm_start, FittedTucker) else None, domain, capacity)
         return self._fit_cp(data, warm_start if isinstance(warm_start, FittedBinn) else None, domain, capacity)
+
+    def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedBinn:
+        """Fit to rows that are read in chunks; see `binn_cli.models.binn.streamed.fit`."""
+        from binn_cli.models.binn.streamed.fit import fit_rows
+
+        return fit_rows(self.config, rows, domain)
 
     def _fit_cp(
         self, data: ProductData, warm_start: FittedBinn | None, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
