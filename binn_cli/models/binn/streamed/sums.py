@@ -22,6 +22,7 @@ from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.streamed.devices import ROWS, everywhere, largest_part, own_rows, shared_out
+from binn_cli.models.binn.streamed.processes import together
 from binn_cli.models.normalization import InputMap, OutputMap
 
 
@@ -124,10 +125,11 @@ class Sums:
 
     def _over(self, sums_of: Any, watch: Stopwatch) -> Any:
         total = None
-        for rows in self._shared_chunks():
-            part = sums_of(*rows)
-            total = part if total is None else added(watch, total, part)
-        return jax.tree.map(np.asarray, total)
+        with together():
+            for rows in self._shared_chunks():
+                part = sums_of(*rows)
+                total = part if total is None else added(watch, total, part)
+            return jax.tree.map(np.asarray, total)
 
     def _shared_chunks(self) -> Iterator[tuple[jax.Array, ...]]:
         """Inputs, outputs and weights of chunk after chunk, each process's rows side by side; every chunk has the same shape."""
