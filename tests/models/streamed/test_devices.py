@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from binn_cli.errors import BinnError
-from binn_cli.models.binn.streamed.processes import HEARTBEAT_SECONDS, Place, first_host, place_in
+from binn_cli.models.processes import HEARTBEAT_SECONDS, Place, first_host, place_in
+from tests.datasets.table_files import values, written
 from tests.models.problems import problem
 from tests.models.streamed.worker import few, weights
 
@@ -21,13 +23,17 @@ SECONDS = 120
 
 
 def _started(out: Path, devices: int, place: Place | None, *more: str) -> subprocess.Popen:
+    return _run(["-m", "tests.models.streamed.worker", str(out), *more], devices, place, Path(__file__).resolve().parents[3])
+
+
+def _run(command: list[str], devices: int, place: Place | None, directory: Path) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "BINN_"))}
     environment |= {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
     if place is not None:
         environment |= {"BINN_COORDINATOR": place.coordinator, "BINN_PROCESSES": str(place.count), "BINN_PROCESS": str(place.index)}
-    command = [sys.executable, "-m", "tests.models.streamed.worker", str(out), *more]
-    root = Path(__file__).resolve().parents[3]
-    return subprocess.Popen(command, env=environment, cwd=root, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, *command], env=environment, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def _address() -> str:
@@ -79,6 +85,32 @@ def test_a_process_that_dies_stops_the_other(tmp_path: Path) -> None:
     assert processes[1].returncode == 9 and processes[0].returncode not in (0, None)
     assert "process 0 of 2 lost touch with another one, which has stopped or died" in errors[0]
     assert time.monotonic() - began < 60 + HEARTBEAT_SECONDS
+
+
+COMMAND = (
+    "-m binn_cli run dataset=table dataset.path=t.h5 dataset.outputs=[u] dataset.stream=true task=regress output.figures=false "
+    "model.modes=2 model.centers=5 model.length=1.2 model.padding=1 model.stretch=0 model.sweeps=3"
+)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_run_on_two_processes_is_written_by_the_first(broken: bool, tmp_path: Path) -> None:
+    table = values(2000)
+    table[1990, 2] = np.nan if broken else table[1990, 2]
+    written(tmp_path / "t.h5", table)
+    address = _address()
+    processes = [_run(COMMAND.split(), 1, Place(address, 2, index), tmp_path) for index in range(2)]
+    errors = _finished(processes)
+    if broken:
+        assert all(process.returncode not in (0, None) for process in processes)
+        assert any("'u' is nan" in error for error in errors), errors
+        return
+    assert [process.returncode for process in processes] == [0, 0], errors
+    (run,) = (tmp_path / "outputs").iterdir()
+    with h5py.File(run / "results.h5") as file:
+        known = file["provenance"].attrs
+        assert known["processes"] == 2 and len(str(known["devices"]).split(",")) == 2
+        assert file.attrs["status"] == "complete" and file["metrics/rmse"][0, 1, 0] < 0.1
 
 
 def test_slurm_and_plain_environments() -> None:

@@ -16,7 +16,7 @@ from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import TableRows, Watched
 from binn_cli.errors import BinnError
 from binn_cli.models.binn.streamed.fit import fit_rows
-from binn_cli.models.binn.streamed.processes import join_if_asked
+from binn_cli.models.processes import join_if_asked, leave_without_waiting
 from tests.models.problems import problem
 
 CONFIG = BinnConfig(modes=2, centers=5, length=1.2, padding=1, stretch=0, sweeps=3, tolerance=0.0, noise_variance=1e-2)
@@ -53,8 +53,8 @@ def main() -> None:
         try:
             fit_rows(CONFIG, Watched(TableRows(problem("scattered")), leave), None, 150)
         except BinnError as error:
-            print(f"BinnError: {error}", file=sys.stderr, flush=True)
-            os._exit(1)  # JAX would wait for the dead at an orderly end
+            leave_without_waiting()
+            sys.exit(f"BinnError: {error}")
     if jax.process_index() == 0:
         np.savez(out, devices=jax.device_count(), processes=jax.process_count(), **found)
 

@@ -22,8 +22,8 @@ from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.streamed.devices import ROWS, everywhere, largest_part, own_rows, shared_out
-from binn_cli.models.binn.streamed.processes import together
 from binn_cli.models.normalization import InputMap, OutputMap
+from binn_cli.models.processes import together
 
 
 def _summed(part: Any, mesh: Mesh, arguments: tuple, rows: tuple[Array, ...], entries: int) -> Any:

@@ -6,7 +6,9 @@ BINN_PROCESSES and BINN_PROCESS say it.
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +98,23 @@ def join_if_asked() -> Place | None:
     place = place_in(os.environ)
     if place is not None:
         join(place)
+        _joined.append(place)
     return place
+
+
+_joined: list[Place] = []
+
+
+def leave_without_waiting() -> None:
+    """After a failure: let this process end without the others, if there are any; they then notice, instead of waiting for it."""
+    if _joined:
+        atexit.register(_leave)  # runs before JAX's own, which waits for every process
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 @contextmanager
