@@ -72,6 +72,12 @@ class FittedBinn:
         *points, scaled = (self.inputs(a.points, slice(int(b), int(e))) for a, b, e in zip((*axes, cases), ends, ends[1:], strict=False))
         return case_process(self.bases, self.dimensions, self.noise, points, scaled)
 
+    def update(self, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedBinn:
+        """The surrogate after more data, without the old; see `binn_cli.models.binn.streamed.update`."""
+        from binn_cli.models.binn.streamed.update import updated
+
+        return updated(self, data, forgetting)
+
     def state(self) -> Tree:
         """Weights, covariances, bases and units as plain arrays."""
         from binn_cli.models.binn.serialization import to_tree
