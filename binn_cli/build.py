@@ -14,6 +14,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "poisson": "binn_cli.datasets.poisson:Poisson",
         "heat": "binn_cli.datasets.heat:Heat",
         "blendednet": "binn_cli.datasets.blendednet.dataset:BlendedNet",
+        "table": "binn_cli.datasets.table:Table",
     },
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,7 +21,8 @@ from binn_cli.config.compose import validated
 from binn_cli.config.explain import explained
 from binn_cli.config.store import conf_directory, register
 from binn_cli.directory import claimed, stamped
-from binn_cli.execute import execute, resume
+from binn_cli.execute import execute, prepare_jax, resume
+from binn_cli.models.processes import join_if_asked, leave_without_waiting
 
 __all__ = ["job", "main", "resume"]
 
@@ -45,10 +47,18 @@ def _single(config: DictConfig) -> None:
     try:
         settings = validated(config)
         name = stamped("_".join([settings.task.name, settings.dataset.name, settings.model.name]))
+        prepare_jax()
+        place = join_if_asked()
+        if place is not None and place.index > 0:
+            # The first process alone writes; the others compute with it.
+            with TemporaryDirectory() as scratch:
+                execute(settings, claimed(Path(scratch), name), live=False)
+            return
         print(execute(settings, claimed(Path(settings.output.root), name), live=True))
     except Exception as error:
         # Hydra would put a line of its own before the sentence if this were raised here.
         _failures.append(error)
+        leave_without_waiting()
 
 
 def main(arguments: Sequence[str], program: str = "binn run") -> int:

@@ -14,6 +14,7 @@ from binn_cli.config.schema import SCHEMAS
 from binn_cli.config.store import options
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
+from tests.datasets.table_files import a_table
 
 FILES = [(group, name) for group in (*SCHEMAS, "budget", "experiment") for name in options(group)]
 
@@ -37,6 +38,7 @@ TINY = {
     ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
     ("dataset", "sine"): f"task=regress {SINE}",
+    ("dataset", "table"): f"task=regress dataset.path={a_table()} dataset.outputs=[u] {BRISK}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
     **{("model", name): f"dataset=sine task=regress {SINE} {NETWORK}" for name in NETWORKS},
     ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
@@ -58,12 +60,13 @@ TINY = {
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
-OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp"}
+OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp", "table": "u"}
 SPLITS = {
     "blendednet": ["train", "test"],
     "sine": ["train", "test"],
     "poisson": ["train", "test", "offgrid"],
     "heat": ["train", "test", "offgrid", "offgrid_at_times"],
+    "table": ["train", "test"],
 }
 GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
 N_TRAIN = {
@@ -71,6 +74,7 @@ N_TRAIN = {
     ("dataset", "heat"): [36 * 4 * 3, 36 * 4 * 4],
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "sine"): [30],
+    ("dataset", "table"): [32],
     ("model", "binn"): [30],
     **{("model", name): [30] for name in NETWORKS},
     ("model", "gp"): [30],

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.rows import RowChunks
 
 Announce = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -86,4 +87,13 @@ class OnSurface(Protocol):
 
     def surface(self, announce: Announce = silent) -> SurfaceCase:
         """A test case on the whole surface."""
+        ...
+
+
+@runtime_checkable
+class StreamsRows(Protocol):
+    """A data set whose training rows may be too many for memory."""
+
+    def rows(self) -> RowChunks | None:
+        """The training rows to be read in chunks, or None where `training` gives them all at once."""
         ...

@@ -61,6 +61,22 @@ class OutputMap:
             return cls(np.zeros(outputs), np.ones(outputs))
         shift = values.mean(axis=0) if scaling == "standard" else np.zeros(outputs)
         size = np.sqrt(np.mean((values - shift) ** 2, axis=0))
+        return cls._guarded(shift, size)
+
+    @classmethod
+    def from_sums(
+        cls, n: int, total: Float[np.ndarray, " L"], squares: Float[np.ndarray, " L"], about: Float[np.ndarray, " L"], scaling: str
+    ) -> OutputMap:
+        """The same map from sums over n values and their squares, both taken about the value `about`."""
+        if scaling == "none":
+            return cls(np.zeros(len(total)), np.ones(len(total)))
+        mean = total / n
+        if scaling == "standard":
+            return cls._guarded(about + mean, np.sqrt(np.maximum(squares / n - mean**2, 0.0)))
+        return cls._guarded(np.zeros(len(total)), np.sqrt(np.maximum(squares / n + 2.0 * about * mean + about**2, 0.0)))
+
+    @classmethod
+    def _guarded(cls, shift: Float[np.ndarray, " L"], size: Float[np.ndarray, " L"]) -> OutputMap:
         # A constant output leaves nothing but round-off of its own size, which is not a scale.
         constant = size <= 1e-14 * np.maximum(np.abs(shift), np.finfo(float).tiny)
         return cls(shift, np.where(constant | (size == 0), 1.0, size))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.rows import RowChunks
 
 Tree = Mapping[str, Any]
 """A surrogate as nested names, arrays (plain or `Labelled`), numbers and strings: what `/surrogate/` of a results file holds."""
@@ -37,7 +38,7 @@ class Prediction:
 
     Attributes:
         mean: (n_1, …, n_A, L) predictive mean.
-        epistemic_var: same shape, variance due to what the model does not know.
+        epistemic_var: same shape, variance due to what the model does not know; NaN where only the mean was asked for.
         noise_var: same shape, variance of the observation noise.
         compile_seconds: time that this prediction spent compiling.
     """
@@ -126,12 +127,30 @@ class FittedSurrogate(Protocol):
         """The predictive distribution at every combination of the axes' points.
 
         The axes' coordinates are those of the training data, in the same order, but may be grouped into axes differently:
-        one axis of all D coordinates predicts scattered points.
+        one axis of all D coordinates predicts scattered points. A model may take `variance=False`; see `PredictsMeans`.
         """
         ...
 
     def state(self) -> Tree:
         """All that `from_state` of the same model needs to predict again."""
+        ...
+
+
+@runtime_checkable
+class PredictsMeans(Protocol):
+    """A fitted surrogate that is faster where nobody asks for the variance."""
+
+    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
+        """As `FittedSurrogate.predict`; without `variance` the epistemic variance is NaN."""
+        ...
+
+
+@runtime_checkable
+class FitsRows(Protocol):
+    """A model that can learn from rows that are read in chunks."""
+
+    def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedSurrogate:
+        """Learn from rows, in original units; without a domain that of the rows is used."""
         ...
 
 

@@ -66,6 +66,7 @@ def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | 
         "cpu_model": _cpu_model(),
         "memory_bytes": _memory_bytes(),
         "devices": devices(),
+        "processes": processes(),
         "argv": _typed() if argv is None else shlex.join(argv),
         "start_time": now(),
     }
@@ -91,6 +92,15 @@ def devices() -> str:
         return ", ".join(str(device) for device in jax.devices())
     except RuntimeError as error:
         return f"none: {error}"
+
+
+def processes() -> int:
+    """How many processes compute together; see `binn_cli.models.processes`."""
+    jax = sys.modules.get("jax")
+    try:
+        return 1 if jax is None else int(jax.process_count())
+    except RuntimeError:  # no device at all, which `devices` tells
+        return 1
 
 
 def peak_rss_bytes() -> int:

@@ -156,7 +156,11 @@ class Recorder:
         """Close the run as "complete" or "failed"."""
         if status not in ("complete", "failed"):
             raise ValueError(f'a run finishes "complete" or "failed", not {status!r}')
-        ended = {**self._record.provenance, "end_time": provenance.now(), "devices": provenance.devices()}
+        asked: dict[str, str | int] = {
+            "devices": provenance.devices(),
+            "processes": provenance.processes(),
+        }  # once jax is there to be asked
+        ended = {**self._record.provenance, "end_time": provenance.now(), **asked}
         self._keep(replace(self._record, status=status, reason=reason, provenance=ended))
         for listener in self._listeners:
             listener.on_finish(status, reason)

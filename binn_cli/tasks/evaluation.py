@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.dataset import Announce, Dataset
 from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.rows import RowChunks, Watched
+from binn_cli.errors import BinnError
 from binn_cli.metrics import score
-from binn_cli.models.surrogate import FittedSurrogate, Prediction, Surrogate
+from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Prediction, Surrogate
+from binn_cli.results.provenance import peak_rss_bytes
 
 
 @dataclass
@@ -62,6 +65,24 @@ def fitted_on(
 ) -> FittedSurrogate:
     """Fit, and add what it cost to the timings."""
     fitted = model.fit(data, warm_start=warm_start, domain=domain, capacity=capacity)
+    timings.compile += fitted.report.compile_seconds
+    timings.fit += fitted.report.fit_seconds
+    return fitted
+
+
+def fitted_on_rows(model: Surrogate, rows: RowChunks, timings: PhaseTimings, announce: Announce) -> FittedSurrogate:
+    """Fit to rows that are read in chunks, saying how far a pass has come and the most memory used so far.
+
+    Raises:
+        BinnError: if the model needs all data at once.
+    """
+    if not isinstance(model, FitsRows):
+        raise BinnError(f"model={model.name} needs all data in memory; set dataset.stream=false, or take model=binn")
+
+    def reading(done: int) -> None:
+        announce(f"reading {rows.n_points:,} rows, at most {peak_rss_bytes() / 2**20:,.0f} MB of memory used", done, rows.n_points)
+
+    fitted = model.fit_rows(Watched(rows, reading))
     timings.compile += fitted.report.compile_seconds
     timings.fit += fitted.report.fit_seconds
     return fitted

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from binn_cli.config.schema import RegressConfig
-from binn_cli.datasets.dataset import Dataset, OnSurface
+from binn_cli.datasets.dataset import Dataset, OnSurface, StreamsRows
+from binn_cli.datasets.rows import spread
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Predictions, Step
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.samples import training_sample
 from binn_cli.results.surface import SurfacePrediction
-from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
+from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, fitted_on_rows, scores_of
 
 
 class Regress:
-    """The `regress` task: a single step."""
+    """The `regress` task: a single step. Of training rows that are read in chunks, only a sample is scored and kept."""
 
     def __init__(self, config: RegressConfig, max_points: int) -> None:
         """`max_points` limits how many predictions, and how many training points, are kept."""
@@ -28,14 +29,19 @@ class Regress:
             return
         timings = PhaseTimings()
         with Timer() as timer:
-            train = dataset.training(recorder.announce)
+            rows = dataset.rows() if isinstance(dataset, StreamsRows) else None
+            train = dataset.training(recorder.announce) if rows is None else spread(rows, self.max_points)
             evaluation = dataset.evaluation(recorder.announce)
         timings.data = timer.seconds
-        recorder.announce(f"fitting {train.n_points:,} points; the first fit also compiles", 0, 1)
-        fitted = fitted_on(model, train, timings, domain=domain_of(dataset, train))
+        n_train = train.n_points if rows is None else rows.n_points
+        recorder.announce(f"fitting {n_train:,} points; the first fit also compiles", 0, 1)
+        if rows is None:
+            fitted = fitted_on(model, train, timings, domain=domain_of(dataset, train))
+        else:
+            fitted = fitted_on_rows(model, rows, timings, recorder.announce)
         metrics, predictions = scores_of(fitted, {"train": train, **evaluation}, timings)
         step = Step(
-            n_train=train.n_points,
+            n_train=n_train,
             metrics=metrics,
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),

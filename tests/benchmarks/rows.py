@@ -10,6 +10,7 @@ from binn_cli.config.schema import BinnConfig, PoissonConfig, SineConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
 from binn_cli.models.binn.model import Binn
+from tests.benchmarks.scale import mean_against_both, scattered_against_dense, streamed_against_reading
 from tests.benchmarks.timing import Row, compared
 from tests.models import dense_reference as dense
 
@@ -71,4 +72,11 @@ def long_axis_against_one_pass() -> Row:
     return compared("long axis / one pass over bytes", lambda: model.fit(data), floor, "N = 1,310,720; theirs: numpy.sum of x and y")
 
 
-ROWS: tuple[Callable[[], Row], ...] = (structured_against_dense, long_axis_against_normal_equations, long_axis_against_one_pass)
+ROWS: tuple[Callable[[], Row], ...] = (
+    structured_against_dense,
+    long_axis_against_normal_equations,
+    long_axis_against_one_pass,
+    scattered_against_dense,
+    streamed_against_reading,
+    mean_against_both,
+)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn import block, statistics
+from binn_cli.models.binn import accumulation, block, statistics
+from binn_cli.models.binn.basis import build_basis
 from binn_cli.models.binn.model import Binn
 from tests.models.problems import KINDS, new_points, problem
 
@@ -92,10 +93,11 @@ def test_a_product_of_axes_is_predicted_as_its_points_are() -> None:
 def test_chunks_of_rows(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The accumulation is a sum over points: neither the chunk size nor repeated values change it beyond round-off."""
     rng = np.random.default_rng(0)
-    values = rng.standard_normal((6, 4))
+    basis = build_basis("gaussian", 4, 0, 0.4)
+    values = np.asarray(basis(rng.uniform(0, 1, 6)))
     owner = rng.integers(0, 6, 150)
-    frozen = rng.standard_normal((150, 3))
-    monkeypatch.setattr(block, "ROWS_PER_CHUNK", rows)
+    frozen, moment = rng.standard_normal((150, 3)), rng.standard_normal((150, 3))
+    monkeypatch.setattr(accumulation, "ROWS_PER_CHUNK", rows)
     second, other = np.einsum("vm,vp->vmp", frozen[:5], frozen[:5]), np.arange(150) % 5
     for case in (
         block.Frozen(frozen, None, ()),
@@ -103,16 +105,29 @@ def test_chunks_of_rows(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
         block.Frozen(frozen[other], (second,), (other,)),
     ):
         x = np.einsum("nm,nk->nmk", case.mean, values[owner]).reshape(150, -1)
-        distinct = np.asarray(block._distinct_gram(values, owner, case)).reshape(12, 12)
-        scattered = np.asarray(block._scattered_gram(values[owner], case)).reshape(12, 12)
-        np.testing.assert_allclose(distinct, x.T @ x, rtol=1e-11, atol=1e-11)
-        np.testing.assert_allclose(scattered, x.T @ x, rtol=1e-11, atol=1e-11)
+        right = (moment * case.mean).T @ values[owner]
+        for design, own in ((values, owner), (values[owner], None)):
+            gram, rhs = block._sums(design, own, accumulation.Products.of(basis), case, moment)
+            np.testing.assert_allclose(np.asarray(gram).reshape(12, 12), x.T @ x, rtol=1e-11, atol=1e-11)
+            np.testing.assert_allclose(rhs, right, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "hat", "bspline", "chidenn"])
+@pytest.mark.parametrize("centers", [2, 3, 9])
+@pytest.mark.parametrize("rate", [0.0, 20.0])
+def test_formed_products_give_all_products(kind: str, centers: int, rate: float) -> None:
+    rng = np.random.default_rng(1)
+    for length in (0.02, 0.5) if kind == "gaussian" else (0.1,):
+        basis = build_basis(kind, centers, 1, length, rate)
+        phi, weights = np.asarray(basis(rng.uniform(0, 1, 60))), rng.standard_normal((4, 60))
+        products = accumulation.Products.of(basis)
+        formed = np.concatenate(products.formed(phi), axis=1)
+        direct = np.einsum("pn,nj,nk->pjk", weights, phi, phi)
+        np.testing.assert_allclose(products.gram(weights @ formed), direct, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("rows", [3, 100, 8192])
 def test_chunks_of_a_long_axis(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from binn_cli.models.binn.basis import build_basis
-
     rng = np.random.default_rng(0)
     x, y = rng.random(500), rng.standard_normal((500, 2))
     basis = build_basis("gaussian", 6, 0, 0.2)
@@ -122,3 +137,14 @@ def test_chunks_of_a_long_axis(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(vectors @ np.diag(squared) @ vectors.T, phi.T @ phi, rtol=1e-10)
     np.testing.assert_allclose(vectors @ np.asarray(moment).T, phi.T @ target, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(energy, np.sum(target**2, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "decomposition"), [("grid", "tucker"), ("mixed", "tucker"), ("mixed", "cp"), ("scattered", "cp")])
+def test_the_mean_alone_is_the_mean(kind: str, decomposition: str) -> None:
+    data = problem(kind)
+    fitted = Binn(BinnConfig(modes="auto" if decomposition == "tucker" else 3, decomposition=decomposition, sweeps=3)).fit(data)
+    for axes in (data.axes, [new_points(data, 37)]):
+        both, alone = fitted.predict(axes), fitted.predict(axes, variance=False)
+        np.testing.assert_allclose(alone.mean, both.mean, rtol=1e-10, atol=1e-11)
+        assert np.isnan(alone.epistemic_var).all() and alone.epistemic_var.shape == both.epistemic_var.shape
+        np.testing.assert_array_equal(alone.noise_var, both.noise_var)

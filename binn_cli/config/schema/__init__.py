@@ -19,6 +19,7 @@ from binn_cli.config.schema.bnn import (
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
+from binn_cli.config.schema.table import TableConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RunConfig",
     "ScalingConfig",
     "SineConfig",
+    "TableConfig",
 ]
 
 
@@ -73,7 +75,7 @@ class RunConfig:
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "blendednet": BlendedNetConfig},
+    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "blendednet": BlendedNetConfig, "table": TableConfig},
     "model": {
         "binn": BinnConfig,
         "bnn_nuts": BnnNutsConfig,

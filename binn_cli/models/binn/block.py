@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
+from binn_cli.models.binn.accumulation import Products, rows_for, sum_by_value, sum_in_chunks, symmetric, upper
 from binn_cli.models.binn.arrays import Array
-from binn_cli.models.binn.statistics import ROWS_PER_CHUNK, GridAxis, PointAxis
+from binn_cli.models.binn.statistics import GridAxis, PointAxis
 
 
 class BlockPosterior(NamedTuple):
@@ -47,22 +49,29 @@ class Frozen(NamedTuple):
     second: tuple[Float[Array, "V M M"], ...] | None
     owner: tuple[Array | None, ...]
 
-    def chunks(self, rows: int) -> Array | tuple:
-        """What `pairs` needs of every point, cut into chunks of rows."""
+    def rows(self) -> tuple[Array, ...]:
+        """What `pairs` needs of every point."""
         if self.second is None:
-            return _chunks(self.mean, rows)
-        inside = _chunks(jnp.ones(self.mean.shape[0]), rows)  # rows beyond the last point must weigh nothing
-        return inside, tuple(_chunks(s if o is None else o, rows) for s, o in zip(self.second, self.owner, strict=True))
+            return (self.mean,)
+        return (self.mean, *(s if o is None else o for s, o in zip(self.second, self.owner, strict=True)))
 
-    def pairs(self, chunk: jax.Array | tuple) -> Float[jax.Array, "r M M"]:
-        """E[g g^T] at the points of one chunk."""
+    def pairs(self, mean: Float[Array, "r M"], *values: Array) -> Float[jax.Array, "r P"]:
+        """The distinct entries of E[g g^T] at some of the points."""
         if self.second is None:
-            return chunk[:, :, None] * chunk[:, None, :]  # type: ignore[call-overload]
-        inside, values = chunk
-        product = inside[:, None, None]
-        for second, owner, value in zip(self.second, self.owner, values, strict=True):
-            product = product * (value if owner is None else jnp.asarray(second)[value])
+            first, second = np.triu_indices(mean.shape[1])
+            return jnp.asarray(mean[:, first] * mean[:, second])
+        product = jnp.ones((1, 1))
+        for moment, owner, value in zip(self.second, self.owner, values, strict=True):
+            product = product * upper(value if owner is None else jnp.asarray(moment)[value])
         return product
+
+    def gram(self) -> Float[Array, "M M"]:
+        """E[g g^T] summed over all points."""
+        modes = self.mean.shape[1]
+        if self.second is None:
+            return self.mean.T @ self.mean
+        entries = sum_in_chunks(lambda *rows: jnp.sum(self.pairs(*rows), axis=0), self.rows(), rows_for(modes**2 * (1 + len(self.second))))
+        return symmetric(entries, modes)
 
 
 def grid_block(
@@ -99,46 +108,32 @@ def grid_block(
     return BlockPosterior(mean, covariance, jnp.sum(ratio / (1.0 + ratio)), misfit, jnp.sum(jnp.log1p(ratio)))
 
 
-def _chunks(array: Array, rows: int) -> jax.Array:
-    padded = jnp.pad(array, ((0, -array.shape[0] % rows), *[(0, 0)] * (array.ndim - 1)))
-    return padded.reshape(-1, rows, *array.shape[1:])
+def _sums(
+    design: Float[Array, "V K"], owner: Array | None, products: Products, frozen: Frozen, moment: Float[Array, "n M"]
+) -> tuple[Float[Array, "M K M K"], Float[Array, "M K"]]:
+    """Sum over points of E[g g^T] (x) (phi phi^T) and of (moment o g) phi^T, in one pass."""
+    (_, modes), size = frozen.mean.shape, design.shape[1]
+    pairs = modes * (modes + 1) // 2
+    spread = 0 if frozen.second is None else modes**2 * len(frozen.second)
 
+    def by_value(target: Array, own: Array, mean: Array, *rest: Array) -> Array:
+        weights = jnp.concatenate([frozen.pairs(mean, *rest), target * mean], axis=1)
+        return sum_by_value(weights, own, design.shape[0])
 
-def _distinct_gram(design: Float[Array, "V K"], owner: Array, frozen: Frozen) -> Float[Array, "M K M K"]:
-    """Sum over points of E[g g^T] (x) (phi phi^T), where points with the same value share one phi phi^T."""
-    values, (n, modes) = design.shape[0], frozen.mean.shape
-    rows = min(n, ROWS_PER_CHUNK)
+    def scattered(target: Array, phi: Array, mean: Array, *rest: Array) -> tuple[Array, Array]:
+        weights = frozen.pairs(mean, *rest).T
+        return jnp.concatenate([weights @ formed for formed in products.formed(phi)], axis=1), (target * mean).T @ phi
 
-    def add(total: jax.Array, chunk: tuple) -> tuple[jax.Array, None]:
-        points, own = chunk
-        return total + jax.ops.segment_sum(frozen.pairs(points), own, values), None
-
-    shared, _ = jax.lax.scan(add, jnp.zeros((values, modes, modes)), (frozen.chunks(rows), _chunks(owner, rows)))
-    weighted = jnp.einsum("vmp,vk->mpvk", shared, design)
-    return jnp.einsum("mpvk,vl->mkpl", weighted, design)
-
-
-def _scattered_gram(design: Float[Array, "n K"], frozen: Frozen) -> Float[Array, "M K M K"]:
-    """The same sum where every point has its own value: one matrix product a chunk of rows."""
-    (n, width), modes = design.shape, frozen.mean.shape[1]
-    rows = min(n, ROWS_PER_CHUNK)
-
-    def add_means(total: jax.Array, chunk: tuple) -> tuple[jax.Array, None]:
-        basis, factors = chunk
-        rows_of_x = (factors[:, :, None] * basis[:, None, :]).reshape(rows, -1)  # a chunk of the design matrix of Eq. 19
-        return total + rows_of_x.T @ rows_of_x, None
-
-    def add_seconds(total: jax.Array, chunk: tuple) -> tuple[jax.Array, None]:
-        basis, points = chunk
-        squares = (basis[:, :, None] * basis[:, None, :]).reshape(rows, -1)
-        return total + frozen.pairs(points).reshape(rows, -1).T @ squares, None
-
-    phi = _chunks(design, rows)
-    if frozen.second is None:
-        gram, _ = jax.lax.scan(add_means, jnp.zeros((modes * width,) * 2), (phi, frozen.chunks(rows)))
-        return gram.reshape(modes, width, modes, width)
-    gram, _ = jax.lax.scan(add_seconds, jnp.zeros((modes**2, width**2)), (phi, frozen.chunks(rows)))
-    return gram.reshape(modes, modes, width, width).transpose(0, 2, 1, 3)
+    if owner is None:
+        rows = rows_for(max(pairs + size, spread))
+        sums, rhs = sum_in_chunks(scattered, (moment, design, *frozen.rows()), rows)
+        gram = products.gram(sums)
+    else:
+        # Points with the same value share one phi phi^T.
+        shared = sum_in_chunks(by_value, (moment, owner, *frozen.rows()), rows_for(max(pairs + modes, spread)))
+        gram = jnp.einsum("vp,vk,vl->pkl", shared[:, :pairs], design, design, optimize=[(0, 1), (0, 1)])
+        rhs = shared[:, pairs:].T @ design
+    return symmetric(gram, modes).transpose(0, 2, 1, 3), rhs
 
 
 def point_block(
@@ -159,13 +154,7 @@ def point_block(
         frozen: g, at every point the product of the axis's other functions.
         others, moment, prior_mean, prior_variance, noise: as for `grid_block`, with `moment` at the axis's points.
     """
-    design, owner = axis.designs[coordinate], axis.owner[coordinate]
-    weighted = moment * frozen.mean
-    if owner is None:
-        shared, rhs = _scattered_gram(design, frozen), weighted.T @ design
-    else:
-        shared = _distinct_gram(design, owner, frozen)
-        rhs = jax.ops.segment_sum(weighted, owner, design.shape[0]).T @ design
+    shared, rhs = _sums(axis.designs[coordinate], axis.owner[coordinate], axis.products[coordinate], frozen, moment)
     return dense_block(others[:, None, :, None] * shared, rhs, prior_mean, prior_variance, noise)
 
 

@@ -92,7 +92,7 @@ class Settings:
         )
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
     """What passes from sweep to sweep; `used` is the prior variance of the sweep just made, `variance` that of the next."""
 
     made: Array
@@ -107,6 +107,67 @@ class _State(NamedTuple):
     pace: Pace
 
 
+def opened(state: State, unit: tuple, settings: Settings) -> tuple[tuple, tuple, Pace]:
+    """Weights and prior variances that the next sweep starts from, and its pace; `unit` holds the prior variances that were stated."""
+    means, variance, pace = state.means, state.variance, state.pace
+    if settings.balance and not settings.variational:
+        means, rescaled = relevance.balanced(means, variance, unit)
+        variance = rescaled if settings.learn_relevance else variance
+        if settings.extrapolate:
+            means, pace = extrapolated(means, pace, state.residual, state.made)
+    return means, variance, pace
+
+
+def closed(
+    state: State, blocks: list[BlockPosterior], used: Prior, pace: Pace, unit: tuple, data: tuple[Array, Array], settings: Settings
+) -> State:
+    """The state after a sweep that began with the prior `used`; `data` holds the energy and the number of points."""
+    energy, count = data
+    modes = blocks[0].mean.shape[0]
+    floor = NOISE_FLOOR * jnp.maximum(energy / count, SMALLEST_ENERGY)
+    squared = jnp.maximum(energy + blocks[-1].misfit, floor * count)
+    degrees = jnp.maximum(sum(b.degrees for b in blocks) - modes * (len(blocks) - 1), 0.0)
+    bound: Array = jnp.asarray(jnp.nan)
+    level = squared / jnp.maximum(count - degrees, 0.1 * count)
+    if settings.variational:
+        squared = squared + state.noise * blocks[-1].degrees  # the trace of the last block's Gram matrix times its covariance
+        bound, level = lower_bound(blocks, used, squared, count, state.noise), squared / count
+    return State(
+        state.made + 1,
+        tuple(b.mean for b in blocks),
+        tuple(b.covariance for b in blocks),
+        _learned(blocks, used, unit, settings) if settings.learn_relevance else used.variance,
+        jnp.maximum(level, floor) if settings.learn_noise else state.noise,
+        state.residual.at[state.made].set(jnp.sqrt(squared / count)),
+        state.bound.at[state.made].set(bound),
+        degrees,
+        used.variance,
+        pace,
+    )
+
+
+def unfinished(state: State, count: Array, settings: Settings) -> Array:
+    """Whether another sweep is due."""
+    made, residual, bound = state.made, state.residual, state.bound
+    change = jnp.abs(residual[made - 1] - residual[made - 2]) / residual[made - 1]
+    if settings.variational:
+        change = (bound[made - 1] - bound[made - 2]) / count
+    return (made < settings.sweeps) & ((made < 2) | (change > settings.tolerance) | (settings.tolerance == 0.0))
+
+
+def beginning(start: tuple, covariances: tuple, variance: tuple, noise: Array, settings: Settings) -> State:
+    """The state before the first sweep; `covariances` are blanks of the shapes that a sweep returns, so that nothing compiles twice."""
+    history = jnp.full(settings.sweeps, jnp.nan)
+    return State(jnp.asarray(0), start, covariances, variance, noise, history, history, jnp.asarray(0.0), variance, at_rest(start))
+
+
+def ended(state: State, mode_energy: Float[Array, " M"]) -> Posterior:
+    """What is left when no other sweep is due."""
+    return Posterior(
+        state.means, state.covariances, state.used, state.noise, state.residual, state.bound, state.made, state.degrees, mode_energy
+    )
+
+
 def alternate(
     statistics: Statistics, output: int | Array, prior: Prior, start: tuple, noise: Float[Array, ""], settings: Settings
 ) -> Posterior:
@@ -115,63 +176,19 @@ def alternate(
     The noise variance that `als` learns is the squared residual over N less the effective number of parameters, the M (D - 1) scales that
     modes can exchange between dimensions not counted twice. That of `vb` is the expected squared residual over N, which raises the bound.
     """
-    core, energy = statistics.core[output], statistics.energy[output]
-    count, modes = statistics.points, start[0].shape[0]
-    floor = NOISE_FLOOR * jnp.maximum(energy / count, SMALLEST_ENERGY)
+    core, energy, count = statistics.core[output], statistics.energy[output], statistics.points
 
-    def once(state: _State) -> _State:
-        means, variance, pace = state.means, state.variance, state.pace
-        if settings.balance and not settings.variational:
-            means, rescaled = relevance.balanced(means, variance, prior.variance)
-            variance = rescaled if settings.learn_relevance else variance
-            if settings.extrapolate:
-                means, pace = extrapolated(means, pace, state.residual, state.made)
+    def once(state: State) -> State:
+        means, variance, pace = opened(state, prior.variance, settings)
         current = Prior(prior.mean, variance)
         blocks = sweep(core, statistics, current, means, state.covariances if settings.variational else None, state.noise)
-        squared = jnp.maximum(energy + blocks[-1].misfit, floor * count)
-        degrees = jnp.maximum(sum(b.degrees for b in blocks) - modes * (len(blocks) - 1), 0.0)
-        bound: Array = jnp.asarray(jnp.nan)
-        level = squared / jnp.maximum(count - degrees, 0.1 * count)
-        if settings.variational:
-            squared = squared + state.noise * blocks[-1].degrees  # the trace of the last block's Gram matrix times its covariance
-            bound, level = lower_bound(blocks, current, squared, count, state.noise), squared / count
-        return _State(
-            state.made + 1,
-            tuple(b.mean for b in blocks),
-            tuple(b.covariance for b in blocks),
-            _learned(blocks, current, prior.variance, settings) if settings.learn_relevance else variance,
-            jnp.maximum(level, floor) if settings.learn_noise else state.noise,
-            state.residual.at[state.made].set(jnp.sqrt(squared / count)),
-            state.bound.at[state.made].set(bound),
-            degrees,
-            variance,
-            pace,
-        )
+        return closed(state, blocks, current, pace, prior.variance, (energy, count), settings)
 
-    def unfinished(state: _State) -> Array:
-        made, residual, bound = state.made, state.residual, state.bound
-        change = jnp.abs(residual[made - 1] - residual[made - 2]) / residual[made - 1]
-        if settings.variational:
-            change = (bound[made - 1] - bound[made - 2]) / count
-        return (made < settings.sweeps) & ((made < 2) | (change > settings.tolerance) | (settings.tolerance == 0.0))
-
-    # Blanks of the shapes that a sweep returns keep the loop's body from compiling twice.
     shapes = jax.eval_shape(lambda: sweep(core, statistics, prior, start, None, noise))
     blank = tuple(jnp.zeros(b.covariance.shape) for b in shapes)
-    history = jnp.full(settings.sweeps, jnp.nan)
-    begin = _State(jnp.asarray(0), start, blank, prior.variance, noise, history, history, jnp.asarray(0.0), prior.variance, at_rest(start))
-    end = jax.lax.while_loop(unfinished, once, begin)
-    return Posterior(
-        end.means,
-        end.covariances,
-        end.used,
-        end.noise,
-        end.residual,
-        end.bound,
-        end.made,
-        end.degrees,
-        _mode_energy(statistics, end.means),
-    )
+    begin = beginning(start, blank, prior.variance, noise, settings)
+    end = jax.lax.while_loop(lambda state: unfinished(state, count, settings), once, begin)
+    return ended(end, _mode_energy(statistics, end.means))
 
 
 def _learned(blocks: list[BlockPosterior], used: Prior, unit: tuple, settings: Settings) -> tuple:

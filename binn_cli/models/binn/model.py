@@ -13,12 +13,13 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.prediction import predict
+from binn_cli.models.binn.prediction import in_units, predict
 from binn_cli.models.binn.preparation import Preparation, Prepared
 from binn_cli.models.binn.prior import prior_levels
 from binn_cli.models.binn.scales import build_scales
@@ -60,18 +61,22 @@ class FittedBinn:
     ranks: tuple[int, ...]
     report: FitReport
 
-    def predict(self, axes: Sequence[Axis]) -> Prediction:
-        """The predictive distribution on the product of the axes, in original units."""
-        mean, variance, compiling = predict(self.bases, self.dimensions, self.inputs, axes, joint=self.joint)
-        scale = self.outputs.scale
-        noise = np.broadcast_to(self.noise * scale**2, mean.shape)
-        return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
+    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
+        """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone, faster."""
+        found = predict(self.bases, self.dimensions, self.inputs, axes, joint=self.joint, variance=variance)
+        return in_units(found, self.outputs, self.noise)
 
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases; see `binn_cli.models.binn.cases`."""
         ends = np.cumsum([0] + [axis.points.shape[1] for axis in (*axes, cases)])
         *points, scaled = (self.inputs(a.points, slice(int(b), int(e))) for a, b, e in zip((*axes, cases), ends, ends[1:], strict=False))
         return case_process(self.bases, self.dimensions, self.noise, points, scaled)
+
+    def update(self, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedBinn:
+        """The surrogate after more data, without the old; see `binn_cli.models.binn.streamed.update`."""
+        from binn_cli.models.binn.streamed.update import updated
+
+        return updated(self, data, forgetting)
 
     def state(self) -> Tree:
         """Weights, covariances, bases and units as plain arrays."""
@@ -89,18 +94,26 @@ class Binn:
 
     def fit(
         self,
-        data: ProductData,
+        data: ProductData | RowChunks,
         warm_start: Any = None,
         *,
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
     ) -> FittedBinn | FittedTucker:
-        """Fit by alternating Bayesian updates; see `Surrogate.fit`."""
+        """Fit by alternating Bayesian updates; see `Surrogate.fit`. Rows are read in chunks on every pass, and may exceed memory."""
+        if not isinstance(data, ProductData):
+            return self.fit_rows(data, domain=domain)
         from binn_cli.models.binn.tucker.fit import FittedTucker, fit_tucker
 
         if decomposition(self.config, data) == "tucker":
             return fit_tucker(self.config, data, warm_start if isinstance(warm_start, FittedTucker) else None, domain, capacity)
         return self._fit_cp(data, warm_start if isinstance(warm_start, FittedBinn) else None, domain, capacity)
+
+    def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedBinn:
+        """Fit to rows that are read in chunks; see `binn_cli.models.binn.streamed.fit`."""
+        from binn_cli.models.binn.streamed.fit import fit_rows
+
+        return fit_rows(self.config, rows, domain)
 
     def _fit_cp(
         self, data: ProductData, warm_start: FittedBinn | None, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
@@ -132,7 +145,7 @@ class Binn:
                 prepared.directions, posterior.mean, posterior.covariance, posterior.variance, offset, strict=True
             )
         )
-        diagnostics = {**_diagnostics(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
+        diagnostics = {**diagnostics_of(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
         joint = self.config.variance == "joint"
         return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
@@ -175,7 +188,8 @@ def decomposition(config: BinnConfig, data: ProductData) -> str:
     return "tucker" if grid or config.ranks != "auto" else "cp"
 
 
-def _diagnostics(posterior: Posterior, outputs: OutputMap, points: int) -> dict[str, np.ndarray]:
+def diagnostics_of(posterior: Posterior, outputs: OutputMap, points: int) -> dict[str, np.ndarray]:
+    """Named arrays for `/diagnostics/`."""
     found = {
         "residual": np.asarray(posterior.residual),
         "sweeps": np.asarray(posterior.sweeps),

@@ -8,6 +8,7 @@ semi-definite matrices, never as a difference of large numbers, so a standard de
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -95,6 +96,14 @@ def axis_moments(values: tuple[Float[Array, "n J"], ...], dimensions: tuple[Dime
     return total
 
 
+def axis_mean(values: tuple[Float[Array, "n J"], ...], dimensions: tuple[DimensionPosterior, ...]) -> Float[Array, "n M"]:
+    """Product of the functions' means of all dimensions of one axis at its points."""
+    total = values[0] @ dimensions[0].weights.T
+    for v, dimension in zip(values[1:], dimensions[1:], strict=True):
+        total = total * (v @ dimension.weights.T)
+    return total
+
+
 def split_axes(sizes: tuple[int, ...]) -> int:
     """How many leading axes form the left of two groups, so that the two tables are together as small as can be."""
     return min(range(1, len(sizes) + 1), key=lambda i: np.prod(sizes[:i]) + np.prod(sizes[i:]))
@@ -112,6 +121,19 @@ def product_moments(axes: list[Moments], weights: np.ndarray) -> tuple[Float[Arr
     rows = jnp.concatenate([left.square + left.excess, left.excess], axis=1)
     columns = jnp.concatenate([right.excess * weights, right.square * weights], axis=1)
     return mean.reshape(sizes), jnp.maximum(rows @ columns.T, 0.0).reshape(sizes)
+
+
+def product_mean(axes: list[Float[Array, "n M"]]) -> Float[Array, "*n"]:
+    """Mean at every combination of the axes' points: one matrix product between two groups of axes."""
+    sizes = tuple(axis.shape[0] for axis in axes)
+    cut = split_axes(sizes)
+    left, right = (reduce(_combined, group) if group else None for group in (axes[:cut], axes[cut:]))
+    assert left is not None
+    return (left.sum(axis=1) if right is None else left @ right.T).reshape(sizes)
+
+
+def _combined(a: Float[Array, "n M"], b: Float[Array, "m M"]) -> Float[Array, "nm M"]:
+    return (a[:, None, :] * b[None, :, :]).reshape(-1, a.shape[1])
 
 
 def _fold(axes: list[Moments]) -> Moments:

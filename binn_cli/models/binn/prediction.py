@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,25 +15,56 @@ from binn_cli.errors import DataError
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.binn.posterior import DimensionPosterior, axis_moments, mode_pairs, product_moments
-from binn_cli.models.normalization import InputMap
+from binn_cli.models.binn.posterior import DimensionPosterior, axis_mean, axis_moments, mode_pairs, product_mean, product_moments
+from binn_cli.models.normalization import InputMap, OutputMap
+from binn_cli.models.surrogate import Prediction
 
 TABLE_ENTRIES = 2**23
 """Numbers in the tables of one chunk (64 MB): a limit on memory however many points are asked for."""
 
 
+class Evaluated(NamedTuple):
+    """What evaluation gives, outputs last, in standardised units.
+
+    Attributes:
+        mean: predictive mean on the product of axes.
+        variance: epistemic variance, or None where it was not asked for.
+        compile_seconds: seconds spent compiling.
+    """
+
+    mean: Float[np.ndarray, "*n L"]
+    variance: Float[np.ndarray, "*n L"] | None
+    compile_seconds: float
+
+
+def in_units(found: Evaluated, outputs: OutputMap, noise: Float[np.ndarray, " L"]) -> Prediction:
+    """A prediction in original units from one in standardised units."""
+    scale = outputs.scale
+    mean = found.mean * scale
+    mean += outputs.shift
+    variance = np.broadcast_to(np.nan, mean.shape) if found.variance is None else found.variance * scale**2
+    return Prediction(mean, variance, np.broadcast_to(noise * scale**2, mean.shape), found.compile_seconds)
+
+
 def _evaluate(
-    bases: tuple[Basis, ...], dimensions: tuple[DimensionPosterior, ...], points: tuple[Float[Array, "n D"], ...], *, joint: bool
-) -> tuple[Float[Array, "L *n"], Float[Array, "L *n"]]:
-    """Mean and variance of every output on the product of axes, in standardised units."""
+    bases: tuple[Basis, ...],
+    dimensions: tuple[DimensionPosterior, ...],
+    points: tuple[Float[Array, "n D"], ...],
+    *,
+    joint: bool,
+    variance: bool,
+) -> tuple[Float[Array, "L *n"], ...]:
+    """Mean and, if asked for, variance of every output on the product of axes, in standardised units."""
     modes = dimensions[0].weights.shape[1]
     weights = mode_pairs(modes, joint)[2]
     widths = [p.shape[1] for p in points]
     ends = np.cumsum([0, *widths])
     values = [tuple(bases[ends[a] + c](p[:, c]) for c in range(p.shape[1])) for a, p in enumerate(points)]
 
-    def one(output: Array) -> tuple[Array, Array]:
+    def one(output: Array) -> tuple[Array, ...]:
         own = tuple(dimension.of_output(output) for dimension in dimensions)
+        if not variance:
+            return (product_mean([axis_mean(v, own[ends[a] : ends[a + 1]]) for a, v in enumerate(values)]),)
         axes = [axis_moments(v, own[ends[a] : ends[a + 1]], joint=joint) for a, v in enumerate(values)]
         return product_moments(axes, weights)
 
@@ -52,9 +84,15 @@ def _rows_per_chunk(sizes: list[int], axis: int, pairs: int) -> int:
 
 
 def predict(
-    bases: tuple[Basis, ...], dimensions: tuple[DimensionPosterior, ...], inputs: InputMap, axes: Sequence[Axis], *, joint: bool
-) -> tuple[Float[np.ndarray, "*n L"], Float[np.ndarray, "*n L"], float]:
-    """Mean and epistemic variance on the product of axes, outputs last, in standardised units, and the seconds spent compiling.
+    bases: tuple[Basis, ...],
+    dimensions: tuple[DimensionPosterior, ...],
+    inputs: InputMap,
+    axes: Sequence[Axis],
+    *,
+    joint: bool,
+    variance: bool = True,
+) -> Evaluated:
+    """Mean and, if asked for, epistemic variance on the product of axes.
 
     Raises:
         DataError: if the axes have not one coordinate for each dimension.
@@ -68,16 +106,14 @@ def predict(
     modes = dimensions[0].weights.shape[1]
     rows = _rows_per_chunk(sizes, longest, len(mode_pairs(modes, joint)[2]))
     watch = Stopwatch()
-    means, variances = [], []
+    parts = []
     for begin in range(0, sizes[longest], rows):
         chunk = points[longest][begin : begin + rows]
         short = rows - len(chunk)
         part = list(points)
         part[longest] = np.concatenate([chunk, np.repeat(chunk[-1:], short, axis=0)]) if short else chunk
-        mean, variance = evaluated(watch, bases, dimensions, tuple(part), joint=joint)
+        found = evaluated(watch, bases, dimensions, tuple(part), joint=joint, variance=variance)
         keep = (slice(None),) * (longest + 1) + (slice(0, len(chunk)),)
-        means.append(np.asarray(mean)[keep])
-        variances.append(np.asarray(variance)[keep])
-    joined = (np.concatenate(parts, axis=longest + 1) for parts in (means, variances))
-    mean, variance = (np.moveaxis(part, 0, -1) for part in joined)
-    return mean, variance, watch.compile_seconds
+        parts.append([np.asarray(array)[keep] for array in found])
+    mean, *rest = (np.moveaxis(np.concatenate(arrays, axis=longest + 1), 0, -1) for arrays in zip(*parts, strict=True))
+    return Evaluated(mean, rest[0] if rest else None, watch.compile_seconds)

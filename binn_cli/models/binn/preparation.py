@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.binn import statistics as stats
+from binn_cli.models.binn.accumulation import Products
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
@@ -150,7 +151,7 @@ class Preparation:
             # Padded points belong to a padded value, whose row of the design matrix is zero.
             owners.append(np.concatenate([owner, np.full(size - len(x), rows - 1)]))
             directions.append(v)
-        return PointAxis(None, tuple(designs), tuple(owners)), directions
+        return PointAxis(None, tuple(designs), tuple(owners), tuple(map(Products.of, bases))), directions
 
     def _resolvable(self, basis: Basis, watch: Stopwatch) -> int:
         """How many directions of a basis a coordinate can tell apart; the others, invisible on the whole domain, keep their prior.

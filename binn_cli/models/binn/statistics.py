@@ -14,13 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from binn_cli.models.binn.accumulation import ROWS_PER_CHUNK, Products
 from binn_cli.models.binn.arrays import Array
 
 LARGEST_SVD = 4096
 """Axes with more points than this are reduced through their Gram matrix: a thin SVD of all rows would cost more than the fit."""
-
-ROWS_PER_CHUNK = 8192
-"""Rows of a design matrix held at once; a chunk of 8,192 rows by a few dozen columns stays in the second-level cache."""
 
 
 class GridAxis(NamedTuple):
@@ -42,11 +40,13 @@ class PointAxis(NamedTuple):
         projection: (n, R) orthonormal columns that compress the axis, or None for R = n.
         designs: for each coordinate, (V, K) the whitened design matrix at its V distinct values (rows of zeros where padded).
         owner: for each coordinate, (n,) the distinct value of every point, or None where every point has its own.
+        products: for each coordinate, what products of its functions have in common; read where every point has its own value.
     """
 
     projection: Float[Array, "n R"] | None
     designs: tuple[Float[Array, "V K"], ...]
     owner: tuple[Int[Array, " n"] | None, ...]
+    products: tuple[Products, ...]
 
     def expand(self, coordinate: int, values: Float[Array, "V M"]) -> Float[Array, "n M"]:
         """Values at a coordinate's distinct values, repeated for every point."""

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from binn_cli.models.binn.accumulation import ROWS_PER_CHUNK
 from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior, Frozen, grid_block, point_block
-from binn_cli.models.binn.statistics import ROWS_PER_CHUNK, GridAxis, PointAxis, Statistics
+from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 
 
 class Prior(NamedTuple):
@@ -56,11 +57,14 @@ class AxisState:
         """`means` (M, K) and `covariances`, as in `BlockPosterior`, of the axis's coordinates in their order."""
         self.axis, self.means, self.covariances = axis, list(means), None if covariances is None else list(covariances)
         if isinstance(axis, PointAxis):
+            self.functions = [design @ mean.T for design, mean in zip(axis.designs, self.means, strict=True)]
             self.seconds = None if covariances is None else list(map(_second_moment, axis.designs, self.means, covariances))
 
     def update(self, coordinate: int, block: BlockPosterior) -> None:
         """Put a coordinate's new posterior in place."""
         self.means[coordinate] = block.mean
+        if isinstance(self.axis, PointAxis):
+            self.functions[coordinate] = self.axis.designs[coordinate] @ block.mean.T
         if self.covariances is not None:
             self.covariances[coordinate] = block.covariance
             if isinstance(self.axis, PointAxis):
@@ -78,10 +82,7 @@ class AxisState:
             return axis.projection @ mean.T, gram
         frozen = self.frozen(None)
         compressed = frozen.mean if axis.projection is None else axis.projection.T @ frozen.mean
-        if frozen.second is None:
-            return compressed, frozen.mean.T @ frozen.mean
-        chunks = frozen.chunks(min(frozen.mean.shape[0], ROWS_PER_CHUNK))
-        return compressed, jnp.sum(jax.lax.map(lambda chunk: jnp.sum(frozen.pairs(chunk), axis=0), chunks), axis=0)
+        return compressed, frozen.gram()
 
     def frozen(self, coordinate: int | None) -> Frozen:
         """The product of all functions of an axis of several coordinates but one, at its points."""
@@ -90,7 +91,7 @@ class AxisState:
         others = [c for c in range(len(axis.designs)) if c != coordinate]
         value = jnp.ones((1, 1))
         for c in others:
-            value = value * axis.expand(c, axis.designs[c] @ self.means[c].T)
+            value = value * axis.expand(c, self.functions[c])
         second = None if self.seconds is None else tuple(self.seconds[c] for c in others)
         return Frozen(value, second, tuple(axis.owner[c] for c in others))
 

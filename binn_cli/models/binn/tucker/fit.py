@@ -17,6 +17,7 @@ from binn_cli.models.binn.cases import case_process
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Settings
 from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.binn.prediction import in_units
 from binn_cli.models.binn.preparation import Preparation
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.tucker.beginning import beginning, continued
@@ -61,12 +62,10 @@ class FittedTucker:
     chosen_at: tuple[int, ...]
     report: FitReport
 
-    def predict(self, axes: Sequence[Axis]) -> Prediction:
-        """The predictive distribution on the product of the axes, in original units."""
-        mean, variance, compiling = predict(self.bases, self.dimensions, self.core, self.widths, self.inputs, axes, joint=self.joint)
-        scale = self.outputs.scale
-        noise = np.broadcast_to(self.noise * scale**2, mean.shape)
-        return Prediction(mean * scale + self.outputs.shift, variance * scale**2, noise, compiling)
+    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
+        """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone, faster."""
+        found = predict(self.bases, self.dimensions, self.core, self.widths, self.inputs, axes, joint=self.joint, variance=variance)
+        return in_units(found, self.outputs, self.noise)
 
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, the other axes' functions and the core at their means; see `binn_cli.models.binn.cases`."""

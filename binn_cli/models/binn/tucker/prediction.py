@@ -15,7 +15,9 @@ from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.binn.prediction import Evaluated
 from binn_cli.models.binn.tucker.layout import Group, aligned, arranged, rows_per_chunk
+from binn_cli.models.binn.tucker.mean import evaluate_mean, rows_for_mean
 from binn_cli.models.binn.tucker.posterior import CoreDistribution, function_moments, product_moments
 from binn_cli.models.normalization import InputMap
 
@@ -52,7 +54,7 @@ def _evaluate(
     return jax.lax.map(one, jnp.arange(core.mean.shape[0]))
 
 
-evaluated = CompiledFunction(_evaluate)
+evaluated, evaluated_mean = CompiledFunction(_evaluate), CompiledFunction(evaluate_mean)
 
 
 def _ranks_of(group: Group, ranks: Sequence[int], widths: Sequence[int]) -> list[int]:
@@ -76,8 +78,9 @@ def predict(
     axes: Sequence[Axis],
     *,
     joint: bool,
-) -> tuple[Float[np.ndarray, "*n L"], Float[np.ndarray, "*n L"], float]:
-    """Mean and epistemic variance on the product of axes, outputs last, in standardised units, and the seconds spent compiling.
+    variance: bool = True,
+) -> Evaluated:
+    """Mean and, if asked for, epistemic variance on the product of axes.
 
     Raises:
         DataError: if the axes have not one coordinate for each dimension.
@@ -88,8 +91,11 @@ def predict(
     points = [inputs(axis.points, slice(int(a), int(b))) for axis, a, b in zip(axes, ends[:-1], ends[1:], strict=True)]
     ranks = [dimension.weights.shape[1] for dimension in dimensions]
     groups = aligned(points, widths)
-    groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
-    rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
+    if variance:
+        groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
+        rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
+    else:
+        rows = rows_for_mean(groups)
     watch = Stopwatch()
     first, *others = groups
     places = tuple(group.axes for group in groups)
@@ -99,10 +105,14 @@ def predict(
         short = rows - len(chunk)
         full = np.concatenate([chunk, np.repeat(chunk[-1:], short, axis=0)]) if short else chunk
         together = (full, *(group.points for group in others))
-        found = evaluated(watch, bases, dimensions, core, together, places=places, widths=widths, joint=joint)
+        if variance:
+            found = evaluated(watch, bases, dimensions, core, together, places=places, widths=widths, joint=joint)
+        else:
+            found = evaluated_mean(watch, bases, dimensions, core.mean, together, places=places, widths=widths)
         parts.append([np.asarray(array)[:, : len(chunk)] for array in found])
-    mean, variance = (_in_order(np.concatenate(arrays, axis=1), groups, [len(p) for p in points]) for arrays in zip(*parts, strict=True))
-    return mean, variance, watch.compile_seconds
+    sizes = [len(p) for p in points]
+    mean, *rest = (_in_order(np.concatenate(arrays, axis=1), groups, sizes) for arrays in zip(*parts, strict=True))
+    return Evaluated(mean, rest[0] if rest else None, watch.compile_seconds)
 
 
 def _in_order(values: Float[np.ndarray, "L *n"], groups: list[Group], sizes: list[int]) -> Float[np.ndarray, "*n L"]:

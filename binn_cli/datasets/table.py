@@ -1,0 +1,151 @@
+"""The user's own scattered data: rows of a file, some of them set aside for the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from binn_cli.config.schema import TableConfig
+from binn_cli.datasets.dataset import Announce, silent
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.random_streams import stream
+from binn_cli.datasets.rows import Chunk, RowChunks, picked, spans
+from binn_cli.datasets.table_file import HDF5, Hdf5Rows, read_columns, require
+from binn_cli.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Without:
+    """Rows with some left out; see `RowChunks`.
+
+    Attributes:
+        rows: all rows.
+        excluded: (E,) which to leave out, ascending.
+    """
+
+    rows: RowChunks
+    excluded: Int[np.ndarray, " E"]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return self.rows.inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.rows.outputs
+
+    @property
+    def n_points(self) -> int:
+        """Number of rows that are left."""
+        return self.rows.n_points - len(self.excluded)
+
+    def chunks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
+        """See `RowChunks.chunks`; one contiguous read a chunk."""
+        kept_before = self.excluded - np.arange(len(self.excluded))  # how many rows are left before each excluded one
+        for first, last in spans(size, begin, self.n_points if end is None else end):
+            low, high = (k + int(np.searchsorted(kept_before, k, side="right")) for k in (first, last - 1))
+            ((x, y),) = self.rows.chunks(high + 1 - low, low, high + 1)
+            gone = self.excluded[(self.excluded >= low) & (self.excluded <= high)] - low
+            yield (np.delete(x, gone, axis=0), np.delete(y, gone, axis=0)) if len(gone) else (x, y)
+
+
+class Table:
+    """Rows of a file on one axis, `point`; each row is a case of its own."""
+
+    name = "table"
+    size_parameter = "n_train"
+
+    def __init__(self, config: TableConfig, seed: int) -> None:
+        """Nothing is read before it is asked for.
+
+        Raises:
+            ConfigError: if no file is named, or a file that is not HDF5 shall be read in chunks.
+        """
+        if not config.path:
+            raise ConfigError("dataset.path", "names no file; give the HDF5, CSV or npz file with your data")
+        self.config, self.seed, self.path = config, seed, Path(config.path)
+        self.initial_cases = config.initial_cases
+        if config.stream and self.path.suffix.lower() not in HDF5:
+            raise ConfigError("dataset.stream", f"must be false for {self.path.name}: only HDF5 can be read in chunks ({', '.join(HDF5)})")
+
+    @cached_property
+    def _data(self) -> ProductData:
+        return self._read(self.path)
+
+    def _read(self, path: Path) -> ProductData:
+        inputs, outputs, (x, y) = read_columns(path, self.config.inputs, self.config.outputs)
+        if len(x) == 0:
+            raise DataError(f"{path}: there is no row; give at least one")
+        if len(x) != len(y):
+            raise DataError(f"{path}: the inputs have {len(x):,} rows, but the outputs {len(y):,}")
+        return ProductData((Axis("point", x, inputs),), y, outputs)
+
+    @property
+    def candidates(self) -> Axis:
+        """Every row of the file: (N, D)."""
+        return self._data.axes[0]
+
+    @cached_property
+    def held_out(self) -> tuple[int, ...]:
+        """The rows that are set aside, ascending; none where the test has a file of its own."""
+        return tuple(self._set_aside(self._data.n_points).tolist())
+
+    def _set_aside(self, n: int) -> Int[np.ndarray, " E"]:
+        if self.config.test_path:
+            return np.zeros(0, dtype=int)
+        count = max(1, round(self.config.test_share * n))
+        if count >= n:
+            raise DataError(
+                f"{self.path}: {n} rows cannot be divided into training and test; lower dataset.test_share or give dataset.test_path"
+            )
+        return np.sort(stream(self.seed, "table test").choice(n, count, replace=False, shuffle=False))
+
+    @cached_property
+    def order(self) -> Int[np.ndarray, " n"]:
+        """All other rows in random order."""
+        left = np.setdiff1d(np.arange(self._data.n_points), np.asarray(self.held_out, dtype=int))
+        order = stream(self.seed, "table order").permutation(left)
+        order.flags.writeable = False
+        return order
+
+    def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
+        """The given rows of the file."""
+        rows = np.asarray(cases, dtype=int)
+        return ProductData((self.candidates.taken(rows),), self._data.values[rows], self._data.outputs)
+
+    def training(self, announce: Announce = silent) -> ProductData:
+        """The first n_train rows of `order`, or all of them."""
+        if self.config.n_train > len(self.order):
+            raise ConfigError(
+                "dataset.n_train", f"must be at most {len(self.order):,}, the rows not set aside, not {self.config.n_train:,}"
+            )
+        return self.label(self.order[: self.config.n_train or None])
+
+    def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
+        """`test`: the rows set aside, or those of `test_path`."""
+        if self.config.test_path:
+            return {"test": self._read(Path(self.config.test_path))}
+        if not self.config.stream:
+            return {"test": self.label(self.held_out)}
+        everything = self._everything()
+        return {"test": picked(everything, self._set_aside(everything.n_points))}
+
+    def rows(self) -> RowChunks | None:
+        """The training rows as they stand in the file, or None where they are to be in memory."""
+        if not self.config.stream:
+            return None
+        if self.config.n_train:
+            raise ConfigError("dataset.n_train", "must be 0 where dataset.stream is true: all rows are read that are not set aside")
+        everything = self._everything()
+        return Without(everything, self._set_aside(everything.n_points))
+
+    def _everything(self) -> Hdf5Rows:
+        require(self.path)
+        return Hdf5Rows.of(self.path, self.config.inputs, self.config.outputs)

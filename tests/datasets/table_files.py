@@ -1,0 +1,41 @@
+"""Small tables in every kind of file."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import h5py
+import numpy as np
+
+NAMES = ("x", "z", "u")
+
+
+def values(n: int, seed: int = 0) -> np.ndarray:
+    """(n, 3) two inputs and an output."""
+    x = np.random.default_rng(seed).uniform(0, 1, (n, 2))
+    return np.column_stack([x, np.sin(3 * x[:, 0]) * x[:, 1]])
+
+
+def written(path: Path, table: np.ndarray, names: tuple[str, ...] = NAMES, *, matrix: bool = False) -> Path:
+    """The table in a file of the kind that the path's ending says, as columns or as one array."""
+    if path.suffix == ".csv":
+        path.write_text(",".join(names) + "\n" + "\n".join(",".join(map(repr, row)) for row in table.tolist()) + "\n")
+    elif path.suffix == ".npz":
+        np.savez(path, **({"a": table, "a_columns": np.array(names)} if matrix else dict(zip(names, table.T, strict=True))))
+    else:
+        with h5py.File(path, "w") as file:
+            if matrix:
+                file["group/a"] = table
+                file["group/a"].attrs["columns"] = list(names)
+            else:
+                for name, column in zip(names, table.T, strict=True):
+                    file[name] = column
+    return path
+
+
+@lru_cache
+def a_table(n: int = 40) -> str:
+    """The path of a CSV file that lasts as long as the process."""
+    return str(written(Path(mkdtemp()) / "table.csv", values(n)))

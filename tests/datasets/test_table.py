@@ -1,0 +1,150 @@
+"""The user's own tables: every kind of file, the split, rows in chunks, and what is said about files that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from binn_cli.config.schema import TableConfig
+from binn_cli.datasets.rows import TableRows, picked, spread
+from binn_cli.datasets.table import Table, Without
+from binn_cli.datasets.table_file import Hdf5Rows
+from binn_cli.errors import ConfigError, DataError
+from tests.datasets.table_files import NAMES, values, written
+
+KINDS = [("t.csv", False), ("t.npz", False), ("t.npz", True), ("t.h5", False), ("t.hdf5", True)]
+
+
+def _table(file: Path, **changes: object) -> Table:
+    return Table(TableConfig(**{"path": str(file), "outputs": ["u"], **changes}), 3)
+
+
+@pytest.mark.parametrize(("name", "matrix"), KINDS)
+def test_every_kind_of_file_holds_the_same(name: str, matrix: bool, tmp_path: Path) -> None:
+    table = values(20)
+    dataset = _table(written(tmp_path / name, table, matrix=matrix), inputs=["z", "x"])
+    training, test = dataset.training(), dataset.evaluation()["test"]
+    assert training.inputs == ("z", "x") and training.n_points == 16 and test.n_points == 4
+    rows = np.concatenate([np.column_stack([d.axes[0].points, d.values]) for d in (training, test)])
+    np.testing.assert_array_equal(rows[np.argsort(rows[:, 2])], table[np.argsort(table[:, 2])][:, [1, 0, 2]])
+
+
+def test_no_inputs_stands_for_all_other_columns(tmp_path: Path) -> None:
+    assert _table(written(tmp_path / "t.csv", values(9))).training().inputs == ("x", "z")
+
+
+def test_a_test_file_of_its_own(tmp_path: Path) -> None:
+    other = written(tmp_path / "other.npz", values(7, seed=1))
+    dataset = _table(written(tmp_path / "t.csv", values(20)), test_path=str(other))
+    assert dataset.training().n_points == 20 and dataset.held_out == ()
+    np.testing.assert_array_equal(dataset.evaluation()["test"].values[:, 0], values(7, seed=1)[:, 2])
+
+
+def test_streamed_rows_are_those_in_memory(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.h5", values(50))
+    memory, streamed = _table(path), _table(path, stream=True)
+    rows = streamed.rows()
+    assert rows is not None and memory.rows() is None and rows.n_points == 40
+    wanted = np.sort(memory.training().values[:, 0])
+    for size in (1, 7, 10**6):
+        found = np.concatenate([y[:, 0] for _, y in rows.chunks(size)])
+        np.testing.assert_array_equal(np.sort(found), wanted)
+        parts = [y for begin, end in ((0, 13), (13, 40)) for _, y in rows.chunks(size, begin, end)]
+        np.testing.assert_array_equal(np.concatenate(parts)[:, 0], found)
+    for name in ("axes", "values"):
+        mine, theirs = (getattr(d.evaluation()["test"], name) for d in (streamed, memory))
+        np.testing.assert_array_equal(*(a[0].points if name == "axes" else a for a in (mine, theirs)))
+
+
+def test_left_out_rows_at_either_end_and_side_by_side(tmp_path: Path) -> None:
+    rows = Hdf5Rows.of(written(tmp_path / "t.h5", values(10)), (), ["u"])
+    excluded = np.array([0, 3, 4, 5, 9])
+    kept = np.concatenate([y for _, y in Without(rows, excluded).chunks(2)])[:, 0]
+    np.testing.assert_array_equal(kept, np.delete(values(10)[:, 2], excluded))
+
+
+def test_rows_are_picked_and_spread(tmp_path: Path) -> None:
+    rows = Hdf5Rows.of(written(tmp_path / "t.h5", values(10), matrix=True), (), ["u"])
+    np.testing.assert_array_equal(picked(rows, np.array([2, 9])).values[:, 0], values(10)[[2, 9], 2])
+    assert spread(rows, 4).n_points == 4 and spread(rows, 99).n_points == 10
+    assert spread(TableRows(spread(rows, 4)), 2).n_points == 2
+
+
+def test_a_file_cut_short_in_mid_stream_is_named_with_the_row(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.h5", values(30_000))
+    rows = Hdf5Rows.of(path, (), ["u"])
+    with h5py.File(path) as file:
+        begin = file["u"].id.get_offset()
+    chunks = rows.chunks(1000)
+    next(chunks)
+    with path.open("r+b") as file:
+        file.truncate(begin + 8 * 12_345)
+    with pytest.raises(DataError, match=r"row 12,345 of 30,000 cannot be read: the file is cut short"):
+        list(chunks)
+    with pytest.raises(DataError, match="is it complete"):
+        Hdf5Rows.of(path, (), ["u"])
+
+
+def test_a_chunked_file_cut_short_in_mid_stream(tmp_path: Path) -> None:
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w") as file:
+        a = file.create_dataset("a", data=values(20_000), chunks=(1000, 3))
+        a.attrs["columns"] = NAMES
+        where = {a.id.get_chunk_info(i).chunk_offset[0]: a.id.get_chunk_info(i).byte_offset for i in range(20)}
+    chunks = Hdf5Rows.of(path, (), ["u"]).chunks(1500)
+    next(chunks)
+    with path.open("r+b") as file:
+        file.truncate(where[7000])
+    with pytest.raises(DataError, match="row 7,000 of 20,000 cannot be read"):
+        list(chunks)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"outputs": []}, DataError, "name the columns that are outputs.*has x, z, u"),
+        ({"outputs": ["w"]}, DataError, "no column 'w'; the file has x, z, u"),
+        ({"outputs": list(NAMES)}, DataError, "every column is an output"),
+        ({"path": ""}, ConfigError, "names no file"),
+        ({"path": "nowhere.csv"}, DataError, "no such file"),
+        ({"stream": True}, ConfigError, "only HDF5"),
+        ({"n_train": 17}, ConfigError, "must be at most 16"),
+        ({"test_share": 0.99}, DataError, "cannot be divided"),
+    ],
+)
+def test_what_cannot_be_used_is_said(changes: dict, error: type[Exception], words: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", values(20))
+    with pytest.raises(error, match=words):
+        _table(path, **changes).training()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
+def test_a_share_of_nothing_or_everything_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="test_share"):
+        TableConfig(test_share=share)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.csv", b"x,z,u\n1,2,3\n4,5\n", "must hold 3 numbers"),
+        ("t.csv", b"x,z,u\n1,2,3\n4,5,nan\n", "'u' is nan at row point 1"),
+        ("t.npz", b"not an archive", "cannot be read as npz"),
+        ("t.h5", b"not HDF5", "cannot be read as HDF5"),
+        ("t.txt", b"1 2 3", "one of the kinds"),
+    ],
+)
+def test_damaged_files(name: str, content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        _table(tmp_path / name).training()
+
+
+def test_columns_that_differ_in_length(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["x"], file["u"] = np.zeros(3), np.zeros(4)
+    with pytest.raises(DataError, match="x has 3 rows, u has 4 rows"):
+        _table(tmp_path / "t.h5").training()
