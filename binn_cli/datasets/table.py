@@ -60,6 +60,7 @@ class Table:
     """Rows of a file on one axis, `point`; each row is a case of its own."""
 
     name = "table"
+    note = ""
     size_parameter = "n_train"
 
     def __init__(self, config: TableConfig, seed: int) -> None:
