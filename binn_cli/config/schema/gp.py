@@ -1,4 +1,4 @@
-"""The schemas of the Gaussian processes: model=gp, gp_sparse, gp_local and gp_grid."""
+"""The schemas of the Gaussian processes: model=gp, gp_sparse and gp_grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaussian processes: exact, with inducing points, by local experts, and on product grids."""
+"""Gaussian processes: exact, with inducing points, and on product grids."""
 
 import jax
 

@@ -186,15 +186,15 @@ def _require_grid(data: ProductData) -> None:
         if len(data.axes) == 1:
             raise DataError(
                 f"model=gp_grid: the data are one axis of {largest.size:,} points, which is a table and no grid; "
-                "take gp, or for so many points gp_sparse, gp_local or binn"
+                "take gp, or for so many points gp_sparse or binn"
             )
         raise TooLarge(
             f"model=gp_grid: axis {largest.name!r} has {largest.size:,} points, but at most {MOST_ON_AXIS:,} can be decomposed in "
-            "reasonable time; take fewer, or one of gp_sparse, gp_local and binn"
+            "reasonable time; take fewer, or gp_sparse or binn"
         )
     needed, available = TENSORS * 8 * data.n_points * len(data.outputs), available_bytes()
     if needed > available:
         raise TooLarge(
             f"model=gp_grid: {data.n_points:,} points of {len(data.outputs)} outputs need {needed / 1e9:.3g} GB, but "
-            f"{available / 1e9:.3g} GB are available; take fewer points, or gp_sparse, gp_local or binn"
+            f"{available / 1e9:.3g} GB are available; take fewer points, or gp_sparse or binn"
         )

@@ -52,5 +52,5 @@ def require_dense(points: int, share: float) -> None:
         raise TooLarge(
             f"model=gp: {points:,} points need {MATRICES} matrices of {points:,} × {points:,} numbers ({needed:.3g} GB), "
             f"but at most {most:,} points fit into model.memory = {share:g} of the {available / 1e9:.3g} GB that are available; "
-            "take fewer points, or one of gp_sparse, gp_local, gp_grid (on grids) and binn, which need no such matrix"
+            "take fewer points, or one of gp_sparse, gp_grid (on grids) and binn, which need no such matrix"
         )

@@ -169,14 +169,5 @@ class GpSparse:
 
 
 def _spread(x: Float[np.ndarray, "N D"], count: int, seed: int) -> Float[np.ndarray, "M D"]:
-    """At most `count` training points drawn at random, then moved to the means of the points around them (one round of k-means)."""
-    from scipy.spatial import cKDTree
-
-    rng = stream(seed, "gp inducing points")
-    some = x[rng.choice(len(x), min(len(x), 20 * count), replace=False)]
-    if len(some) <= count:
-        return some
-    centers = some[:count]
-    nearest = cKDTree(centers).query(some)[1]
-    sums = np.stack([np.bincount(nearest, weights=column, minlength=count) for column in some.T], axis=1)
-    return sums / np.bincount(nearest, minlength=count)[:, None]
+    """At most `count` of the training points, drawn at random: points between them say nothing where lengths are short."""
+    return x[stream(seed, "gp inducing points").choice(len(x), min(len(x), count), replace=False)]

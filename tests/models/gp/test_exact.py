@@ -82,7 +82,7 @@ def test_outputs_have_hyperparameters_of_their_own_or_share_them() -> None:
 
 def test_refuses_what_does_not_fit_in_memory(monkeypatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * memory.MATRICES * 40**2)
-    with pytest.raises(TooLarge, match=r"50 points need .* at most 40 points fit .* gp_sparse, gp_local, gp_grid"):
+    with pytest.raises(TooLarge, match=r"50 points need .* at most 40 points fit .* gp_sparse, gp_grid"):
         Gp(GpConfig()).fit(problem("line"))
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * memory.MATRICES * 50**2)
     assert Gp(GpConfig(iterations=0)).fit(problem("line")).predict(problem("line").axes).mean.shape == (50, 1)
