@@ -77,7 +77,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heet", 'dataset: "heet" is not one of heat, poisson, sine; did you mean "heat"?'),
+        ("dataset=heet", 'dataset: "heet" is not one of heat, poisson, sine, table; did you mean "heat"?'),
         ("experiment=fig33", 'experiment: "fig33" is not one of fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
@@ -244,7 +244,7 @@ def test_hydras_help_is_not_about_overrides(capsys) -> None:
     [
         ("binn r", {"run", "resume"}),
         ("binn ", {"run", "show", "resume"}),
-        ("binn run dataset=", {"dataset=heat", "dataset=poisson", "dataset=sine"}),
+        ("binn run dataset=", {"dataset=heat", "dataset=poisson", "dataset=sine", "dataset=table"}),
         ("binn run dataset=p", {"dataset=poisson"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),
