@@ -77,7 +77,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine; did you mean "heat"?'),
+        ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?'),
         ("experiment=fig33", 'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table3, table4; did you mean "fig3"?'),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
@@ -101,7 +101,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
         (
             "dataset = sine",
-            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, sine",
+            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, sine, table",
         ),
         ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
         ("σ=3", '"σ" is no name of a group or a key in "σ=3"; write KEY=VALUE without spaces around the ='),
@@ -166,7 +166,7 @@ def test_run_help_lists_groups_and_examples(capsys) -> None:
     assert leaving.value.code == 0
     printed = capsys.readouterr().out
     for expected in (
-        "dataset     blendednet, heat, poisson, sine",
+        "dataset     blendednet, heat, poisson, sine, table",
         "binn run experiment=smoke",
         "HYDRA_FULL_ERROR=1",
         "acquisition: mean_std",
@@ -252,7 +252,7 @@ def test_hydras_help_is_not_about_overrides(capsys) -> None:
     [
         ("binn r", {"run", "resume"}),
         ("binn ", {"run", "show", "resume"}),
-        ("binn run dataset=", {"dataset=blendednet", "dataset=heat", "dataset=poisson", "dataset=sine"}),
+        ("binn run dataset=", {"dataset=blendednet", "dataset=heat", "dataset=poisson", "dataset=sine", "dataset=table"}),
         ("binn run dataset=p", {"dataset=poisson"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),

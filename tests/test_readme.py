@@ -99,7 +99,7 @@ COMMANDS: dict[str, str | None] = {
     "binn show --json outputs/*_sine_binn > runs.json": "",
 }
 REFUSED = {
-    "binn run dataset=heet": 'dataset: "heet" is not one of blendednet, heat, poisson, sine; did you mean "heat"?',
+    "binn run dataset=heet": 'dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?',
     "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
 }
 BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {f"binn resume {INTERRUPTED}": interrupted_run}
