@@ -20,6 +20,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "bnn_hmc": "binn_cli.models.bnn.hmc:BnnHmc",
         "bnn_vi": "binn_cli.models.bnn.vi:BnnVi",
         "bnn_map": "binn_cli.models.bnn.map:BnnMap",
+        "bnn_ensemble": "binn_cli.models.bnn.ensemble:BnnEnsemble",
+        "bnn_mh": "binn_cli.models.bnn.mh:BnnMh",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",
@@ -29,13 +31,17 @@ CLASSES: dict[str, dict[str, str]] = {
 }
 """The class of every option of every group, as `module:name`."""
 
+EXTRAS = {"blackjax": "blackjax"}
+"""The extra of pyproject.toml that brings a module."""
+
 
 def _class(group: str, name: str) -> Any:
     module, _, attribute = CLASSES[group][name].partition(":")
     try:
         return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
-        raise BinnError(f"{group}={name}: cannot be used, because the Python module {error.name} is not installed") from error
+        extra = f"; install it with pip install 'binn[{EXTRAS[error.name]}]'" if error.name in EXTRAS else ""
+        raise BinnError(f"{group}={name}: cannot be used, because the Python module {error.name} is not installed{extra}") from error
 
 
 def dataset(settings: Settings) -> Any:

@@ -29,7 +29,11 @@ BRISK = "model.modes=2 model.centers=4 model.length=1.5 model.padding=1 model.st
 NETWORK = "model.widths=[8] budget=smoke"
 """Effort and size of a Bayesian neural network."""
 
-TRACES = {"bnn_nuts": "log_density", "bnn_hmc": "log_density", "bnn_vi": "elbo", "bnn_map": "loss"}
+TRACES = {
+    **dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh"), "log_density"),
+    **dict.fromkeys(("bnn_map", "bnn_ensemble"), "loss"),
+    "bnn_vi": "elbo",
+}
 """What `/diagnostics` holds beside other things, where it is not the residual."""
 
 NETWORKS = [name for name in options("model") if name.startswith("bnn_")]

@@ -54,6 +54,8 @@ MODELS = (
     Entry("bnn_hmc", SMALL),
     Entry("bnn_vi", SMALL),
     Entry("bnn_map", SMALL),
+    Entry("bnn_ensemble", SMALL),
+    Entry("bnn_mh", SMALL),
 )
 """Every model of the program; a new one is a line here."""
 

@@ -10,8 +10,10 @@ from omegaconf import MISSING
 from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
 from binn_cli.config.schema.bnn import (
+    BnnEnsembleConfig,
     BnnHmcConfig,
     BnnMapConfig,
+    BnnMhConfig,
     BnnNutsConfig,
     BnnViConfig,
 )
@@ -68,6 +70,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "bnn_hmc": BnnHmcConfig,
         "bnn_vi": BnnViConfig,
         "bnn_map": BnnMapConfig,
+        "bnn_ensemble": BnnEnsembleConfig,
+        "bnn_mh": BnnMhConfig,
     },
     "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
 }
