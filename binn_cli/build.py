@@ -22,6 +22,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "bnn_hmc": "binn_cli.models.bnn.hmc:BnnHmc",
         "bnn_vi": "binn_cli.models.bnn.vi:BnnVi",
         "bnn_map": "binn_cli.models.bnn.map:BnnMap",
+        "bnn_ensemble": "binn_cli.models.bnn.ensemble:BnnEnsemble",
+        "bnn_mh": "binn_cli.models.bnn.mh:BnnMh",
         "gp": "binn_cli.models.gp.exact:Gp",
         "gp_grid": "binn_cli.models.gp.grid:GpGrid",
         "gp_sparse": "binn_cli.models.gp.sparse:GpSparse",
@@ -37,7 +39,7 @@ CLASSES: dict[str, dict[str, str]] = {
 }
 """The class of every option of every group, as `module:name`."""
 
-EXTRAS = {"optax": "networks"}
+EXTRAS = {"optax": "networks", "blackjax": "blackjax"}
 """The extra of pyproject.toml that brings a Python module."""
 
 

@@ -59,6 +59,8 @@ MODELS = (
     Entry("bnn_hmc", SMALL),
     Entry("bnn_vi", SMALL),
     Entry("bnn_map", SMALL),
+    Entry("bnn_ensemble", SMALL),
+    Entry("bnn_mh", SMALL),
     # Its search ends where round-off, and with it the order of the rows, says.
     Entry("gp", {"iterations": 30}, tolerance=1e-4),
     Entry("gp_grid", {"iterations": 30}, tolerance=1e-4),

@@ -11,8 +11,10 @@ from binn_cli.config.ranges import at_least, place
 from binn_cli.config.schema.binn import BASES, BinnConfig
 from binn_cli.config.schema.blendednet import BLENDEDNET_INPUTS, BLENDEDNET_OUTPUTS, BlendedNetConfig
 from binn_cli.config.schema.bnn import (
+    BnnEnsembleConfig,
     BnnHmcConfig,
     BnnMapConfig,
+    BnnMhConfig,
     BnnNutsConfig,
     BnnViConfig,
 )
@@ -82,6 +84,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "bnn_hmc": BnnHmcConfig,
         "bnn_vi": BnnViConfig,
         "bnn_map": BnnMapConfig,
+        "bnn_ensemble": BnnEnsembleConfig,
+        "bnn_mh": BnnMhConfig,
         "gp": GpConfig,
         "gp_grid": GpGridConfig,
         "gp_sparse": GpSparseConfig,

@@ -121,11 +121,33 @@ class BnnMhConfig(McmcConfig):
     """conf/model/bnn_mh.yaml"""
 
     name: str = "bnn_mh"
-    step: float = 0.01
+    warmup: int = 500
+    samples: int = 1000
+    warmup_again: int = 200
+    samples_again: int = 500
+    step: float = 0.03
+    metric: str = "curvature"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("model.step", self.step)
+        one_of("model.metric", self.metric, ("curvature", "identity"))
+
+
+@dataclass
+class BnnEnsembleConfig(TrainedConfig):
+    """conf/model/bnn_ensemble.yaml"""
+
+    name: str = "bnn_ensemble"
+    steps: int = 4000
+    steps_again: int = 1000
+    polish: int = 100
+    members: int = 5
+    anchored: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within("model.members", self.members, 2, 256)
 
 
 @dataclass
