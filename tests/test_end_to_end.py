@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from binn_cli.config.store import options
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import read
 
@@ -47,10 +48,7 @@ def binn(environment, tmp_path):
     ("arguments", "sentence"),
     [
         ("dataset=heta", 'dataset: "heta" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?'),
-        (
-            "model=bin",
-            'model: "bin" is not one of binn, bnn_ensemble, bnn_hmc, bnn_map, bnn_mh, bnn_nuts, bnn_vi, gp, gp_grid, gp_sparse, inn, kan, mlp; did you mean "binn"?',
-        ),
+        ("model=bin", f'model: "bin" is not one of {", ".join(options("model"))}; did you mean "binn"?'),
         ("task=active_lern", 'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?'),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),
         ("model.noise_variance=-1e-3", "model.noise_variance: must be from 1e-30 to 1e+12, not -0.001"),
