@@ -120,7 +120,7 @@ def test_chunks_of_rows_change_nothing(entries: int, monkeypatch: pytest.MonkeyP
     targets = np.einsum("nz,zrq,nq->nr", projection, moment.reshape(2, 2, 3), h)
     monkeypatch.setattr(axes, "CHUNK_ENTRIES", entries)
     for first, owners in ((values, owner), (values[owner], None)):
-        axis = PointAxis(projection, (first, second), (owners, None))
+        axis = PointAxis(projection, (first, second), (owners, None), ())
         gram, rhs = point_statistics(axis, 0, means, root, moment)
         np.testing.assert_allclose(np.asarray(gram).reshape(6, 6), design.T @ design, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(rhs, targets.T @ values[owner], rtol=1e-11, atol=1e-11)
