@@ -211,7 +211,7 @@ def test_sizes_run_in_fresh_processes(tmp_path, monkeypatch) -> None:
 
 
 def test_a_size_that_would_not_fit_in_memory_is_skipped(tmp_path: Path) -> None:
-    resolved = sine() | {"model": {"name": "gp", "memory": 1e-8, "iterations": 0}}
+    resolved = sine() | {"model": {"name": "gp", "memory": 1e-6, "iterations": 0}}
     recorder = new_recorder(tmp_path, "scaling")
     Scaling(ScalingConfig(sizes=[2, 3000], repeats=1), dict(validated(resolved).resolved)).run(FakeDataset(), FakeSurrogate(), recorder)
     record = read(recorder.path)
