@@ -13,5 +13,6 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Several test processes on few cores: threads of the linear algebra that wait for each other by spinning would stop everything.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
-# absl (which comes with optax) closes the stream of its handler when Hydra sets logging up, unless it is Python's own: pytest's must stay open.
+# absl (which comes with optax) closes the stream of its handler when Hydra sets logging up, unless it is Python's own: pytest's must
+# stay open.
 absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
