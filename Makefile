@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.binn-installed
 
-.PHONY: setup run test lint bench studies clean
+.PHONY: setup run test test-thorough lint bench studies clean
 
 setup: $(STAMP)
 
@@ -18,6 +18,9 @@ run: $(STAMP)
 	$(BIN)/binn run task=active_learn dataset=heat
 
 test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m "not thorough"
+
+test-thorough: $(STAMP)
 	$(BIN)/python -m pytest -n 2
 
 lint: $(STAMP)

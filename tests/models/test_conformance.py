@@ -14,7 +14,12 @@ from binn_cli.results.tree import read_tree, write_tree
 from tests.models.conformance import CHECKS, MODELS, Entry, built, fitted, grid, line, permuted, rescaled, stretched
 
 DATA = {"line": line, "grid": grid}
-EACH = pytest.mark.parametrize("index", range(len(MODELS)), ids=[entry.model for entry in MODELS])
+LONG = ("bnn_nuts", "bnn_hmc", "bnn_vi", "bnn_ensemble", "bnn_mh", "kan", "inn")
+"""Models that take long to compile; those that stay share their network, their training and their learning data."""
+EACH = pytest.mark.parametrize(
+    "index",
+    [pytest.param(i, id=entry.model, marks=[pytest.mark.thorough] * (entry.model in LONG)) for i, entry in enumerate(MODELS)],
+)
 SHAPES = pytest.mark.parametrize("shape", list(DATA))
 
 
