@@ -57,6 +57,7 @@ def test_padded_gaussian_bases_are_the_gaussian_process(n: int) -> None:
     assert max(mean, std) < 1e-10
 
 
+@pytest.mark.thorough
 def test_beyond_the_longest_decomposition_the_normal_equations_agree_too() -> None:
     """More than 4,096 points go through the Gram matrix, which squares the condition number."""
     mean, std = _deviation(_data(_points(5000, 0)))

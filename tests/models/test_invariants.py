@@ -139,6 +139,7 @@ def test_chunks_of_a_long_axis(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(energy, np.sum(target**2, axis=0), rtol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "decomposition"), [("grid", "tucker"), ("mixed", "tucker"), ("mixed", "cp"), ("scattered", "cp")])
 def test_the_mean_alone_is_the_mean(kind: str, decomposition: str) -> None:
     data = problem(kind)

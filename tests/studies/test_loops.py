@@ -28,6 +28,7 @@ def _rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+@pytest.mark.thorough
 def test_seeds(heat: tuple[str, ...]) -> None:
     rows = _rows(seeds.study((2, 2), (SMALL, heat)).text)
     assert [row[:3] for row in rows] == [
@@ -55,6 +56,7 @@ def test_sensitivity() -> None:
     assert float(row[2]) <= float(row[3]) and row[6] == "1"
 
 
+@pytest.mark.thorough
 def test_cost() -> None:
     study = cost.study({"poisson": (("model.modes=1",), ())}, (*SMALL, "task.rounds=2", "dataset.initial_cases=3"))
     rows = _rows(study.text)

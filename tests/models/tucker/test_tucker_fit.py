@@ -60,6 +60,7 @@ def test_a_sum_of_two_products_is_learned_as_cp_learns_it() -> None:
     np.testing.assert_allclose(np.sqrt(tucker.noise_var), np.sqrt(cp.noise_var), rtol=0.05)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_order_of_rows(kind: str) -> None:
     data = problem(kind, noise=0.01)
@@ -75,6 +76,7 @@ def test_order_of_rows(kind: str) -> None:
     np.testing.assert_allclose(one.total_std, other.total_std, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["mixed", "scattered"])
 def test_room_for_later_cases_changes_nothing(kind: str) -> None:
     data = problem(kind, noise=0.01)
@@ -105,6 +107,7 @@ def test_a_growing_data_set_compiles_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.sqrt(np.mean(error**2)) < 0.02
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_constant_output(kind: str) -> None:
     data = problem(kind)
@@ -113,6 +116,7 @@ def test_constant_output(kind: str) -> None:
         assert _error(flat, replace(QUICK, ranks="auto")) <= 1e-3 * constant + 1e-12
 
 
+@pytest.mark.thorough
 def test_one_training_case_and_duplicated_cases() -> None:
     data = problem("mixed")
     single = replace(data, axes=(*data.axes[:-1], data.axes[-1].taken([3])), values=data.values[..., [3], :])
@@ -120,11 +124,13 @@ def test_one_training_case_and_duplicated_cases() -> None:
     assert _error(data.appended(data), QUICK) < 2e-2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "wanted"), [("grid", 6), ("scattered", 5), ("mixed", 3)])
 def test_more_functions_than_the_data_have(kind: str, wanted: int) -> None:
     assert _error(problem(kind), replace(QUICK, ranks=wanted, sweeps=15)) < 0.02
 
 
+@pytest.mark.thorough
 def test_several_outputs_are_learned_apart() -> None:
     """Two outputs of different functions and noise: each as well as its own rank and noise allow."""
     data = problem("grid", noise=0.01)
