@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis
-from binn_cli.models.binn.compilation import Stopwatch
+from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.surrogate import Prediction
 from binn_cli.models.units import Units
 

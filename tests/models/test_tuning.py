@@ -7,9 +7,9 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn.chidenn import Patch
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.counts import candidates, choose_count
 from binn_cli.models.binn.model import Binn
+from binn_cli.models.compilation import Stopwatch
 from tests.models.problems import new_points, problem, smooth
 
 

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis, StretchedBasis
 from binn_cli.models.binn.chidenn import ChidennBasis
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.errors import ConfigError
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.chidenn import ChidennBasis, Patch
 
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import Products, rows_for, sum_by_value, sum_in_chunks, symmetric, upper
-from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.statistics import GridAxis, PointAxis
 
 

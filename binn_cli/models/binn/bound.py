@@ -10,7 +10,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.relevance import posterior_variance
 from binn_cli.models.binn.sweep import Prior

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.posterior import DimensionPosterior
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.surrogate import CaseProcess
 
 MOST_ENTRIES = 4096

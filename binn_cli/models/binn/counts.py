@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis, build_basis
 from binn_cli.models.binn.chidenn import Patch
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.evidence import Problem, log_evidence
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 ROOM = 96

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import stretch
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 SHORTEST, LONGEST = 0.01, 4.0
 """Range of the candidate length scales in units of the domain."""

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 
 FIRST_SHARE, SHRINK, GROW, GROW_LIMIT = 0.5, 1.5, 1.05, 1.01
 

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn import relevance
-from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.bound import lower_bound
 from binn_cli.models.binn.extrapolation import Pace, at_rest, extrapolated

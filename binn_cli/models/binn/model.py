@@ -16,7 +16,6 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import in_units, predict
@@ -26,6 +25,7 @@ from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.start import build_start
 from binn_cli.models.binn.sweep import Prior
 from binn_cli.models.binn.tuning import choose_modes, untold
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 

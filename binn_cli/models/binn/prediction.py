@@ -12,10 +12,10 @@ from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis
 from binn_cli.errors import DataError
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.posterior import DimensionPosterior, axis_mean, axis_moments, mode_pairs, product_mean, product_moments
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import Prediction
 

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import ProductData
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn import statistics as stats
 from binn_cli.models.binn.accumulation import Products
-from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 
 NEGLIGIBLE = 1e-15

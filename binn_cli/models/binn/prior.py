@@ -6,8 +6,8 @@ import numpy as np
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.preparation import evaluate
+from binn_cli.models.compilation import Stopwatch
 
 
 def prior_levels(config: BinnConfig, bases: tuple[Basis, ...], modes: int, watch: Stopwatch) -> list[float]:

@@ -12,10 +12,10 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.binn.basis import Basis, build_basis, per_dimension, stretch
 from binn_cli.models.binn.chidenn import Patch
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.counts import choose_count
 from binn_cli.models.binn.evidence import Choice, axis_columns, choose_scales, kernel_of_others, thinned
 from binn_cli.models.binn.preparation import spectra_of
+from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 
 CENTERS_PER_LENGTH = 2.0

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.preparation import Prepared
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 from binn_cli.models.binn.sweep import Prior
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 RIDGE = 1e-10
 """Relative ridge when a singular vector is written in a basis; it bounds the weights where the basis is nearly dependent."""

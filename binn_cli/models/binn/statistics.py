@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import ROWS_PER_CHUNK, Products
-from binn_cli.models.binn.arrays import Array
 
 LARGEST_SVD = 4096
 """Axes with more points than this are reduced through their Gram matrix: a thin SVD of all rows would cost more than the fit."""

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import ROWS_PER_CHUNK
-from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior, Frozen, grid_block, point_block
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 

@@ -14,13 +14,13 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Settings, infer
 from binn_cli.models.binn.preparation import Prepared
 from binn_cli.models.binn.prior import prior_levels
 from binn_cli.models.binn.relevance import RELEVANCE_FLOOR
 from binn_cli.models.binn.start import build_start
 from binn_cli.models.binn.sweep import Prior
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 SWEEPS = 15
 """Sweeps of a trial fit; the bounds of different numbers of modes are then well apart."""

@@ -13,8 +13,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 AT_ONCE_SECONDS = 2.0
 """About how long a call into compiled code lasts, in which Ctrl-C has to wait."""

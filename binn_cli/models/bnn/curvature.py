@@ -8,8 +8,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 PROBED = 512
 """Points that stand for all in the estimate of the diagonal."""

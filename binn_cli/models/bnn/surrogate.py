@@ -12,10 +12,10 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.bnn import NetworkConfig
 from binn_cli.datasets.product import ProductData
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.bnn.density import Density
 from binn_cli.models.bnn.fitted import FittedBnn, from_tree
 from binn_cli.models.bnn.learning_data import LearningData, learning_data
+from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
 
 Config = TypeVar("Config", bound=NetworkConfig)

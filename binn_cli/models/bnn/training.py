@@ -13,8 +13,8 @@ from jax import Array
 from jaxtyping import Float
 from numpyro.optim import Adam
 
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 AT_ONCE = 500
 """Steps between two looks at whether the user wants to stop."""

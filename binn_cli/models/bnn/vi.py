@@ -18,10 +18,10 @@ from numpyro.infer.initialization import init_to_value
 from numpyro.optim import Adam
 
 from binn_cli.config.schema.bnn import BnnViConfig
-from binn_cli.models.binn.compilation import CompiledFunction
 from binn_cli.models.bnn.density import Density, Points
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
 from binn_cli.models.bnn.training import AT_ONCE, Training, decayed, minibatch, most_probable
+from binn_cli.models.compilation import CompiledFunction
 
 START_BATCH, START_RATE = 1024, 3e-3
 """How Adam climbs to where the guide begins."""

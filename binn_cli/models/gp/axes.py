@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.compilation import one_blas_thread
+from binn_cli.models.compilation import one_blas_thread
 from binn_cli.models.gp.kernels import PROFILES
 
 

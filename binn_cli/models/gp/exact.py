@@ -16,8 +16,8 @@ from jaxtyping import Float
 from binn_cli.config.schema.gp import GpConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
-from binn_cli.models.binn.arrays import Array
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.arrays import Array
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.evidence import noisy_covariance
 from binn_cli.models.gp.hyperparameters import Hyperparameters
 from binn_cli.models.gp.kernels import covariance

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from binn_cli.config.schema.gp import GpGridConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError, TooLarge
-from binn_cli.models.binn.compilation import one_blas_thread
+from binn_cli.models.compilation import one_blas_thread
 from binn_cli.models.gp.grid_evidence import Grid, negative_log_evidence
 from binn_cli.models.gp.grid_prediction import GridPosterior
 from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds, starts

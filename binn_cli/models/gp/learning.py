@@ -11,7 +11,7 @@ from jaxtyping import Float
 from binn_cli.config.schema.gp import KernelConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.random_streams import stream
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.evidence import negative_log_evidence
 from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds, starts, stated
 from binn_cli.models.gp.search import minimised

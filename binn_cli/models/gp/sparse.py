@@ -14,7 +14,7 @@ from jaxtyping import Float
 from binn_cli.config.schema.gp import GpSparseConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.collapsed import negative_bound, posterior, predicted
 from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.gp.collapsed import inducing_factor, whitened
 
 DECAY, SQUARE_DECAY, SMALL = 0.9, 0.999, 1e-8

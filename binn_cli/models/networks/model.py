@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig, NetworkConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.networks.architectures import (
     Architecture,
     InnArchitecture,

@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.networks import NetworkConfig
 from binn_cli.datasets.random_streams import stream
-from binn_cli.models.binn.arrays import Array
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.arrays import Array
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.networks.architectures import Architecture, Parameters
 
 ROUND = 100

@@ -10,9 +10,9 @@ import pytest
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
-from binn_cli.models.binn.compilation import CompiledFunction
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.tucker import fit, ranks
+from binn_cli.models.compilation import CompiledFunction
 from tests.models.problems import KINDS, new_points, problem
 
 QUICK = BinnConfig(decomposition="tucker", centers=6, length=1.5, padding=2, stretch=0, sweeps=8)

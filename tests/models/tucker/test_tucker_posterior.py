@@ -9,10 +9,10 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.compilation import CompiledFunction
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.tucker import layout, prediction
+from binn_cli.models.compilation import CompiledFunction
 from tests.models.problems import new_points, problem
 
 CONFIG = BinnConfig(

@@ -12,7 +12,6 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.errors import ConfigError
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.inference import Posterior, Settings
 from binn_cli.models.binn.model import FittedBinn, diagnostics_of, inferred
 from binn_cli.models.binn.posterior import DimensionPosterior
@@ -25,6 +24,7 @@ from binn_cli.models.binn.streamed.inference import alternate
 from binn_cli.models.binn.streamed.scan import Look, look
 from binn_cli.models.binn.streamed.sums import Sums
 from binn_cli.models.binn.sweep import Prior
+from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import FitReport
 

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn import inference
-from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior, dense_block
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.extrapolation import Pace
 from binn_cli.models.binn.inference import Posterior, Settings, State
 from binn_cli.models.binn.streamed.sums import Sums
 from binn_cli.models.binn.sweep import Prior
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 
 def _opened(state: State, unit: tuple, *, settings: Settings) -> tuple[tuple, tuple, Pace]:

@@ -17,11 +17,11 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Float
 
 from binn_cli.datasets.rows import RowChunks, finite
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import Products, rows_for, sum_in_chunks, symmetric, upper
-from binn_cli.models.binn.arrays import Array
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.streamed.devices import ROWS, everywhere, largest_part, own_rows, shared_out
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.processes import together
 

@@ -16,11 +16,11 @@ from jaxtyping import Float
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import RowChunks, TableRows
 from binn_cli.errors import BinnError, DataError
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.streamed.devices import all_devices
 from binn_cli.models.binn.streamed.fit import rows_per_chunk
 from binn_cli.models.binn.streamed.sums import Sums
+from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.surrogate import FitReport
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 
 CHUNK_ENTRIES = 2**20

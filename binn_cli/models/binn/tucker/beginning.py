@@ -14,7 +14,6 @@ from jaxtyping import Float
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import Stopwatch
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.preparation import Prepared
 from binn_cli.models.binn.prior import prior_levels
@@ -23,6 +22,7 @@ from binn_cli.models.binn.tucker.inference import TuckerPrior
 from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.ranks import Shapes
 from binn_cli.models.binn.tucker.start import build_start, fitted_core
+from binn_cli.models.compilation import Stopwatch
 
 
 class Beginning(NamedTuple):

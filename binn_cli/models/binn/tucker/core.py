@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.tucker.axes import AxisColumns
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior, dense_block, grid_block
 from binn_cli.models.binn.statistics import GridAxis, PointAxis
 from binn_cli.models.binn.tucker.axes import AxisColumns, functions_at_points, row_products, sum_over_rows

@@ -14,7 +14,6 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.inference import Settings
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import in_units
@@ -27,6 +26,7 @@ from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.prediction import predict
 from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
 from binn_cli.models.binn.tuning import untold
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.statistics import GridAxis, PointAxis
 from binn_cli.models.binn.tucker.core import multiplied
 from binn_cli.models.binn.tucker.relevance import CORE_FLOOR, bounded

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.inference import NOISE_FLOOR, SMALLEST_ENERGY, Settings
 from binn_cli.models.binn.statistics import GridAxis, Statistics

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.tucker.axes import row_products

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.cases import kronecker_products
 from binn_cli.models.binn.posterior import DimensionPosterior, dimension_moments
 from binn_cli.models.binn.tucker.axes import row_products

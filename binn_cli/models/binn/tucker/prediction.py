@@ -11,14 +11,14 @@ from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis
 from binn_cli.errors import DataError
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import Evaluated
 from binn_cli.models.binn.tucker.layout import Group, aligned, arranged, rows_per_chunk
 from binn_cli.models.binn.tucker.mean import evaluate_mean, rows_for_mean
 from binn_cli.models.binn.tucker.posterior import CoreDistribution, function_moments, product_moments
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.relevance import RELEVANCE_FLOOR
 from binn_cli.models.binn.tucker.axes import row_products

@@ -6,8 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.arrays import Array
-from binn_cli.models.binn.compilation import CompiledFunction
+from binn_cli.models.arrays import Array
 from binn_cli.models.binn.inference import SMALLEST_ENERGY
 from binn_cli.models.binn.preparation import Prepared
 from binn_cli.models.binn.start import from_prior
@@ -18,6 +17,7 @@ from binn_cli.models.binn.tucker.core import core_block
 from binn_cli.models.binn.tucker.inference import TuckerPrior
 from binn_cli.models.binn.tucker.ranks import Shapes
 from binn_cli.models.binn.tucker.relevance import by_axis
+from binn_cli.models.compilation import CompiledFunction
 
 
 def _fitted_core(statistics: Statistics, prior: TuckerPrior, factors: tuple, noise: Array) -> Float[np.ndarray, "L *Q"]:
