@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,3 +17,6 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 # absl (which comes with optax) closes the stream of its handler when Hydra sets logging up, unless it is Python's own: pytest's must
 # stay open.
 absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
+# A shell's background jobs ignore Ctrl-C, and so would every run that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

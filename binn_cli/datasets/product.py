@@ -7,7 +7,7 @@ axis, the case axis, with one point per simulation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -77,6 +77,25 @@ class Axis:
         return replace(self, points=self.points[picked if picked.dtype == bool else picked.astype(int)])
 
 
+def extended(axes: tuple[Axis, ...], more: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """Axes with the points of another last axis behind those of their own.
+
+    Raises:
+        DataError: if the other axes differ.
+    """
+    same = [axis.coordinates for axis in axes] == [axis.coordinates for axis in more]
+    if not same or not all(np.array_equal(mine.points, other.points) for mine, other in zip(axes[:-1], more[:-1], strict=True)):
+        raise DataError("a slab must have the same axes, but for the last, and the same outputs as the data it extends")
+    return (*axes[:-1], replace(axes[-1], points=np.concatenate([axes[-1].points, more[-1].points])))
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Cases that came together, so many of them; the object itself is what they are known by."""
+
+    cases: int
+
+
 @dataclass(frozen=True)
 class ProductData:
     """Values over the product of axes; immutable.
@@ -86,6 +105,8 @@ class ProductData:
         values: (n_1, …, n_A, L) the L outputs at every combination of axis points.
         outputs: the L names of the outputs.
         output_units: the L units.
+        pieces: what `appended` has put together, first to last; data made in another way are one piece of their own.
+        newest: the values of the last of several pieces, so that reading them touches no other case.
 
     Raises:
         DataError: if shapes disagree, a name repeats, or a value is not finite.
@@ -95,6 +116,8 @@ class ProductData:
     values: Float[np.ndarray, "*points L"]
     outputs: tuple[str, ...]
     output_units: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = field(init=False, compare=False, repr=False)
+    newest: Float[np.ndarray, "*points L"] | None = field(init=False, compare=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         values = _frozen(self.values)
@@ -115,6 +138,7 @@ class ProductData:
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "output_units", _units(self.output_units, self.outputs, "outputs"))
+        object.__setattr__(self, "pieces", (Piece(values.shape[-2]),))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -142,10 +166,11 @@ class ProductData:
         Raises:
             DataError: if the other axes or the outputs differ.
         """
-        same = [axis.coordinates for axis in self.axes] == [axis.coordinates for axis in slab.axes]
-        same = same and all(np.array_equal(mine.points, other.points) for mine, other in zip(self.axes[:-1], slab.axes[:-1], strict=True))
-        if not same or self.outputs != slab.outputs:
+        axes = extended(self.axes, slab.axes)
+        if self.outputs != slab.outputs:
             raise DataError("a slab must have the same axes, but for the last, and the same outputs as the data it extends")
-        last = replace(self.axes[-1], points=np.concatenate([self.axes[-1].points, slab.axes[-1].points]))
         values = np.concatenate([self.values, slab.values], axis=len(self.axes) - 1)
-        return replace(self, axes=(*self.axes[:-1], last), values=values)
+        grown = replace(self, axes=axes, values=values)
+        object.__setattr__(grown, "pieces", (*self.pieces, Piece(slab.axes[-1].size)))
+        object.__setattr__(grown, "newest", slab.values)
+        return grown

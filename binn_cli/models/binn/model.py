@@ -16,6 +16,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.cases import case_process
+from binn_cli.models.binn.history import History
 from binn_cli.models.binn.inference import Posterior, Settings, infer
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import in_units, predict
@@ -50,6 +51,7 @@ class FittedBinn:
         joint: whether the predictive variance keeps the covariance between modes.
         ranks: multilinear ranks of the compressed data.
         report: cost and diagnostics of the fit.
+        history: the projected cases of a grid, which a fit to more cases need not read again; not kept in files.
     """
 
     bases: tuple[Basis, ...]
@@ -60,6 +62,7 @@ class FittedBinn:
     joint: bool
     ranks: tuple[int, ...]
     report: FitReport
+    history: History | None = None
 
     def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
         """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone, faster."""
@@ -129,7 +132,8 @@ class Binn:
             scales = build_scales(untold(self.config) if self.config.tune else self.config, data, inputs, outputs, capacity, watch)
             bases, modes = scales.bases, scales.modes
             chosen = {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
-        prepared = Preparation(bases, inputs, outputs, self.config.compression, capacity, ranks)(data, watch)
+        before = warm_start.history if warm_start is not None else None
+        prepared = Preparation(bases, inputs, outputs, self.config.compression, capacity, ranks)(data, watch, before)
         if self.config.tune and warm_start is None:
             modes, chosen["evidence_modes"] = choose_modes(self.config, bases, prepared, modes, watch)
         prior, start, offset = self._prior_and_start(bases, prepared, warm_start, (len(data.outputs), modes), watch)
@@ -148,13 +152,13 @@ class Binn:
         diagnostics = {**diagnostics_of(posterior, outputs, data.n_points), "ranks": np.asarray(prepared.ranks), **chosen}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
         joint = self.config.variance == "joint"
-        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report)
+        return FittedBinn(bases, dimensions, np.asarray(posterior.noise), inputs, outputs, joint, prepared.ranks, report, prepared.history)
 
     def from_state(self, state: Tree) -> FittedBinn | FittedTucker:
         """The surrogate that `FittedBinn.state` described."""
         from binn_cli.models.binn.serialization import from_tree
 
-        return from_tree(state)
+        return from_tree(state, self.config)
 
     def _prior_and_start(
         self, bases: tuple[Basis, ...], prepared: Prepared, warm: FittedBinn | None, shape: tuple[int, int], watch: Stopwatch

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn import statistics as stats
 from binn_cli.models.binn.accumulation import Products
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.history import History, history_of
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
@@ -35,11 +36,28 @@ class Prepared:
         statistics: what inference reads.
         directions: for each dimension (J, K): weights = directions @ whitened weights, in the span of the data.
         ranks: multilinear ranks of the core, after rounding up.
+        history: the cases that the core was made of, from which it can grow; None for data of one axis.
     """
 
     statistics: Statistics
     directions: tuple[Float[Array, "J K"], ...]
     ranks: tuple[int, ...]
+    history: History | None = None
+
+
+@dataclass(frozen=True)
+class _Designs:
+    """Axes in whitened coordinates.
+
+    Attributes:
+        axes: every axis; the projections of those of one coordinate are blank.
+        left: for each axis of one coordinate its orthonormal directions (n, K), None for the others.
+        directions: as in `Prepared`.
+    """
+
+    axes: tuple[GridAxis | PointAxis, ...]
+    left: tuple[Float[Array, "n K"] | None, ...]
+    directions: tuple[Float[Array, "J K"], ...]
 
 
 def _evaluate(basis: Basis, x: Float[Array, " n"], rows: Array) -> Float[Array, "n J"]:
@@ -50,23 +68,27 @@ def _whitened(basis: Basis, x: Float[Array, " n"], rows: Array) -> tuple[Array, 
     return stats.whiten(_evaluate(basis, x, rows))
 
 
-def _projected(values: Array, shift: Array, scale: Array, rows: Array, left: tuple) -> tuple[Array, Array, tuple]:
-    standard = stats.standardised(values, shift, scale, rows)
-    energy = jnp.sum(standard**2, axis=tuple(range(1, standard.ndim)))
-    tensor = stats.project(standard, left)
-    return tensor, energy, stats.spectra(tensor)
+def _projected(values: Array, shift: Array, scale: Array, rows: Array, left: tuple) -> tuple[Array, tuple]:
+    tensor = stats.project(stats.standardised(values, shift, scale, rows), left)
+    return tensor, stats.spectra(tensor)
+
+
+def _along_cases(tensor: Array, left: Array | None) -> tuple[Array, tuple]:
+    tensor = stats.project(tensor, (*(None,) * (tensor.ndim - 2), left))
+    return tensor, stats.spectra(tensor)
 
 
 def spectra_of(data: ProductData, outputs: OutputMap, capacity: int | None, watch: Stopwatch) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Eigenvalues and eigenvectors of every unfolding of the standardised data, rows of padding left out."""
     size = max(data.axes[-1].size, capacity or 0)
     values = _padded(data.values, size, data.values.ndim - 2)
-    _, _, found = projected(watch, values, outputs.shift, outputs.scale, data.axes[-1].size, (None,) * len(data.axes))
+    _, found = projected(watch, values, outputs.shift, outputs.scale, data.axes[-1].size, (None,) * len(data.axes))
     return tuple((np.asarray(e)[: a.size], np.asarray(v)[: a.size, : a.size]) for a, (e, v) in zip(data.axes, found, strict=True))
 
 
 evaluate, whitened = CompiledFunction(_evaluate), CompiledFunction(_whitened)
-projected, truncated, long_axis = CompiledFunction(_projected), CompiledFunction(stats.project), CompiledFunction(stats.gram_statistics)
+projected, along_cases = CompiledFunction(_projected), CompiledFunction(_along_cases)
+truncated, long_axis = CompiledFunction(stats.project), CompiledFunction(stats.gram_statistics)
 
 
 def _padded(array: np.ndarray, size: int, axis: int) -> np.ndarray:
@@ -97,33 +119,73 @@ class Preparation:
     capacity: int | None = None
     ranks: tuple[int, ...] | None = None
 
-    def __call__(self, data: ProductData, watch: Stopwatch) -> Prepared:
-        """Prepare data; compilation is charged to the stopwatch."""
+    def __call__(self, data: ProductData, watch: Stopwatch, before: History | None = None) -> Prepared:
+        """Prepare data; compilation is charged to the stopwatch.
+
+        Args:
+            data: the data.
+            watch: counts the seconds of compiling.
+            before: the history of an earlier fit with the same bases and units, whose cases are not read again.
+        """
         only = data.axes[0]
         if len(data.axes) == 1 and only.points.shape == (only.size, 1) and only.size > stats.LARGEST_SVD:
             return self._long_axis(data, watch)
-        sizes = [axis.size for axis in data.axes]
-        if self.capacity is not None:
-            sizes[-1] = max(sizes[-1], self.capacity)
-        columns = _columns(data)
+        designs = self._designs(data.axes, watch)
+        if len(data.axes) > 1:
+            growing = self.capacity is not None and self.capacity > data.axes[-1].size
+            history = history_of(data, self.outputs, designs.left[:-1], before, growing, watch)
+            return self._of_history(history, designs, watch)
+        sizes = self._sizes(data.axes)
+        values = _padded(data.values, sizes[-1], 0)
+        if designs.left[0] is None:
+            tensor, spectra = _table(data, values, self.outputs), ()
+        else:
+            tensor, spectra = projected(watch, values, self.outputs.shift, self.outputs.scale, data.axes[0].size, designs.left)
+        energy = np.sum(((data.values - self.outputs.shift) / self.outputs.scale) ** 2, axis=0)
+        return self._compress(tensor, energy, data.n_points, spectra, designs, watch)
+
+    def updated(self, history: History, slab: ProductData, watch: Stopwatch) -> Prepared:
+        """Prepare the cases of a history together with more of them, without the data that it was made of.
+
+        Raises:
+            DataError: if the slab's axes, but for the last, are not those of the history.
+        """
+        leading = self._designs(slab.axes, watch).left[:-1]
+        grown = history.extended(slab, self.outputs, leading, watch)
+        return self._of_history(grown, self._designs(grown.axes, watch), watch)
+
+    def _sizes(self, axes: tuple[Axis, ...]) -> list[int]:
+        """Lengths of the axes, the last with its padding."""
+        return [*(axis.size for axis in axes[:-1]), max(axes[-1].size, self.capacity or 0)]
+
+    def _designs(self, axes: tuple[Axis, ...], watch: Stopwatch) -> _Designs:
+        """Every axis in whitened coordinates, before its projection is known."""
+        columns, sizes = _columns(axes), self._sizes(axes)
         left: list[Array | None] = []
-        axes: list[GridAxis | PointAxis] = []
+        built: list[GridAxis | PointAxis] = []
         directions: list[Array] = []
-        for a, axis in enumerate(data.axes):
+        for a, axis in enumerate(axes):
             points = self.inputs(axis.points, columns[a])
             bases = self.bases[columns[a]]
             if points.shape[1] == 1:
-                growing = self.capacity is not None and a == len(data.axes) - 1
+                growing = self.capacity is not None and a == len(axes) - 1
                 u, singular, v = self._grid(bases[0], points[:, 0], sizes[a], growing, watch)
-                axes.append(GridAxis(np.zeros((0, 0)), singular**2))
+                built.append(GridAxis(np.zeros((0, 0)), singular**2))
                 left.append(u)
                 directions.append(v)
             else:
-                built, v_all = self._points(bases, points, sizes[a], watch)
-                axes.append(built)
+                own, v_all = self._points(bases, points, sizes[a], watch)
+                built.append(own)
                 left.append(None)
                 directions.extend(v_all)
-        return self._compress(data, sizes, axes, left, tuple(directions), watch)
+        return _Designs(tuple(built), tuple(left), tuple(directions))
+
+    def _of_history(self, history: History, designs: _Designs, watch: Stopwatch) -> Prepared:
+        size = self._sizes(history.axes)[-1]
+        tensor, spectra = along_cases(watch, _padded(history.tensor, size, history.tensor.ndim - 1), designs.left[-1])
+        points = int(np.prod([axis.size for axis in history.axes]))
+        prepared = self._compress(tensor, history.energy.sum(axis=1), points, spectra, designs, watch)
+        return replace(prepared, history=history)
 
     def _grid(self, basis: Basis, x: np.ndarray, size: int, growing: bool, watch: Stopwatch) -> tuple[Array, Array, Array]:
         u, singular, v = map(np.asarray, whitened(watch, basis, _padded(x, size, 0), len(x)))
@@ -164,26 +226,15 @@ class Preparation:
         singular = np.asarray(singular)
         return int(np.sum(singular > INVISIBLE * singular[0]))
 
-    def _compress(
-        self,
-        data: ProductData,
-        sizes: list[int],
-        axes: list,
-        left: list[Array | None],
-        directions: tuple[Array, ...],
-        watch: Stopwatch,
-    ) -> Prepared:
-        values = _padded(data.values, sizes[-1], data.values.ndim - 2)
+    def _compress(self, tensor: Array, energy: np.ndarray, points: int, spectra: tuple, designs: _Designs, watch: Stopwatch) -> Prepared:
+        """Truncate the projected tensor to its multilinear ranks."""
+        axes = list(designs.axes)
         single = len(axes) == 1
-        if single and left[0] is None:
-            tensor, energy, spectra = _table(data, values, self.outputs)
-        else:
-            tensor, energy, spectra = projected(watch, values, self.outputs.shift, self.outputs.scale, data.axes[-1].size, tuple(left))
         ranks: list[int] = []
         bases: list[Array | None] = []
         for a, axis in enumerate(axes):
             if single and isinstance(axis, PointAxis):
-                ranks.append(sizes[a])
+                ranks.append(tensor.shape[1])
                 bases.append(None)
                 continue
             eigenvalues, vectors = map(np.asarray, spectra[a])
@@ -199,8 +250,8 @@ class Preparation:
             else:
                 axes[a] = axis._replace(projection=bases[a])
         core = tensor if all(b is None for b in bases) else truncated(watch, tensor, tuple(bases))
-        statistics = Statistics(core, energy, np.asarray(float(data.n_points)), tuple(axes))
-        return Prepared(statistics, directions, tuple(ranks))
+        statistics = Statistics(core, energy, np.asarray(float(points)), tuple(axes))
+        return Prepared(statistics, designs.directions, tuple(ranks))
 
     def _long_axis(self, data: ProductData, watch: Stopwatch) -> Prepared:
         x = self.inputs(data.axes[0].points, slice(0, 1))[:, 0]
@@ -210,13 +261,12 @@ class Preparation:
         return Prepared(Statistics(moment, energy, np.asarray(float(data.n_points)), (axis,)), (v,), (len(squared),))
 
 
-def _table(data: ProductData, values: np.ndarray, outputs: OutputMap) -> tuple[Array, Array, tuple]:
-    """Standardised outputs of scattered points, which nothing compresses."""
-    standard = np.moveaxis((values - outputs.shift) / outputs.scale, -1, 0) * (np.arange(len(values)) < data.axes[-1].size)
-    return standard, np.sum(standard**2, axis=1), ()
+def _table(data: ProductData, values: np.ndarray, outputs: OutputMap) -> Array:
+    """Standardised outputs of scattered points, which nothing compresses; rows of padding are zero."""
+    return np.moveaxis((values - outputs.shift) / outputs.scale, -1, 0) * (np.arange(len(values)) < data.axes[-1].size)
 
 
-def _columns(data: ProductData) -> list[slice]:
+def _columns(axes: tuple[Axis, ...]) -> list[slice]:
     """Which of the D dimensions belong to each axis."""
-    ends = np.cumsum([0] + [len(axis.coordinates) for axis in data.axes])
+    ends = np.cumsum([0] + [len(axis.coordinates) for axis in axes])
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
+from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis, StretchedBasis
 from binn_cli.models.binn.chidenn import ChidennBasis, Patch
 from binn_cli.models.binn.model import FittedBinn
@@ -63,12 +64,15 @@ def to_tree(fitted: FittedBinn) -> Tree:
     }
 
 
-def from_tree(tree: Any) -> FittedBinn | FittedTucker:
-    """The fitted surrogate that `to_tree` described; its report is empty, since nothing was fitted here."""
+def from_tree(tree: Any, config: BinnConfig) -> FittedBinn | FittedTucker:
+    """The fitted surrogate that `to_tree` described; its report is empty, since nothing was fitted here.
+
+    The hyperparameters are those with which a Tucker decomposition learns on.
+    """
     if "tucker" in tree:
         from binn_cli.models.binn.tucker import serialization as tucker
 
-        return tucker.from_tree(tree)
+        return tucker.from_tree(tree, config)
     entries = [tree["dimensions"][name] for name in sorted(tree["dimensions"])]
     return FittedBinn(
         bases=tuple(_basis(entry["basis"]) for entry in entries),

@@ -11,7 +11,6 @@ from binn_cli.cli import main
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis
 from binn_cli.models.binn.model import Binn
-from binn_cli.models.binn.serialization import from_tree
 from binn_cli.models.binn.tucker.fit import FittedTucker
 from binn_cli.results import store
 from tests.models.problems import new_points, problem
@@ -38,7 +37,7 @@ def test_tasks(line: str, tmp_path, monkeypatch, capsys) -> None:
     assert record.steps[-1].metrics["test"]["rel_rmse"].max() < 0.7
     assert "tucker_ranks" in record.steps[-1].diagnostics
     assert [step.timings["compile"] > 0 for step in record.steps] == [True] + [False] * (len(record.steps) - 1)
-    surrogate = from_tree(record.surrogate)
+    surrogate = Binn(BinnConfig()).from_state(record.surrogate)
     assert isinstance(surrogate, FittedTucker)
     kept = record.predictions
     names = tuple(f"x{d}" for d in range(kept.inputs.shape[1]))

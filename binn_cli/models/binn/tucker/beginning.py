@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.preparation import Prepared
@@ -40,20 +40,20 @@ class Beginning(NamedTuple):
 
 
 def zero_prior(
-    config: BinnConfig, bases: tuple[Basis, ...], prepared: Prepared, data: ProductData, functions: Sequence[int], watch: Stopwatch
+    config: BinnConfig, bases: tuple[Basis, ...], prepared: Prepared, axes: tuple[Axis, ...], functions: Sequence[int], watch: Stopwatch
 ) -> TuckerPrior:
     """A prior of mean zero.
 
     `weight` is the stated variance of every weight and of every entry of the core. `function` gives every function a prior variance of
     one, averaged over the domain, and the core's entries equal shares of the prior variance of y.
     """
-    outputs = len(data.outputs)
+    outputs = len(prepared.statistics.core)
     entry = config.prior_variance
     levels = [config.prior_variance] * len(bases)
     if config.prior == "function":
         entry /= math.prod(functions)
         levels = prior_levels(replace(config, prior_variance=1.0), bases, 1, watch)
-    ends = np.cumsum([0] + [len(axis.coordinates) for axis in data.axes])
+    ends = np.cumsum([0] + [len(axis.coordinates) for axis in axes])
     shape = tuple(math.prod(functions[a:b]) for a, b in pairwise(ends))
     zero = tuple(np.zeros((outputs, r, v.shape[1])) for r, v in zip(functions, prepared.directions, strict=True))
     variance = tuple(np.full((outputs, r), level) for r, level in zip(functions, levels, strict=True))
@@ -65,13 +65,13 @@ def beginning(
     config: BinnConfig,
     bases: tuple[Basis, ...],
     prepared: Prepared,
-    data: ProductData,
+    axes: tuple[Axis, ...],
     functions: Sequence[int],
     shapes: list[Shapes],
     watch: Stopwatch,
 ) -> Beginning:
     """Prior and start of a first fit, with that many functions a dimension."""
-    prior = zero_prior(config, bases, prepared, data, functions, watch)
+    prior = zero_prior(config, bases, prepared, axes, functions, watch)
     start, core = build_start(prepared, prior, None if config.start == "random" else shapes, config.seed)
     if config.prior_mean == "start":
         if config.start == "svd":
@@ -84,14 +84,14 @@ def continued(
     config: BinnConfig,
     bases: tuple[Basis, ...],
     prepared: Prepared,
-    data: ProductData,
+    axes: tuple[Axis, ...],
     before: tuple[tuple[DimensionPosterior, ...], CoreDistribution],
     watch: Stopwatch,
 ) -> Beginning:
     """Prior and start after an earlier fit, whose factors and core are given."""
     dimensions, core = before
     weights = [np.asarray(dimension.weights) for dimension in dimensions]
-    prior = zero_prior(config, bases, prepared, data, [w.shape[1] for w in weights], watch)
+    prior = zero_prior(config, bases, prepared, axes, [w.shape[1] for w in weights], watch)
     start = tuple(np.einsum("jk,lrj->lrk", v, w) for v, w in zip(prepared.directions, weights, strict=True))
     if config.prior_mean == "zero":
         return Beginning(prior, start, tuple(np.zeros((1, 1, 1)) for _ in weights))
