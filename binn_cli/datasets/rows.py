@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -53,6 +54,15 @@ def spans(size: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
     """First row and row behind the last of every chunk."""
     for first in range(begin, end, max(size, 1)):
         yield first, min(first + max(size, 1), end)
+
+
+def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The same chunks, the next one read by another thread while one is worked on; an error comes with the chunk that it belongs to."""
+    with ThreadPoolExecutor(1, "read ahead") as reader:
+        waiting = reader.submit(next, chunks, None)
+        while (chunk := waiting.result()) is not None:
+            waiting = reader.submit(next, chunks, None)
+            yield chunk
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 
 from binn_cli.config.schema import TableConfig
-from binn_cli.datasets.rows import TableRows, picked, spread
+from binn_cli.datasets.rows import Chunk, TableRows, ahead, picked, spread
 from binn_cli.datasets.table import Table, Without
 from binn_cli.datasets.table_file import Hdf5Rows
 from binn_cli.errors import ConfigError, DataError
-from tests.datasets.table_files import NAMES, values, written
+from tests.datasets.table_files import NAMES, a_table, values, written
 
 KINDS = [("t.csv", False), ("t.npz", False), ("t.npz", True), ("t.h5", False), ("t.hdf5", True)]
 
@@ -148,3 +149,20 @@ def test_columns_that_differ_in_length(tmp_path: Path) -> None:
         file["x"], file["u"] = np.zeros(3), np.zeros(4)
     with pytest.raises(DataError, match="x has 3 rows, u has 4 rows"):
         _table(tmp_path / "t.h5").training()
+
+
+def test_reading_ahead_changes_no_chunk_and_keeps_errors_in_their_place() -> None:
+    rows = TableRows(Table(TableConfig(path=a_table(), outputs=["u"]), 3).training())
+    for one, other in zip(ahead(rows.chunks(7)), rows.chunks(7), strict=True):
+        for mine, theirs in zip(one, other, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+    def broken() -> Iterator[Chunk]:
+        yield from rows.chunks(7, 0, 14)
+        raise DataError("row 14 cannot be read")
+
+    chunks = ahead(broken())
+    assert len(next(chunks)[0]) == len(next(chunks)[0]) == 7
+    with pytest.raises(DataError, match="row 14"):
+        next(chunks)
+    ahead(rows.chunks(7)).close()

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.datasets.rows import RowChunks, finite
+from binn_cli.datasets.rows import RowChunks, ahead, finite
 from binn_cli.errors import DataError
 from binn_cli.models.binn.evidence import thinned
 from binn_cli.models.normalization import InputMap, OutputMap
@@ -42,7 +42,7 @@ def look(rows: RowChunks, size: int, scaling: str, domain: Float[np.ndarray, "D 
     low, high = np.full(len(rows.inputs), np.inf), np.full(len(rows.inputs), -np.inf)
     total, squares = np.zeros(len(rows.outputs)), np.zeros(len(rows.outputs))
     picked, first, about = [], 0, np.zeros(len(rows.outputs))
-    for chunk in rows.chunks(size):
+    for chunk in ahead(rows.chunks(size)):
         x, y = finite(chunk, first, rows)
         low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
         about = y[0].copy() if first == 0 else about

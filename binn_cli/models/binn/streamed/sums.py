@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Float
 
-from binn_cli.datasets.rows import RowChunks, finite
+from binn_cli.datasets.rows import RowChunks, ahead, finite
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import Products, rows_for, sum_in_chunks, symmetric, upper
 from binn_cli.models.binn.basis import Basis
@@ -137,7 +137,7 @@ class Sums:
         most, devices = largest_part(self.rows.n_points), jax.local_device_count()
         length = min(self.size, most)
         full = -(-length // devices) * devices
-        chunks = self.rows.chunks(length, begin, end)
+        chunks = ahead(self.rows.chunks(length, begin, end))
         first = begin
         for _ in range(-(-most // length)):
             x, y = next(chunks, (np.zeros((0, len(self.rows.inputs))), np.zeros((0, len(self.rows.outputs)))))
