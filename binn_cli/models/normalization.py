@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,17 @@ class InputMap:
     def __call__(self, points: Float[np.ndarray, "n K"], dimensions: slice) -> Float[np.ndarray, "n K"]:
         """Points of the given dimensions in units of the domain."""
         return (points - self.low[dimensions]) / self.span[dimensions]
+
+    def axes(self, axes: Sequence[Axis]) -> list[Float[np.ndarray, "n K"]]:
+        """The points of every axis in units of the domain.
+
+        Raises:
+            DataError: if the axes have not the D coordinates that were learned.
+        """
+        ends = np.cumsum([0] + [axis.points.shape[1] for axis in axes])
+        if ends[-1] != len(self.low):
+            raise DataError(f"the axes have {ends[-1]} coordinates, but the surrogate has learned {len(self.low)}")
+        return [self(axis.points, slice(int(a), int(b))) for axis, a, b in zip(axes, ends, ends[1:], strict=False)]
 
 
 @dataclass(frozen=True)

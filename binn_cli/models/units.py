@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import DataError
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import Prediction
 
@@ -43,10 +42,7 @@ class Units:
         Raises:
             DataError: if the axes have not the D coordinates that were learned.
         """
-        ends = np.cumsum([0] + [axis.points.shape[1] for axis in axes])
-        if ends[-1] != self.dimensions:
-            raise DataError(f"the axes have {ends[-1]} coordinates, but the surrogate has learned {self.dimensions}")
-        return [self.inputs(axis.points, slice(int(a), int(b))) for axis, a, b in zip(axes, ends[:-1], ends[1:], strict=True)]
+        return self.inputs.axes(axes)
 
     def table(self, data: ProductData, rows: np.ndarray | None = None) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
         """Inputs and outputs as a plain table in these units; `rows` picks flat indices."""

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis
-from binn_cli.errors import DataError
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.posterior import DimensionPosterior, axis_mean, axis_moments, mode_pairs, product_mean, product_moments
@@ -97,10 +96,7 @@ def predict(
     Raises:
         DataError: if the axes have not one coordinate for each dimension.
     """
-    ends = np.cumsum([0] + [axis.points.shape[1] for axis in axes])
-    if ends[-1] != len(bases):
-        raise DataError(f"the axes have {ends[-1]} coordinates, but the surrogate has learned {len(bases)}")
-    points = [inputs(axis.points, slice(int(a), int(b))) for axis, a, b in zip(axes, ends[:-1], ends[1:], strict=True)]
+    points = inputs.axes(axes)
     sizes = [len(p) for p in points]
     longest = int(np.argmax(sizes))
     modes = dimensions[0].weights.shape[1]

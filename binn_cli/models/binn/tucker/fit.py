@@ -75,8 +75,7 @@ class FittedTucker:
 
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, the other axes' functions and the core at their means; see `binn_cli.models.binn.cases`."""
-        ends = np.cumsum([0] + [axis.points.shape[1] for axis in (*axes, cases)])
-        *points, scaled = (self.inputs(a.points, slice(int(b), int(e))) for a, b, e in zip((*axes, cases), ends, ends[1:], strict=False))
+        *points, scaled = self.inputs.axes((*axes, cases))
         return case_process(self.bases, self.dimensions, self.noise, points, scaled, np.asarray(self.core.mean))
 
     def update(self, data: ProductData, forgetting: float = 1.0) -> FittedTucker:
