@@ -40,7 +40,11 @@ def _short(value: float) -> str:
 
 def notes(rows: Sequence[Row]) -> list[str]:
     """How to read the table; the sizes of every comparison, and what its numbers leave out."""
-    return [EXPLANATION, *(f"{row.name}: {row.note}" for row in rows)]
+    return [EXPLANATION, *(f"{row.name}: {row.note}{_compiled(row)}" for row in rows)]
+
+
+def _compiled(row: Row) -> str:
+    return f"; compiled in {quantities.seconds(row.compile_seconds)}" if row.compile_seconds else ""
 
 
 def figure(rows: Sequence[Row]) -> Figure:

@@ -10,7 +10,11 @@ from binn_cli.config.schema import BinnConfig, PoissonConfig, SineConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
 from binn_cli.models.binn.model import Binn
+from tests.benchmarks.baselines import grid_against_kronecker_gp, line_against_exact_gp
+from tests.benchmarks.growth import slope_in_dimensions, slope_in_functions, slope_in_modes, slope_in_points, sweeps_on_grids
+from tests.benchmarks.prediction import product_grid, scattered_means, scattered_variances
 from tests.benchmarks.scale import mean_against_both, scattered_against_dense, streamed_against_reading
+from tests.benchmarks.sharing import two_processes_against_one
 from tests.benchmarks.timing import Row, compared
 from tests.models import dense_reference as dense
 
@@ -72,11 +76,22 @@ def long_axis_against_one_pass() -> Row:
     return compared("long axis / one pass over bytes", lambda: model.fit(data), floor, "N = 1,310,720; theirs: numpy.sum of x and y")
 
 
-ROWS: tuple[Callable[[], Row], ...] = (
+ROWS: tuple[Callable[[], Row | list[Row]], ...] = (
     structured_against_dense,
     long_axis_against_normal_equations,
     long_axis_against_one_pass,
+    line_against_exact_gp,
+    grid_against_kronecker_gp,
     scattered_against_dense,
     streamed_against_reading,
+    sweeps_on_grids,
+    slope_in_points,
+    slope_in_modes,
+    slope_in_functions,
+    slope_in_dimensions,
+    scattered_means,
+    scattered_variances,
+    product_grid,
     mean_against_both,
+    two_processes_against_one,
 )

@@ -17,12 +17,14 @@ class Row:
         name: what is compared with what.
         ours, theirs: seconds of every repetition, in the order they were taken.
         note: sizes, and anything the numbers leave out.
+        compile_seconds: what our first call spent compiling, which the times leave out; None where it does not say.
     """
 
     name: str
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
     note: str
+    compile_seconds: float | None = None
 
     @property
     def ratios(self) -> np.ndarray:
@@ -37,13 +39,19 @@ class Row:
 
 def compared(name: str, ours: Callable[[], object], theirs: Callable[[], object], note: str, repeats: int = 7) -> Row:
     """Time both in turn after one warm-up of each, which also compiles."""
-    ours()
+    first = ours()
     theirs()
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats)]
-    return Row(name, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), note)
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
+    return Row(name, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), note, _compile_seconds(first))
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _compile_seconds(made: object) -> float | None:
+    """What a fit or a prediction says of its compiling."""
+    return getattr(getattr(made, "report", made), "compile_seconds", None)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call."""
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
