@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from binn_cli.config.schema import BinnConfig, RegressConfig, SineConfig
+from binn_cli.config.schema import BinnConfig, PoissonConfig, RegressConfig, SineConfig
+from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
+from binn_cli.errors import ConfigError
 from binn_cli.metrics import METRICS
 from binn_cli.models.binn.model import Binn
 from binn_cli.results.record import PHASES
@@ -108,3 +110,31 @@ def test_seconds_spent_compiling_a_prediction_are_not_counted_as_predicting(tmp_
     (step,) = recorder.record.steps
     np.testing.assert_allclose(step.timings["compile"], 0.25 + 3e-9, rtol=0, atol=1e-12)
     assert step.timings["predict"] > 0
+
+
+def test_a_random_part_of_the_points_is_learned_from_and_said(tmp_path) -> None:
+    dataset = Poisson(PoissonConfig(grid=4, candidates=10, train_cases=3, test_cases=2, offgrid_points=5), 0)
+    model = Binn(BinnConfig(modes=2, centers=4, length=1.5, padding=1, stretch=0, sweeps=2))
+    Regress(RegressConfig(train_points=50, seed=4), 1000).run(dataset, model, new_recorder(tmp_path, "regress"))
+    record = read(tmp_path / "results.h5")
+    (step,) = record.steps
+    assert step.n_train == 50 and "only 50 of the 192 training points were used (task.train_points)" in step.warnings
+    every, values = dataset.training().table()
+    assert record.state is not None
+    rows = [int(np.flatnonzero((every == point).all(axis=1))[0]) for point in record.state["train_inputs"]]
+    assert len(set(rows)) == 50
+    np.testing.assert_array_equal(record.state["train_truth"], values[rows])
+    assert record.surrogate is not None
+    np.testing.assert_allclose(record.surrogate["input_span"], 1.0)  # of the whole problem, not of the points that were drawn
+
+
+def test_asking_for_more_points_than_there_are_takes_all(tmp_path) -> None:
+    model = FakeSurrogate()
+    Regress(RegressConfig(train_points=31), 100).run(FakeDataset(), model, new_recorder(tmp_path, "regress"))
+    assert model.fits[0]["data"].n_points == 30
+    assert not any("train_points" in warning for warning in read(tmp_path / "results.h5").steps[0].warnings)
+
+
+def test_no_point_at_all_is_refused() -> None:
+    with pytest.raises(ConfigError, match="task.train_points: must be at least 1"):
+        RegressConfig(train_points=0)

@@ -15,6 +15,13 @@ class RegressConfig:
     """conf/task/regress.yaml"""
 
     name: str = "regress"
+    train_points: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.train_points is not None:
+            at_least("task.train_points", self.train_points, 1)
+        valid_seed("task.seed", self.seed)
 
 
 @dataclass
