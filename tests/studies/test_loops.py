@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.studies import acquisitions, cost, seeds, sensitivity, tucker
+from tests.studies import acquisitions, comparison, cost, seeds, sensitivity, tucker
 from tests.studies.loop import score, steps_of
 
 HEAT = (
@@ -72,3 +72,14 @@ def test_tucker() -> None:
     fit = steps_of("dataset=poisson", "task=regress", "model.decomposition=tucker", *stated)[0]
     assert rows[1][3].startswith(f"{score(fit, 'test'):.1e}, ")
     assert rows[1][2] == " x ".join(str(int(r)) for r in fit.diagnostics["tucker_ranks"])
+
+
+@pytest.mark.thorough
+def test_comparison(tmp_path: Path) -> None:
+    problem = comparison.Problem(("dataset=sine", "dataset.n_train=3500"), "test", {"gp": 50})
+    again = [comparison.study({"line": problem}, ("binn", "gp", "gp_grid"), tmp_path, ("budget=smoke",)).text for _ in range(2)]
+    assert again[0] == again[1], "what is kept is read"
+    rows = {row[0]: row[1:] for row in _rows(again[0])}
+    assert [row[0] for row in (rows["binn"], rows["gp"])] == ["3,500", "50"] and rows["binn"][6] == "1"
+    assert set(rows) == {"binn", "gp"} and "- gp_grid: model=gp_grid: the data are one axis of 3,500 points" in again[0]
+    assert 0.15 < float(rows["binn"][1]) < 0.25  # the noise of the data is 0.2
