@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from binn_cli.config.compose import Settings
+from omegaconf import DictConfig, OmegaConf
+
+from binn_cli.config.compose import Settings, validated
 from binn_cli.errors import BinnError, MissingExtraError
+
+if TYPE_CHECKING:
+    from binn_cli.results.record import RunRecord
 
 CLASSES: dict[str, dict[str, str]] = {
     "dataset": {
@@ -69,3 +74,16 @@ def task(settings: Settings) -> Any:
     if settings.task.name == "scaling":
         return chosen(settings.task, dict(settings.resolved))
     return chosen(settings.task, settings.output.max_points)
+
+
+def fitted(record: RunRecord) -> Any:
+    """The surrogate that a run ended with, whatever its model; what `results.store.read` gives is the record.
+
+    Raises:
+        BinnError: if the run ended before its first fit.
+    """
+    if record.surrogate is None:
+        raise BinnError("the run holds no fitted surrogate: it ended before its first fit")
+    config = OmegaConf.create(record.header.config)
+    assert isinstance(config, DictConfig)
+    return model(validated(config)).from_state(record.surrogate)
