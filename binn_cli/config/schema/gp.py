@@ -60,10 +60,16 @@ class GpGridConfig(KernelConfig):
     """conf/model/gp_grid.yaml"""
 
     name: str = "gp_grid"
+    noise_variance: float = 1e-8
+    output_scaling: str = "scale"
+    warp: str = "log"
+    noise_floor: float = 1e-12
     evidence_points: int = 2_000_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        one_of("model.warp", self.warp, ("none", "log"))
+        within("model.noise_floor", self.noise_floor, 1e-24, 1.0)
         at_least("model.evidence_points", self.evidence_points, 2)
 
 
