@@ -27,7 +27,7 @@ from binn_cli.models.units import Units
 MOST_ON_AXIS = 3000
 """Points of the largest axis: every evaluation of the evidence decomposes a matrix of this size, which takes seconds."""
 
-TENSORS = 8
+TENSORS = 10
 """Arrays of all N values that a fit holds at its peak."""
 
 solved = CompiledFunction(solve)
