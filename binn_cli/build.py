@@ -32,6 +32,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "gp": "binn_cli.models.gp.exact:Gp",
         "gp_grid": "binn_cli.models.gp.grid:GpGrid",
         "gp_sparse": "binn_cli.models.gp.sparse:GpSparse",
+        "gp_local": "binn_cli.models.gp.local:GpLocal",
         "mlp": "binn_cli.models.networks.model:Mlp",
         "kan": "binn_cli.models.networks.model:Kan",
         "inn": "binn_cli.models.networks.model:Inn",

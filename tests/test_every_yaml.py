@@ -44,6 +44,7 @@ TINY = {
     ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_sparse"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "gp_local"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "mlp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "kan"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "inn"): f"dataset=sine task=regress budget=smoke {SINE}",
@@ -80,6 +81,7 @@ N_TRAIN = {
     ("model", "gp"): [30],
     ("model", "gp_grid"): [30],
     ("model", "gp_sparse"): [30],
+    ("model", "gp_local"): [30],
     ("model", "mlp"): [30],
     ("model", "kan"): [30],
     ("model", "inn"): [30],
@@ -96,7 +98,13 @@ N_TRAIN = {
 }
 """Training points of every step."""
 
-MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence", "gp_sparse": "log_evidence_bound"}
+MODEL_DIAGNOSTICS = {
+    "binn": "residual",
+    "gp": "log_evidence",
+    "gp_grid": "log_evidence",
+    "gp_sparse": "log_evidence_bound",
+    "gp_local": "log_evidence_experts",
+}
 MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh"), "log_density")
 MODEL_DIAGNOSTICS |= {"bnn_vi": "elbo", "bnn_map": "loss", "bnn_ensemble": "loss"}
 MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")

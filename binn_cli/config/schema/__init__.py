@@ -19,7 +19,7 @@ from binn_cli.config.schema.bnn import (
     BnnViConfig,
 )
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
-from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpSparseConfig
+from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.table import TableConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
@@ -89,6 +89,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "gp": GpConfig,
         "gp_grid": GpGridConfig,
         "gp_sparse": GpSparseConfig,
+        "gp_local": GpLocalConfig,
         "mlp": MlpConfig,
         "kan": KanConfig,
         "inn": InnConfig,

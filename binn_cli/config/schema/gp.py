@@ -1,4 +1,4 @@
-"""The schemas of the Gaussian processes: model=gp, gp_sparse and gp_grid."""
+"""The schemas of the Gaussian processes: model=gp, gp_grid, gp_sparse and gp_local."""
 
 from __future__ import annotations
 
@@ -60,10 +60,16 @@ class GpGridConfig(KernelConfig):
     """conf/model/gp_grid.yaml"""
 
     name: str = "gp_grid"
+    noise_variance: float = 1e-8
+    output_scaling: str = "scale"
+    warp: str = "log"
+    noise_floor: float = 1e-12
     evidence_points: int = 2_000_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        one_of("model.warp", self.warp, ("none", "log"))
+        within("model.noise_floor", self.noise_floor, 1e-24, 1.0)
         at_least("model.evidence_points", self.evidence_points, 2)
 
 
@@ -73,8 +79,9 @@ class GpSparseConfig(KernelConfig):
 
     name: str = "gp_sparse"
     method: str = "auto"
-    inducing: int = 256
+    inducing: int = 1024
     evidence_points: int = 1000
+    bound_points: int = 8192
     bound_iterations: int = 15
     steps: int = 1000
     batch: int = 512
@@ -85,7 +92,30 @@ class GpSparseConfig(KernelConfig):
         one_of("model.method", self.method, ("auto", "collapsed", "stochastic"))
         within("model.inducing", self.inducing, 1, 10_000)
         at_least("model.evidence_points", self.evidence_points, 2)
+        at_least("model.bound_points", self.bound_points, 1)
         at_least("model.bound_iterations", self.bound_iterations, 0)
         at_least("model.steps", self.steps, 1)
         at_least("model.batch", self.batch, 1)
         within("model.learning_rate", self.learning_rate, 0.0, 1.0)
+
+
+@dataclass
+class GpLocalConfig(KernelConfig):
+    """conf/model/gp_local.yaml"""
+
+    name: str = "gp_local"
+    partition: str = "kdtree"
+    expert_points: int = 128
+    combination: str = "rbcm"
+    nearest: int = 4
+    evidence_points: int = 1000
+    memory: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("model.partition", self.partition, ("kdtree", "kmeans"))
+        within("model.expert_points", self.expert_points, 1, 20_000)
+        one_of("model.combination", self.combination, ("rbcm", "grbcm", "gpoe", "bcm"))
+        at_least("model.nearest", self.nearest, 1)
+        at_least("model.evidence_points", self.evidence_points, 2)
+        within("model.memory", self.memory, 0.0, 1.0)

@@ -8,10 +8,11 @@ a = L⁻¹ k(Z, x). Only A (M × M) and c are kept, whatever the number of point
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve, solve_triangular
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
@@ -32,63 +33,66 @@ def whitened(theta: Float[Array, " P"], z: Float[Array, "M D"], lower: Float[Arr
     return solve_triangular(lower, covariance(kind, jnp.exp(theta[:-2]), jnp.exp(theta[-2]), z, x), lower=True)
 
 
-def accumulated(
-    theta: Float[Array, " P"],
-    z: Float[Array, "M D"],
-    lower: Float[Array, "M M"],
-    x: Float[Array, "B b D"],
-    y: Float[Array, "B b L"],
-    mask: Float[Array, "B b"],
-    kind: str,
+class Blocks(NamedTuple):
+    """Rows of a table in B blocks of b rows; rows that only fill up have a mask and outputs of 0.
+
+    Attributes:
+        x: (B, b, D) inputs.
+        y: (B, b, L) outputs.
+        mask: (B, b).
+    """
+
+    x: Float[Array, "B b D"]
+    y: Float[Array, "B b L"]
+    mask: Float[Array, "B b"]
+
+
+class Solution(NamedTuple):
+    """The optimal posterior of the whitened inducing values, and the bound.
+
+    Attributes:
+        mean: (M, L) mean of the inducing values.
+        root: (M, M) R with covariance R Rᵀ = B⁻¹, which all outputs share.
+        bound: log N(y; 0, Q + noise) − tr(K − Q) / (2 noise), summed over the outputs; Q = K_xz K_zz⁻¹ K_zx.
+    """
+
+    mean: Float[Array, "M L"]
+    root: Float[Array, "M M"]
+    bound: Float[Array, ""]
+
+
+def _accumulated(
+    theta: Float[Array, " P"], z: Float[Array, "M D"], lower: Float[Array, "M M"], blocks: Blocks, kind: str
 ) -> tuple[Float[Array, "M M"], Float[Array, "M L"]]:
-    """A and c over B blocks of b rows; rows whose mask is 0 do not count. The gradient works out each block again instead of keeping it."""
+    """A and c. The gradient works out each block again instead of keeping it."""
 
     @jax.checkpoint
-    def added(sums: tuple[Array, Array], block: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
-        rows, values, there = block
-        a = whitened(theta, z, lower, rows, kind) * there
-        return (sums[0] + a @ a.T, sums[1] + a @ values), None
+    def added(sums: tuple[Array, Array], block: Blocks) -> tuple[tuple[Array, Array], None]:
+        a = whitened(theta, z, lower, block.x, kind) * block.mask
+        return (sums[0] + a @ a.T, sums[1] + a @ block.y), None
 
-    zero = (jnp.zeros((len(z), len(z))), jnp.zeros((len(z), y.shape[-1])))
-    return jax.lax.scan(added, zero, (x, y, mask))[0]
+    zero = (jnp.zeros((len(z), len(z))), jnp.zeros((len(z), blocks.y.shape[-1])))
+    return jax.lax.scan(added, zero, blocks)[0]
 
 
-def negative_bound(
-    theta: Float[Array, " P"],
-    z: Float[Array, "M D"],
-    x: Float[Array, "B b D"],
-    y: Float[Array, "B b L"],
-    mask: Float[Array, "B b"],
-    *,
-    kind: str,
-) -> Float[Array, ""]:
-    """−(log N(y; 0, Q + noise) − tr(K − Q) / (2 noise)), summed over L outputs that share θ; Q = K_xz K_zz⁻¹ K_zx."""
+def solution(theta: Float[Array, " P"], z: Float[Array, "M D"], blocks: Blocks, *, kind: str) -> Solution:
+    """The posterior at given hyperparameters, and the bound on the log evidence of L outputs that share them."""
     signal, noise = jnp.exp(theta[-2]), jnp.exp(theta[-1])
-    lower = inducing_factor(theta, z, kind)
-    gram, cross = accumulated(theta, z, lower, x, y, mask, kind)
+    gram, cross = _accumulated(theta, z, inducing_factor(theta, z, kind), blocks, kind)
     inner = jnp.linalg.cholesky(jnp.eye(len(z)) + gram / noise)
-    points, outputs = jnp.sum(mask), y.shape[-1]
-    fitted = jnp.sum(solve_triangular(inner, cross, lower=True) ** 2) / noise**2
-    squares = jnp.sum(y**2) / noise - fitted
+    points, outputs = jnp.sum(blocks.mask), blocks.y.shape[-1]
+    half = solve_triangular(inner, cross, lower=True) / noise
+    squares = jnp.sum(blocks.y**2) / noise - jnp.sum(half**2)
     determinant = points * jnp.log(2.0 * math.pi * noise) + 2.0 * jnp.sum(jnp.log(jnp.diagonal(inner)))
     trace = (points * signal - jnp.trace(gram)) / noise
-    return 0.5 * (squares + outputs * (determinant + trace))
+    mean = solve_triangular(inner, half, lower=True, trans=1)
+    root = solve_triangular(inner, jnp.eye(len(z)), lower=True).T
+    return Solution(mean, root, -0.5 * (squares + outputs * (determinant + trace)))
 
 
-def posterior(
-    theta: Float[Array, " P"],
-    z: Float[Array, "M D"],
-    x: Float[Array, "B b D"],
-    y: Float[Array, "B b L"],
-    mask: Float[Array, "B b"],
-    *,
-    kind: str,
-) -> tuple[Float[Array, "M L"], Float[Array, "M M"]]:
-    """Mean of the whitened inducing values, and a root R of their covariance R Rᵀ = B⁻¹."""
-    noise = jnp.exp(theta[-1])
-    gram, cross = accumulated(theta, z, inducing_factor(theta, z, kind), x, y, mask, kind)
-    inner = jnp.linalg.cholesky(jnp.eye(len(z)) + gram / noise)
-    return cho_solve((inner, True), cross) / noise, solve_triangular(inner, jnp.eye(len(z)), lower=True).T
+def negative_bound(theta: Float[Array, " P"], z: Float[Array, "M D"], blocks: Blocks, *, kind: str) -> Float[Array, ""]:
+    """What the search minimises, per point: the first steps of L-BFGS are as long as the gradient, which grows with the data."""
+    return -solution(theta, z, blocks, kind=kind).bound / jnp.sum(blocks.mask)
 
 
 def predicted(
@@ -99,8 +103,8 @@ def predicted(
     new: Float[Array, "b D"],
     *,
     kind: str,
-) -> tuple[Float[Array, "b L"], Float[Array, "b L"]]:
+) -> tuple[Float[Array, "b L"], Float[Array, " b"]]:
     """Mean and variance of the latent function at new points."""
     a = whitened(theta, z, inducing_factor(theta, z, kind), new, kind)
     variance = jnp.exp(theta[-2]) - jnp.sum(a**2, axis=0) + jnp.sum((root.T @ a) ** 2, axis=0)
-    return a.T @ mean, jnp.broadcast_to(jnp.maximum(variance, 0.0)[:, None], (len(new), mean.shape[1]))
+    return a.T @ mean, jnp.maximum(variance, 0.0)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Float
 
 from binn_cli.config.schema.gp import GpConfig
@@ -18,12 +15,11 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
 from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.gp.evidence import noisy_covariance
+from binn_cli.models.gp.conditioning import conditioned, factorised
+from binn_cli.models.gp.groups import predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters
-from binn_cli.models.gp.kernels import covariance
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
 from binn_cli.models.gp.memory import require_dense
-from binn_cli.models.pointwise import predict_pointwise
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
@@ -31,34 +27,7 @@ BATCH = 1024
 """Points that are predicted at once: their covariance with the training points is the largest array of a prediction."""
 
 
-def _factorise(
-    theta: Float[Array, " P"], x: Float[Array, "n D"], y: Float[Array, "n L"], mask: Float[Array, " n"], *, kind: str
-) -> tuple[Float[Array, "n n"], Float[Array, "n L"], Float[Array, ""]]:
-    """Cholesky factor of K + noise, (K + noise)⁻¹ y, and the log evidence summed over the outputs."""
-    lower = jnp.linalg.cholesky(noisy_covariance(theta, x, mask, kind))
-    weights = cho_solve((lower, True), y)
-    size = 2.0 * jnp.sum(jnp.log(jnp.diagonal(lower))) + jnp.sum(mask) * math.log(2.0 * math.pi)
-    return lower, weights, -0.5 * (jnp.sum(y * weights) + y.shape[1] * size)
-
-
-def _condition(
-    theta: Float[Array, " P"],
-    x: Float[Array, "n D"],
-    mask: Float[Array, " n"],
-    lower: Float[Array, "n n"],
-    weights: Float[Array, "n L"],
-    new: Float[Array, "b D"],
-    *,
-    kind: str,
-) -> tuple[Float[Array, "b L"], Float[Array, "b L"]]:
-    """Mean and variance of the latent function at new points (Rasmussen and Williams, Algorithm 2.1)."""
-    signal = jnp.exp(theta[-2])
-    cross = covariance(kind, jnp.exp(theta[:-2]), signal, new, x) * mask
-    known = jnp.sum(solve_triangular(lower, cross.T, lower=True) ** 2, axis=0)
-    return cross @ weights, jnp.broadcast_to((signal - known)[:, None], (len(new), weights.shape[1]))
-
-
-factorised, conditioned = CompiledFunction(_factorise), CompiledFunction(_condition)
+factorise, condition = CompiledFunction(factorised), CompiledFunction(conditioned)
 
 
 @dataclass(frozen=True)
@@ -80,10 +49,10 @@ class FittedGp:
     report: FitReport
 
     def factors(self, watch: Stopwatch) -> list[tuple[Array, Array, Array]]:
-        """What `_factorise` gives for every group."""
+        """What `factorised` gives for every group."""
         if "_kept" not in self.__dict__:
             parts = [
-                factorised(watch, theta, self.table.x, self.table.y[:, self.found.members(g)], self.table.mask, kind=self.kind)
+                factorise(watch, theta, self.table.x, self.table.y[:, self.found.members(g)], self.table.mask, kind=self.kind)
                 for g, theta in enumerate(self.found.theta)
             ]
             self.__dict__["_kept"] = parts
@@ -92,15 +61,11 @@ class FittedGp:
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
 
-        def evaluate(watch: Stopwatch, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            mean, variance = (np.empty((len(new), len(self.found.group))) for _ in range(2))
-            for group, (lower, weights, _) in enumerate(self.factors(watch)):
-                parts = conditioned(watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind)
-                members = self.found.members(group)
-                mean[:, members], variance[:, members] = (np.asarray(part) for part in parts)
-            return mean, variance
+        def evaluate(watch: Stopwatch, group: int, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            lower, weights, _ = self.factors(watch)[group]
+            return condition(watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind)
 
-        return predict_pointwise(self.units, axes, self.found.output_noise, BATCH, evaluate)
+        return predict_groups(self.units, axes, self.found, BATCH, evaluate)
 
     def state(self) -> Tree:
         """Training points, hyperparameters and units; the factors are worked out again from them."""
@@ -141,10 +106,11 @@ class Gp:
         """
         watch, began = Stopwatch(), time.perf_counter()
         size = final_size(data, capacity)
-        require_dense(size, self.config.memory)
         warm = warm_start if isinstance(warm_start, FittedGp) else None
         units = warm.units if warm else Units.of(data, domain, self.config.output_scaling)
         first, former = first_guess(self.config, data, units, warm.found if warm else None)
+        looked_at = 0 if self.config.hyperparameters == "fixed" else self.config.evidence_points
+        require_dense(size, looked_at, len(first.theta), self.config.memory)
         part = sample(units, data, self.config.evidence_points, self.config.seed, capacity)
         found, trace = learned(self.config, part, first, former, watch)
         table = Table.of(*units.table(data), size)

@@ -7,27 +7,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.config.schema.gp import GpGridConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError, TooLarge
-from binn_cli.models.compilation import one_blas_thread
-from binn_cli.models.gp.grid_evidence import Grid, negative_log_evidence
-from binn_cli.models.gp.grid_prediction import GridPosterior
-from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds, starts
-from binn_cli.models.gp.learning import first_guess, hyperparameter_diagnostics
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.gp.axis_factor import AxisPlan
+from binn_cli.models.gp.grid_evidence import Grid, Solution, solve
+from binn_cli.models.gp.grid_prediction import AxisReadout, Readout, predict, readout
+from binn_cli.models.gp.grid_search import learned_on_grid, planned, thinned, unbent
+from binn_cli.models.gp.hyperparameters import stated
 from binn_cli.models.gp.memory import available_bytes
-from binn_cli.models.gp.search import minimised
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
 MOST_ON_AXIS = 3000
 """Points of the largest axis: every evaluation of the evidence decomposes a matrix of this size, which takes seconds."""
 
-TENSORS = 8
+TENSORS = 10
 """Arrays of all N values that a fit holds at its peak."""
+
+solved = CompiledFunction(solve)
 
 
 @dataclass(frozen=True)
@@ -35,51 +38,45 @@ class FittedGpGrid:
     """A Gaussian process on a grid after its data.
 
     Attributes:
-        found: hyperparameters of every group of outputs.
-        kind: name of the kernel.
-        grid: the training points in scaled units.
-        values: (n_1, …, n_A, L) the scaled outputs.
-        parts: the posterior of every group.
+        plans: how every axis was factorised.
+        readouts: what prediction reads, one a group of outputs.
+        group: (L,) the group of every output.
         units: the maps of units.
         report: cost and diagnostics of the fit.
     """
 
-    found: Hyperparameters
-    kind: str
-    grid: Grid
-    values: Float[np.ndarray, "*n L"]
-    parts: tuple[GridPosterior, ...]
+    plans: tuple[AxisPlan, ...]
+    readouts: tuple[Readout, ...]
+    group: Int[np.ndarray, " L"]
     units: Units
     report: FitReport
 
+    @property
+    def theta(self) -> Float[np.ndarray, "G P"]:
+        """Logarithms of the D lengths, D bends, logarithms of signal and noise variance, of every group."""
+        return np.array([np.asarray(part.theta) for part in self.readouts])
+
+    @property
+    def noise(self) -> Float[np.ndarray, " L"]:
+        """Noise variance of every output, in scaled units."""
+        return np.exp(self.theta[self.group, -1])
+
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
-        new = self.units.axes(axes)
-        shape = (*(len(points) for points in new), len(self.found.group))
-        mean, variance = np.empty(shape), np.empty(shape)
-        for group, part in enumerate(self.parts):
-            members = self.found.members(group)
-            mean[..., members], own = part.predict(new)
-            variance[..., members] = own[..., None]
-        return self.units.prediction(mean, variance, self.found.output_noise, 0.0)
+        points, watch = self.units.axes(axes), Stopwatch()
+        mean, variance = (np.empty((len(self.group), *(len(p) for p in points))) for _ in range(2))
+        for g, part in enumerate(self.readouts):
+            mean[self.group == g], variance[self.group == g] = predict(part, self.plans, points, watch)
+        return self.units.prediction(np.moveaxis(mean, 0, -1), np.moveaxis(variance, 0, -1), self.noise, watch.compile_seconds)
 
     def state(self) -> Tree:
-        """Grid, values, hyperparameters and units; the spectra are worked out again from them."""
-        return {
-            "kind": "gp_grid",
-            "kernel": self.kind,
-            "theta": self.found.theta,
-            "group": self.found.group,
-            "axes": {f"axis_{a}": points for a, points in enumerate(self.grid.axes)},
-            "values": self.values,
-            **self.units.tree(),
-        }
-
-
-def _assembled(kind: str, grid: Grid, values: np.ndarray, found: Hyperparameters, units: Units, report: FitReport) -> FittedGpGrid:
-    groups = range(len(found.theta))
-    parts = tuple(GridPosterior.of(kind, grid, found.theta[g], values[..., found.members(g)]) for g in groups)
-    return FittedGpGrid(found, kind, grid, values, parts, units, report)
+        """Hyperparameters, coefficients, directions of every axis and units as plain arrays."""
+        groups = {}
+        for g, part in enumerate(self.readouts):
+            axes = {f"axis_{a}": {name: np.asarray(value) for name, value in axis._asdict().items()} for a, axis in enumerate(part.axes)}
+            groups[f"group_{g}"] = {"theta": part.theta, "coefficients": part.coefficients, "axes": axes}
+        plans = np.array([[plan.first, plan.last, plan.features] for plan in self.plans])
+        return {"kind": "gp_grid", "kernel": self.plans[0].kind, "plans": plans, "group": self.group, "groups": groups, **self.units.tree()}
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ class GpGrid:
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
     ) -> FittedGpGrid:
-        """Choose hyperparameters if need be, and decompose every axis; see `Surrogate.fit`. Nothing is compiled.
+        """Choose hyperparameters if need be, and decompose every axis; see `Surrogate.fit`.
 
         A warm start gives the hyperparameters from which their search starts.
 
@@ -105,76 +102,66 @@ class GpGrid:
             DataError: if an axis has too many points to be one of a grid.
             TooLarge: if the values would not fit into memory.
         """
-        began = time.perf_counter()
-        _require_grid(data)
+        watch, began = Stopwatch(), time.perf_counter()
+        _require_grid(data, capacity)
         warm = warm_start if isinstance(warm_start, FittedGpGrid) else None
         units = warm.units if warm else Units.of(data, domain, self.config.output_scaling)
-        first, former = first_guess(self.config, data, units, warm.found if warm else None)
-        grid = Grid.of(units.axes(data.axes))
-        values = (data.values - units.outputs.shift) / units.outputs.scale
-        found, trace = self._learned(*thinned(grid, values, self.config.evidence_points), first, former)
-        kernel, members = self.config.kernel, [found.members(g) for g in range(len(found.theta))]
-        evidence = [negative_log_evidence(row, grid, values[..., own], kernel)[0] for row, own in zip(found.theta, members, strict=True)]
-        shift = [data.n_points * np.log(units.outputs.scale[own]).sum() for own in members]
-        trace = {**hyperparameter_diagnostics(found, units), "log_evidence": -np.array(evidence) - np.array(shift), **trace}
-        done = _assembled(kernel, grid, values, found, units, FitReport(0.0, 0.0, {}))
-        return replace(done, report=FitReport(0.0, time.perf_counter() - began, trace))
-
-    def _learned(
-        self, grid: Grid, values: Float[np.ndarray, "*n L"], first: Hyperparameters, warm: Hyperparameters | None
-    ) -> tuple[Hyperparameters, dict[str, np.ndarray]]:
-        """Hyperparameters for every group of outputs, and what the search found on its way."""
-        if self.config.hyperparameters == "fixed":
-            return first, {}
-        box = bounds(first.theta.shape[1] - 2)
-        box[:-2, 0] = np.log(np.concatenate([_shortest(points) for points in grid.axes]))
-        theta, ends, evaluations = [], [], []
-        for group in range(len(first.theta)):
-            own = values[..., first.members(group)]
-
-            def evaluated(point: np.ndarray, own: np.ndarray = own) -> tuple[float, np.ndarray]:
-                # Per value: the first steps of L-BFGS are as long as the gradient, which grows with the data.
-                with one_blas_thread():
-                    value, gradient = negative_log_evidence(point, grid, own, self.config.kernel)
-                return value / own.size, gradient / own.size
-
-            begin = starts(first.theta[group], self.config.starts, self.config.seed) if warm is None else warm.theta[group][None]
-            found = minimised(evaluated, begin, box, self.config.iterations)
-            theta.append(found.theta)
-            ends.append(-found.values * own.size)
-            evaluations.append(found.evaluations)
-        trace = {"evidence_starts": np.array(ends), "evidence_evaluations": np.array(evaluations)}
-        return Hyperparameters(np.array(theta), first.group), {**trace, "evidence_points": np.array(own.size // own.shape[-1])}
+        grid = _filled(data, units, capacity)
+        first = unbent(stated(self.config, data.inputs, len(data.outputs), units.inputs))
+        former = warm.theta if warm and warm.theta.shape == first.theta.shape else None
+        found, trace = learned_on_grid(self.config, thinned(grid, self.config.evidence_points), first, former, watch)
+        plans, solutions = planned(self.config.kernel, grid), []
+        for g, theta in enumerate(found.theta):
+            own = grid._replace(values=grid.values[found.members(g)])
+            solutions.append(jax.tree.map(np.asarray, solved(watch, theta, own, plans=plans)))
+        parts = zip(found.theta, solutions, strict=True)
+        readouts = tuple(readout(theta, grid.points, grid.masks, solution) for theta, solution in parts)
+        done = FittedGpGrid(plans, readouts, found.group, units, FitReport(0.0, 0.0, {}))
+        diagnostics = {**_diagnostics(done, solutions, data.n_points), **trace}
+        return replace(done, report=FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics))
 
     def from_state(self, state: Tree) -> FittedGpGrid:
         """The fitted surrogate that `FittedGpGrid.state` described."""
-        found = Hyperparameters(np.atleast_2d(state["theta"]), np.atleast_1d(state["group"]))
-        grid = Grid.of([np.asarray(state["axes"][f"axis_{a}"]) for a in range(len(state["axes"]))])
-        values = np.asarray(state["values"])
-        return _assembled(str(state["kernel"]), grid, values, found, Units.from_tree(state), FitReport(0.0, 0.0, {}))
+        kind = str(state["kernel"])
+        plans = tuple(AxisPlan(int(first), int(last), int(features), kind) for first, last, features in np.atleast_2d(state["plans"]))
+        readouts = []
+        for g in range(len(state["groups"])):
+            part = state["groups"][f"group_{g}"]
+            kept = [part["axes"][f"axis_{a}"] for a in range(len(plans))]
+            axes = tuple(AxisReadout(**{name: np.asarray(axis[name]) for name in AxisReadout._fields}) for axis in kept)
+            readouts.append(Readout(np.asarray(part["theta"]), np.asarray(part["coefficients"]), axes))
+        return FittedGpGrid(plans, tuple(readouts), np.atleast_1d(state["group"]), Units.from_tree(state), FitReport(0.0, 0.0, {}))
 
 
-def thinned(grid: Grid, values: Float[np.ndarray, "*n L"], most: int) -> tuple[Grid, Float[np.ndarray, "*m L"]]:
-    """A part of the grid with at most `most` points: every second point of whichever axis is then the longest, again and again.
-
-    The points are counted in the order of their coordinates, so that the part does not depend on the order of the rows.
-    """
-    picked = [np.lexsort(points.T[::-1]) for points in grid.axes]
-    while np.prod([len(rows) for rows in picked]) > most and max(len(rows) for rows in picked) > 2:
-        longest = int(np.argmax([len(rows) for rows in picked]))
-        picked[longest] = picked[longest][::2]
-    if all(len(rows) == len(points) for rows, points in zip(picked, grid.axes, strict=True)):
-        return grid, values
-    return Grid.of([points[rows] for rows, points in zip(picked, grid.axes, strict=True)]), values[np.ix_(*picked)]
-
-
-def _shortest(points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " D"]:
-    """For each coordinate half the mean distance of its values: with a shorter length its points know nothing of one another."""
-    distinct = [len(np.unique(column)) for column in points.T]
-    return 0.5 * (points.max(axis=0) - points.min(axis=0) + 1e-3) / np.maximum(np.array(distinct) - 1, 1)
+def _filled(data: ProductData, units: Units, capacity: int | None) -> Grid:
+    """The data in scaled units, the last axis filled up to its final number of cases, so that new ones do not compile again."""
+    points = units.axes(data.axes)
+    masks = [np.ones(len(p)) for p in points]
+    values = np.moveaxis((data.values - units.outputs.shift) / units.outputs.scale, -1, 0)
+    short = max(0, (capacity or 0) - len(points[-1]))
+    if short:
+        points[-1] = np.concatenate([points[-1], np.repeat(points[-1][-1:], short, axis=0)])
+        masks[-1] = np.concatenate([masks[-1], np.zeros(short)])
+        values = np.concatenate([values, np.zeros((*values.shape[:-1], short))], axis=-1)
+    return Grid(tuple(points), tuple(masks), values)
 
 
-def _require_grid(data: ProductData) -> None:
+def _diagnostics(fitted: FittedGpGrid, solutions: Sequence[Solution], points: int) -> dict[str, np.ndarray]:
+    """What stands in `/diagnostics`: lengths in units of the domain and bends, one row a group; the rest in the units of the outputs."""
+    theta, group, scale, dimensions = fitted.theta, fitted.group, fitted.units.outputs.scale, fitted.units.dimensions
+    shift = np.array([points * np.log(scale[group == g]).sum() for g in range(len(theta))])
+    return {
+        "length_scales": np.exp(theta[:, :dimensions]),
+        "bends": theta[:, dimensions : 2 * dimensions],
+        "signal_std": np.exp(0.5 * theta[group, -2]) * scale,
+        "noise_std": np.sqrt(fitted.noise) * scale,
+        "ranks": np.array([part.coefficients.shape[1:] for part in fitted.readouts]),
+        "log_evidence": np.array([float(solution.evidence) for solution in solutions]) - shift,
+        "effective_parameters": np.array([float(solution.degrees) for solution in solutions])[group],
+    }
+
+
+def _require_grid(data: ProductData, capacity: int | None) -> None:
     """Refuse tables, and grids that do not fit.
 
     Raises:
@@ -186,15 +173,17 @@ def _require_grid(data: ProductData) -> None:
         if len(data.axes) == 1:
             raise DataError(
                 f"model=gp_grid: the data are one axis of {largest.size:,} points, which is a table and no grid; "
-                "take gp, or for so many points gp_sparse or binn"
+                "take gp, or for so many points gp_sparse, gp_local or binn"
             )
         raise TooLarge(
             f"model=gp_grid: axis {largest.name!r} has {largest.size:,} points, but at most {MOST_ON_AXIS:,} can be decomposed in "
-            "reasonable time; take fewer, or gp_sparse or binn"
+            "reasonable time; take fewer, or gp_sparse, gp_local or binn"
         )
-    needed, available = TENSORS * 8 * data.n_points * len(data.outputs), available_bytes()
+    cases = data.axes[-1].size
+    points = data.n_points // cases * max(cases, capacity or 0)
+    needed, available = TENSORS * 8 * points * len(data.outputs), available_bytes()
     if needed > available:
         raise TooLarge(
-            f"model=gp_grid: {data.n_points:,} points of {len(data.outputs)} outputs need {needed / 1e9:.3g} GB, but "
-            f"{available / 1e9:.3g} GB are available; take fewer points, or gp_sparse or binn"
+            f"model=gp_grid: {points:,} points of {len(data.outputs)} outputs need {needed / 1e9:.3g} GB, but "
+            f"{available / 1e9:.3g} GB are available; take fewer points, or gp_sparse, gp_local or binn"
         )

@@ -17,6 +17,9 @@ LENGTHS, SIGNALS, NOISES = (1e-3, 1e2), (1e-6, 1e6), (1e-10, 1e2)
 """Bounds of the search: lengths in units of the domain, variances in those of the scaled outputs. With less noise than 1e-10 the dense
 covariance of a smooth function is no longer positive definite in float64."""
 
+LADDER = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
+"""Lengths in units of the domain, the same in every dimension, that are tried before any search."""
+
 
 @dataclass(frozen=True)
 class Hyperparameters:
@@ -74,9 +77,12 @@ def bounds(dimensions: int, noises: tuple[float, float] = NOISES) -> Float[np.nd
     return np.log(np.array([LENGTHS] * dimensions + [SIGNALS, noises]))
 
 
-def starts(first: Float[np.ndarray, " P"], count: int, seed: int) -> Float[np.ndarray, "count P"]:
-    """The given point and further random ones: lengths from 0.05 to 3 domains, noise from 1e-6 to 0.1 of the scaled variance."""
-    rng = stream(seed, "gp starts")
-    low = np.log([*[0.05] * (len(first) - 2), 0.3, 1e-6])
-    high = np.log([*[3.0] * (len(first) - 2), 10.0, 0.1])
-    return np.concatenate([first[None], rng.uniform(low, high, (count - 1, len(first)))])
+def candidates(first: Float[np.ndarray, " P"], count: int, seed: int) -> Float[np.ndarray, "C P"]:
+    """Where a search might begin: the given point, a ladder of lengths, and `count` random ones with lengths from 0.05 to 3 domains.
+
+    A search from lengths that are too long ends where all is noise, so that looking before leaping is worth its evaluations.
+    """
+    dimensions = len(first) - 2
+    rungs = np.stack([np.log([*[length] * dimensions, 1.0, 1e-3]) for length in LADDER])
+    low, high = (np.log([*[length] * dimensions, signal, noise]) for length, signal, noise in ((0.05, 0.5, 1e-5), (3.0, 2.0, 1e-2)))
+    return np.concatenate([first[None], rungs, stream(seed, "gp starts").uniform(low, high, (count, len(first)))])

@@ -13,9 +13,12 @@ from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.evidence import negative_log_evidence
-from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds, starts, stated
-from binn_cli.models.gp.search import minimised
+from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds, candidates, stated
+from binn_cli.models.gp.search import best_of, searched
 from binn_cli.models.units import Units
+
+TRIED = 8
+"""Random points, for each search, among which and the ladder of lengths it may begin."""
 
 objective = CompiledFunction(jax.value_and_grad(negative_log_evidence))
 
@@ -71,22 +74,21 @@ def learned(
     """
     if config.hyperparameters == "fixed":
         return first, {}
-    box = bounds(first.theta.shape[1] - 2)
-    theta, ends, evaluations = [], [], []
-    for group in range(len(first.theta)):
+    searches = []
+    for group, theta in enumerate(first.theta):
         y = table.y[:, first.members(group)]
 
         def evaluated(point: np.ndarray, y: np.ndarray = y) -> tuple[float, np.ndarray]:
             value, gradient = objective(watch, point, table.x, y, table.mask, kind=config.kernel)
             return float(value), np.asarray(gradient)
 
-        begin = starts(first.theta[group], config.starts, config.seed) if warm is None else warm.theta[group][None]
-        found = minimised(evaluated, begin, box, config.iterations)
-        theta.append(found.theta)
-        ends.append(-found.values)
-        evaluations.append(found.evaluations)
-    trace = {"evidence_starts": np.array(ends), "evidence_evaluations": np.array(evaluations), "evidence_points": table.mask.sum()}
-    return replace(first, theta=np.array(theta)), trace
+        if warm is None:
+            begin = best_of(evaluated, candidates(theta, TRIED * config.starts, config.seed), config.starts)
+        else:
+            begin = warm.theta[group][None]
+        searches.append((evaluated, begin))
+    found, trace = searched(searches, bounds(first.theta.shape[1] - 2), config.iterations)
+    return replace(first, theta=found), {**trace, "evidence_points": table.mask.sum()}
 
 
 def first_guess(

@@ -9,7 +9,8 @@ from pathlib import Path
 from binn_cli.errors import TooLarge
 
 MATRICES = 6
-"""N × N matrices that a dense Gaussian process holds at its peak: covariance, factor, inverse and the kernel's gradient among them."""
+"""n × n matrices that the evidence of n points and its gradient hold at their peak: covariance, factor, inverse and the kernel's gradient
+among them."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -34,23 +35,52 @@ def _system() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def most_points(share: float, available: int) -> int:
-    """The largest N whose `MATRICES` N × N matrices of float64 fit into a share of the available bytes."""
-    return math.isqrt(int(share * available) // (8 * MATRICES))
-
-
-def require_dense(points: int, share: float) -> None:
+def require_dense(points: int, evidence_points: int, groups: int, share: float) -> None:
     """Refuse a number of points whose covariance matrix would not fit.
+
+    Args:
+        points: N, whose factor is kept for every group of outputs, beside the covariance matrix from which the last one comes.
+        evidence_points: points whose evidence is looked at; 0 where hyperparameters are stated.
+        groups: groups of outputs with hyperparameters of their own.
+        share: of the available memory that may be taken.
 
     Raises:
         TooLarge: with the number of points that would fit, and the models that do not need that matrix.
     """
     available = available_bytes()
-    most = most_points(share, available)
+    numbers = int(share * available) // 8
+    most, most_evidence = math.isqrt(numbers // (groups + 1)), math.isqrt(numbers // MATRICES)
+    if evidence_points > most_evidence:
+        most = min(most, most_evidence)
     if points > most:
-        needed = 8 * MATRICES * points**2 / 1e9
+        looked_at = min(points, evidence_points)
+        kept, wide = max(((groups + 1, points), (MATRICES, looked_at)), key=lambda pair: pair[0] * pair[1] ** 2)
         raise TooLarge(
-            f"model=gp: {points:,} points need {MATRICES} matrices of {points:,} × {points:,} numbers ({needed:.3g} GB), "
+            f"model=gp: {points:,} points need {kept} matrices of {wide:,} × {wide:,} numbers ({8e-9 * kept * wide**2:.3g} GB), "
             f"but at most {most:,} points fit into model.memory = {share:g} of the {available / 1e9:.3g} GB that are available; "
-            "take fewer points, or one of gp_sparse, gp_grid (on grids) and binn, which need no such matrix"
+            "take fewer points, or one of gp_sparse, gp_local, gp_grid (on grids) and binn, which need no such matrix"
+        )
+
+
+def require_experts(experts: int, width: int, points: int, groups: int, share: float) -> None:
+    """Refuse local experts whose covariance matrices would not fit.
+
+    Args:
+        experts: how many there are.
+        width: points of each.
+        points: N, of all of them together.
+        groups: groups of outputs with hyperparameters of their own, each of which keeps a factor an expert.
+        share: of the available memory that may be taken.
+
+    Raises:
+        TooLarge: with the number of points that would fit.
+    """
+    available = available_bytes()
+    needed = 8 * experts * width**2 * groups
+    if needed > share * available:
+        most = int(points * share * available / needed)
+        raise TooLarge(
+            f"model=gp_local: {points:,} points in experts of {width:,} need {needed / 1e9:.3g} GB, but about {most:,} points fit into "
+            f"model.memory = {share:g} of the {available / 1e9:.3g} GB that are available; lower model.expert_points, or take gp_sparse, "
+            "gp_grid (on grids) or binn"
         )

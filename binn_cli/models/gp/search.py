@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,24 @@ class Found:
     value: float
     values: Float[np.ndarray, " starts"]
     evaluations: int
+
+
+def best_of(objective: Objective, candidates: Float[np.ndarray, "C P"], count: int) -> Float[np.ndarray, "count P"]:
+    """The `count` candidates with the smallest values, smallest first; all of them where there are no more."""
+    values = np.array([float(objective(candidate)[0]) for candidate in candidates])
+    return candidates[np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable")[:count]]
+
+
+def searched(
+    searches: Sequence[tuple[Objective, Float[np.ndarray, "S P"]]], bounds: Float[np.ndarray, "P 2"], iterations: int
+) -> tuple[Float[np.ndarray, "G P"], dict[str, np.ndarray]]:
+    """The best theta of every group of outputs, each with its negative log evidence and its starts, and what the searches found."""
+    found = [minimised(objective, starts, bounds, iterations) for objective, starts in searches]
+    trace = {
+        "evidence_starts": np.array([-each.values for each in found]),
+        "evidence_evaluations": np.array([each.evaluations for each in found]),
+    }
+    return np.array([each.theta for each in found]), trace
 
 
 def minimised(objective: Objective, starts: Float[np.ndarray, "S P"], bounds: Float[np.ndarray, "P 2"], iterations: int) -> Found:

@@ -65,6 +65,7 @@ def trained(
     identity = jnp.eye(count)
 
     def step(state: Any, i: Array) -> tuple[Any, None]:
+        """One minibatch: a natural-gradient step for q(v), and one of Adam for θ."""
         theta, first, second, precision, shift = state
         rows = jax.random.randint(jax.random.fold_in(key, i), (batch,), 0, points)
         fall = 0.01 + 0.99 * 0.5 * (1.0 + jnp.cos(jnp.pi * i / steps))

@@ -13,6 +13,7 @@ from binn_cli.config.schema import GpConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError, DataError, TooLarge
 from binn_cli.models.gp import memory
+from binn_cli.models.gp.conditioning import factorised
 from binn_cli.models.gp.exact import Gp
 from tests.models.problems import new_points, problem
 
@@ -82,10 +83,18 @@ def test_outputs_have_hyperparameters_of_their_own_or_share_them() -> None:
 
 def test_refuses_what_does_not_fit_in_memory(monkeypatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * memory.MATRICES * 40**2)
-    with pytest.raises(TooLarge, match=r"50 points need .* at most 40 points fit .* gp_sparse, gp_grid"):
+    with pytest.raises(TooLarge, match=r"50 points need 6 matrices of 50 × 50 .* at most 40 points fit .* gp_sparse, gp_local, gp_grid"):
         Gp(GpConfig()).fit(problem("line"))
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * memory.MATRICES * 50**2)
     assert Gp(GpConfig(iterations=0)).fit(problem("line")).predict(problem("line").axes).mean.shape == (50, 1)
+
+
+def test_only_the_points_whose_evidence_is_looked_at_need_the_memory_of_its_gradient(monkeypatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * 2 * 50**2)
+    part = Gp(GpConfig(iterations=1, evidence_points=28))
+    assert part.fit(problem("line")).predict(problem("line").axes).mean.shape == (50, 1)
+    with pytest.raises(TooLarge, match=r"61 points need 2 matrices of 61 × 61 .* at most 50 points fit"):
+        part.fit(problem("line"), capacity=61)
 
 
 def test_the_memory_that_is_available_is_that_of_this_machine() -> None:
@@ -103,6 +112,16 @@ def test_the_peak_of_a_fit_is_no_more_than_what_is_asked_for() -> None:
     lowered = jax.jit(lambda *parts: objective._function(*parts, kind="rbf")).lower(*arguments)
     analysis = lowered.compile().memory_analysis()
     assert n**2 * 8 < analysis.temp_size_in_bytes < memory.MATRICES * n**2 * 8
+
+
+def test_the_peak_of_factorising_is_two_matrices() -> None:
+    """The covariance and the factor that is kept, which `require_dense` asks for."""
+    import jax
+
+    n = 2000
+    arguments = [jax.ShapeDtypeStruct(shape, "float64") for shape in ((4,), (n, 2), (n, 1), (n,))]
+    analysis = jax.jit(lambda *parts: factorised(*parts, kind="rbf")).lower(*arguments).compile().memory_analysis()
+    assert 1.9 * n**2 * 8 < analysis.temp_size_in_bytes + analysis.output_size_in_bytes < 2.1 * n**2 * 8
 
 
 def test_says_what_is_wrong() -> None:

@@ -1,0 +1,32 @@
+"""Predictions put together from groups of outputs that share hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import Axis
+from binn_cli.models.compilation import Stopwatch
+from binn_cli.models.gp.hyperparameters import Hyperparameters
+from binn_cli.models.pointwise import predict_pointwise
+from binn_cli.models.surrogate import Prediction
+from binn_cli.models.units import Units
+
+EvaluateGroup = Callable[[Stopwatch, int, Float[np.ndarray, "b D"]], tuple[Float[np.ndarray, "b l"], Float[np.ndarray, " b"]]]
+"""Mean of the outputs of a group at b points, and the epistemic variance that they share, in scaled units."""
+
+
+def predict_groups(units: Units, axes: Sequence[Axis], found: Hyperparameters, batch: int, evaluate: EvaluateGroup) -> Prediction:
+    """The predictive distribution at every combination of the axes' points; see `predict_pointwise`."""
+
+    def together(watch: Stopwatch, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, variance = (np.empty((len(new), len(found.group))) for _ in range(2))
+        for group in range(len(found.theta)):
+            members = found.members(group)
+            mean[:, members], own = evaluate(watch, group, new)
+            variance[:, members] = np.asarray(own)[:, None]
+        return mean, variance
+
+    return predict_pointwise(units, axes, found.output_noise, batch, together)
