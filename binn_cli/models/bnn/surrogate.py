@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -54,7 +55,7 @@ class Inferred:
 
 
 @dataclass(frozen=True)
-class Bnn(Generic[Config]):
+class Bnn(ABC, Generic[Config]):
     """A Bayesian neural network before the data; each inference is a subclass with `infer`."""
 
     config: Config
@@ -66,9 +67,9 @@ class Bnn(Generic[Config]):
         """The option of the group `model`."""
         return self.config.name
 
+    @abstractmethod
     def infer(self, problem: Problem) -> Inferred:
         """Draws from the posterior, or what stands for it."""
-        raise NotImplementedError
 
     def fit(
         self,

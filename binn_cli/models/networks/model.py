@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,13 +76,13 @@ class FittedNetwork:
 
 
 @dataclass(frozen=True)
-class _Network:
+class _Network(ABC):
     config: Any
     name: str = ""
 
+    @abstractmethod
     def architecture(self, inputs: int, outputs: int) -> Architecture:
         """The network for so many inputs and outputs."""
-        raise NotImplementedError
 
     def fit(
         self,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-import pytest
 from scipy.interpolate import BSpline
 
-from binn_cli import build
 from binn_cli.config.schema import InnConfig, MlpConfig
-from binn_cli.errors import MissingExtraError
 from binn_cli.models.networks.architectures import InnArchitecture, KanArchitecture, MlpArchitecture
 from binn_cli.models.networks.model import Inn, Mlp
 from tests.models.problems import problem
@@ -68,12 +65,3 @@ def test_a_warm_start_begins_where_the_last_fit_ended() -> None:
     warm = model.fit(data, warm_start=cold, capacity=7)
     assert warm.report.diagnostics["n_parameters"] == 3 * 4 * 8
     assert warm.report.diagnostics["training_loss"][0] < 0.5 * cold.report.diagnostics["training_loss"][0]
-
-
-def test_names_the_extra_that_is_missing(monkeypatch) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError("No module named 'optax'", name="optax")
-
-    monkeypatch.setattr(build, "import_module", missing)
-    with pytest.raises(MissingExtraError, match=r'^model=mlp needs the extra "networks": pip install "binn\[networks\]"$'):
-        build._class("model", "mlp")
