@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from binn_cli.config.schema.bnn import NetworkConfig
-from binn_cli.models.bnn.network import Network
+from binn_cli.models.perceptron import Network
 
 LOG_NOISE_SPREAD = 4.0
 """Prior standard deviation of the log noise variance: the stated one is right within a factor of 3,000 (two deviations)."""

@@ -15,10 +15,10 @@ from jaxtyping import Float
 from binn_cli.datasets.product import Axis
 from binn_cli.models.bnn.density import Density
 from binn_cli.models.bnn.learning_data import rows_of, standardised
-from binn_cli.models.bnn.network import Network
 from binn_cli.models.bnn.posterior_tree import from_posterior, to_posterior
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
+from binn_cli.models.perceptron import Network
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 
 ROWS_AT_ONCE = 8192

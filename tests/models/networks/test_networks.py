@@ -22,8 +22,10 @@ def silu(value: np.ndarray) -> np.ndarray:
 def test_perceptron() -> None:
     network = MlpArchitecture((2, 3, 2), "tanh")
     p = jax.tree.map(np.asarray, network.begin(KEY))
-    hidden = np.tanh((2 * X - 1) @ p["layer_0"]["weights"] + 0.0)
-    np.testing.assert_allclose(network(p, X), hidden @ p["layer_1"]["weights"], rtol=0, atol=1e-5)
+    # Biases come before the weights of their layer, and begin at 0.
+    first, second = p["vector"][3:9].reshape(2, 3), p["vector"][11:].reshape(3, 2)
+    assert (p["vector"][[0, 1, 2, 9, 10]] == 0).all() and (p["vector"] != 0).sum() == 12
+    np.testing.assert_allclose(network(p, X), np.tanh((2 * X - 1) @ first) @ second, rtol=0, atol=1e-5)
 
 
 def test_edges_of_a_kan_are_cubic_splines_and_silu() -> None:
