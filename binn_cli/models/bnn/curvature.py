@@ -34,7 +34,8 @@ diagonal = CompiledFunction(_diagonal)
 
 def marginal_variances(density: Density, points: Points, vector: Float[np.ndarray, " P"], watch: Stopwatch) -> Float[np.ndarray, " P"]:
     """One over the diagonal of the negative log posterior's Gauss-Newton matrix: scales for a sampler's steps in every direction."""
-    rows = np.linspace(0, len(points.x) - 1, min(PROBED, len(points.x))).round().astype(int)
+    number = int(points.n)
+    rows = np.linspace(0, number - 1, min(PROBED, number)).round().astype(int)
     some = Points(points.x[rows], points.y[rows])
-    found = diagonal(watch, vector, some, float(len(points.x)), density=density)
+    found = diagonal(watch, vector, some, float(number), density=density)
     return 1 / (np.asarray(found) + 1 / density.prior_std**2)
