@@ -59,6 +59,9 @@ MODELS = (
     Entry("bnn_map", SMALL),
     Entry("bnn_ensemble", SMALL),
     Entry("bnn_mh", SMALL),
+    Entry("bnn_laplace", SMALL),
+    Entry("bnn_sgld", SMALL),
+    Entry("bnn_swag", SMALL),
     # Its search ends where round-off, and with it the order of the rows, says.
     Entry("gp", {"iterations": 30}, tolerance=1e-4),
     Entry("gp_grid", {"iterations": 30}, tolerance=1e-4),

@@ -7,7 +7,7 @@ import sys
 
 from binn_cli.build import CLASSES
 
-NEEDS = {"mlp": "optax", "kan": "optax", "inn": "optax", "bnn_mh": "blackjax"}
+NEEDS = {"mlp": "optax", "kan": "optax", "inn": "optax", "bnn_mh": "blackjax", "bnn_sgld": "blackjax"}
 EXTRAS = {"optax": "networks", "blackjax": "blackjax"}
 
 SCRIPT = """
