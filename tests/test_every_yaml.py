@@ -97,8 +97,8 @@ N_TRAIN = {
 """Training points of every step."""
 
 MODEL_DIAGNOSTICS = {"binn": "residual", "gp": "log_evidence", "gp_grid": "log_evidence", "gp_sparse": "log_evidence_bound"}
-MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh"), "log_density")
-MODEL_DIAGNOSTICS |= {"bnn_vi": "elbo", "bnn_map": "loss", "bnn_ensemble": "loss"}
+MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_sgld"), "log_density")
+MODEL_DIAGNOSTICS |= {"bnn_vi": "elbo", "bnn_map": "loss", "bnn_ensemble": "loss", "bnn_laplace": "log_evidence", "bnn_swag": "loss"}
 MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
 """A diagnostic that each model keeps."""
 

@@ -179,8 +179,8 @@ class BnnSwagConfig(TrainedConfig):
     """conf/model/bnn_swag.yaml"""
 
     name: str = "bnn_swag"
-    walk: int = 4000
-    walk_again: int = 2000
+    walk: int = 8000
+    walk_again: int = 4000
     every: int = 50
     step: float = 0.1
     rank: int = 20
@@ -204,6 +204,12 @@ class BnnSgldConfig(McmcConfig):
 
     name: str = "bnn_sgld"
     chains: int = 2
+    warmup: int = 200
+    samples: int = 200
+    warmup_again: int = 100
+    samples_again: int = 200
+    start_steps: int = 4000
+    start_polish: int = 250
     steps: int = 100
     batch: int = 256
     step: float = 0.1
