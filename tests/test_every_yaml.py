@@ -105,8 +105,8 @@ MODEL_DIAGNOSTICS = {
     "gp_sparse": "log_evidence_bound",
     "gp_local": "log_evidence_experts",
 }
-MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh"), "log_density")
-MODEL_DIAGNOSTICS |= {"bnn_vi": "elbo", "bnn_map": "loss", "bnn_ensemble": "loss"}
+MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_sgld"), "log_density")
+MODEL_DIAGNOSTICS |= {"bnn_vi": "elbo", "bnn_map": "loss", "bnn_ensemble": "loss", "bnn_laplace": "log_evidence", "bnn_swag": "loss"}
 MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
 """A diagnostic that each model keeps."""
 

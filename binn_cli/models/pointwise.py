@@ -12,6 +12,9 @@ from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.surrogate import Prediction
 from binn_cli.models.units import Units
 
+FEWEST = 64
+"""Smallest number of points that prediction is compiled for; fewer are padded, so that small sets share one executable."""
+
 Evaluate = Callable[[Stopwatch, Float[np.ndarray, "b D"]], tuple[Float[np.ndarray, "b L"], Float[np.ndarray, "b L"]]]
 """Mean and epistemic variance at b points, all in scaled units."""
 
@@ -33,7 +36,7 @@ def predict_pointwise(units: Units, axes: Sequence[Axis], noise: Float[np.ndarra
     sizes = tuple(len(p) for p in points)
     total = int(np.prod(sizes))
     # A power of two, so that splits of similar size share an executable.
-    batch = min(batch, 1 << max(total - 1, 1).bit_length())
+    batch = min(batch, max(FEWEST, 1 << max(total - 1, 1).bit_length()))
     watch = Stopwatch()
     mean, variance = np.empty((total, len(noise))), np.empty((total, len(noise)))
     for begin in range(0, total, batch):

@@ -47,8 +47,6 @@ class Entry:
 SMALL = {"widths": "[16,16]"}
 """A network that takes seconds to compile and to fit."""
 
-HELD_OUT = "its held-out points are drawn at random from the rows"
-SINGLE = "training in single precision makes much of the last digit of an input"
 
 MODELS = (
     # Its default only scales the outputs, so that homogeneous boundary values stay at the prior mean: a shift of the units then matters.
@@ -59,6 +57,9 @@ MODELS = (
     Entry("bnn_map", SMALL),
     Entry("bnn_ensemble", SMALL),
     Entry("bnn_mh", SMALL),
+    Entry("bnn_laplace", SMALL),
+    Entry("bnn_sgld", SMALL),
+    Entry("bnn_swag", SMALL),
     # Its search ends where round-off, and with it the order of the rows, says.
     Entry("gp", {"iterations": 30}, tolerance=1e-4),
     # Its default only scales the outputs too.
@@ -67,7 +68,7 @@ MODELS = (
     # The waves of `grid` need more inducing points than smoke effort has.
     Entry("gp_sparse", {"iterations": 30, "inducing": 150}, tolerance=1e-3),
     Entry("gp_local", {"iterations": 30}, tolerance=1e-4),
-    *(Entry(name, {}, {"permuted": HELD_OUT, "rescaled": SINGLE}) for name in ("mlp", "kan", "inn")),
+    *(Entry(name) for name in ("mlp", "kan", "inn")),
 )
 """Every model of the program; a new one is a line here."""
 

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from binn_cli.config.schema.bnn import BnnEnsembleConfig, BnnHmcConfig, BnnMapConfig, BnnMhConfig, BnnNutsConfig, BnnViConfig
+from binn_cli.config.schema.bnn import (
+    BnnEnsembleConfig,
+    BnnHmcConfig,
+    BnnMapConfig,
+    BnnMhConfig,
+    BnnNutsConfig,
+    BnnSgldConfig,
+    BnnViConfig,
+)
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.bnn.density import Density, Points
 from binn_cli.models.bnn.ensemble import BnnEnsemble
@@ -15,6 +23,7 @@ from binn_cli.models.bnn.hmc import BnnHmc
 from binn_cli.models.bnn.map import BnnMap
 from binn_cli.models.bnn.mh import BnnMh
 from binn_cli.models.bnn.nuts import BnnNuts
+from binn_cli.models.bnn.sgld import BnnSgld
 from binn_cli.models.bnn.vi import BnnVi
 
 NOISE = 0.3
@@ -44,6 +53,7 @@ SAMPLERS = [
     (BnnNuts, BnnNutsConfig(**CHAIN, warmup=200, samples=1000)),
     (BnnHmc, BnnHmcConfig(**CHAIN, warmup=200, samples=1000, leapfrog=5)),
     (BnnMh, BnnMhConfig(**CHAIN, warmup=500, samples=20_000, step=1.0)),
+    (BnnSgld, BnnSgldConfig(**CHAIN, warmup=50, samples=2000, steps=40, batch=10, step=0.1)),
     (BnnVi, BnnViConfig(**LINEAR, **START, steps=3000, learning_rate=0.02, initial_scale=0.1, rank=2, draws=4000)),
 ]
 

@@ -14,7 +14,7 @@ from binn_cli.results.tree import read_tree, write_tree
 from tests.models.conformance import CHECKS, MODELS, Entry, built, fitted, grid, line, permuted, rescaled, stretched
 
 DATA = {"line": line, "grid": grid}
-LONG = ("bnn_nuts", "bnn_hmc", "bnn_vi", "bnn_ensemble", "bnn_mh", "kan", "inn")
+LONG = ("bnn_nuts", "bnn_hmc", "bnn_vi", "bnn_ensemble", "bnn_mh", "bnn_sgld", "bnn_swag", "kan", "inn")
 """Models that take long to compile; those that stay share their network, their training and their learning data."""
 EACH = pytest.mark.parametrize(
     "index",

@@ -13,9 +13,12 @@ from binn_cli.config.schema.blendednet import BLENDEDNET_INPUTS, BLENDEDNET_OUTP
 from binn_cli.config.schema.bnn import (
     BnnEnsembleConfig,
     BnnHmcConfig,
+    BnnLaplaceConfig,
     BnnMapConfig,
     BnnMhConfig,
     BnnNutsConfig,
+    BnnSgldConfig,
+    BnnSwagConfig,
     BnnViConfig,
 )
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
@@ -86,6 +89,9 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "bnn_map": BnnMapConfig,
         "bnn_ensemble": BnnEnsembleConfig,
         "bnn_mh": BnnMhConfig,
+        "bnn_laplace": BnnLaplaceConfig,
+        "bnn_sgld": BnnSgldConfig,
+        "bnn_swag": BnnSwagConfig,
         "gp": GpConfig,
         "gp_grid": GpGridConfig,
         "gp_sparse": GpSparseConfig,

@@ -158,6 +158,75 @@ class BnnMapConfig(TrainedConfig):
 
 
 @dataclass
+class BnnLaplaceConfig(TrainedConfig):
+    """conf/model/bnn_laplace.yaml"""
+
+    name: str = "bnn_laplace"
+    covariance: str = "auto"
+    full_limit: int = 1000
+    tune: bool = True
+    draws: int = 50
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("model.covariance", self.covariance, ("auto", "full", "last_layer"))
+        within("model.full_limit", self.full_limit, 0, 20_000)
+        within("model.draws", self.draws, 2, MOST_UNITS)
+
+
+@dataclass
+class BnnSwagConfig(TrainedConfig):
+    """conf/model/bnn_swag.yaml"""
+
+    name: str = "bnn_swag"
+    walk: int = 8000
+    walk_again: int = 4000
+    every: int = 50
+    step: float = 0.1
+    rank: int = 20
+    runs: int = 1
+    draws: int = 50
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within("model.every", self.every, 1, 1_000_000)
+        for key in ("walk", "walk_again"):
+            at_least(f"model.{key}", getattr(self, key), 2 * self.every)
+        within("model.step", self.step, 1e-8, 1.0)
+        within("model.rank", self.rank, 0, 1000)
+        within("model.runs", self.runs, 1, 256)
+        within("model.draws", self.draws, 2, MOST_UNITS)
+
+
+@dataclass
+class BnnSgldConfig(McmcConfig):
+    """conf/model/bnn_sgld.yaml"""
+
+    name: str = "bnn_sgld"
+    chains: int = 2
+    warmup: int = 200
+    samples: int = 200
+    warmup_again: int = 100
+    samples_again: int = 200
+    start_steps: int = 4000
+    start_polish: int = 250
+    steps: int = 100
+    batch: int = 256
+    step: float = 0.1
+    decay: float = 0.33
+    control_variates: bool = True
+    metric: str = "curvature"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("model.steps", self.steps, 1)
+        at_least("model.batch", self.batch, 0)
+        within("model.step", self.step, 1e-8, 1.0)
+        within("model.decay", self.decay, 0.0, 1.0)
+        one_of("model.metric", self.metric, ("curvature", "identity"))
+
+
+@dataclass
 class BnnViConfig(NetworkConfig):
     """conf/model/bnn_vi.yaml"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from binn_cli.config.ranges import at_least, one_of, valid_seed, within
+from binn_cli.config.schema.bnn import ACTIVATIONS
 
 
 @dataclass
@@ -42,7 +43,7 @@ class MlpConfig(NetworkConfig):
         super().__post_init__()
         within("model.width", self.width, 1, 100_000)
         within("model.layers", self.layers, 0, 1000)
-        one_of("model.activation", self.activation, ("tanh", "relu", "gelu", "silu"))
+        one_of("model.activation", self.activation, ACTIVATIONS)
 
 
 @dataclass

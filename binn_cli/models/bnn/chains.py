@@ -41,12 +41,16 @@ class Kernel(Protocol):
         """The next state."""
         ...
 
+    def rows(self, available: int) -> int:
+        """With how many of the points a step computes at one time."""
+        ...
+
     def vector(self, state: Any) -> Array:
         """Where the chain is."""
         ...
 
     def statistics(self, state: Any) -> dict[str, Array]:
-        """What the last transition was like: scalars by name, `acceptance_rate` among them."""
+        """What the last transition was like: scalars by name, `log_density` among them."""
         ...
 
     def tuning(self, state: Any) -> dict[str, Array]:
@@ -141,7 +145,7 @@ def sample(
         seed: of all that is random.
         watch: takes the time that compiling costs.
     """
-    static = {"kernel": kernel, "density": density, "side_by_side": len(points.x) <= VECTORISED_POINTS}
+    static = {"kernel": kernel, "density": density, "side_by_side": kernel.rows(len(points.x)) <= VECTORISED_POINTS}
     states = begin(watch, jax.random.split(jax.random.key(seed), len(start)), start, tuning, points, **static)
     seconds: list[float] = []
     found = Recorded(every=max(1, len(start) * lengths.samples // lengths.keep))

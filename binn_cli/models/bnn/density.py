@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from binn_cli.config.schema.bnn import NetworkConfig
-from binn_cli.models.bnn.network import Network
+from binn_cli.models.perceptron import Network
 
 LOG_NOISE_SPREAD = 4.0
 """Prior standard deviation of the log noise variance: the stated one is right within a factor of 3,000 (two deviations)."""
@@ -20,10 +20,19 @@ _LOG_2PI = math.log(2 * math.pi)
 
 
 class Points(NamedTuple):
-    """Training points in scaled units: inputs (n, D) and outputs (n, L), in the network's precision."""
+    """Training points in scaled units: inputs (n, D) and outputs (n, L), in the network's precision.
+
+    With `used`, only so many of the rows are points; those behind them fill up a shape, so that more points need no other executable.
+    """
 
     x: Float[Array, "n D"]
     y: Float[Array, "n L"]
+    used: Int[Array, ""] | None = None
+
+    @property
+    def n(self) -> Any:
+        """How many points there are."""
+        return len(self.x) if self.used is None else self.used
 
 
 @dataclass(frozen=True)
@@ -96,9 +105,12 @@ class Density:
 
     def log_likelihood(self, vector: Float[Array, " P"], points: Points) -> Float[Array, ""]:
         """Log density of the outputs, summed over points and outputs; in standardised units."""
-        squares = jnp.sum((points.y - self.function(vector, points.x)) ** 2, axis=0, dtype=jnp.float64)
+        residuals = points.y - self.function(vector, points.x)
+        if points.used is not None:
+            residuals = jnp.where(jnp.arange(len(residuals))[:, None] < points.used, residuals, 0.0)
+        squares = jnp.sum(residuals**2, axis=0, dtype=jnp.float64)
         log_noise = self.log_noise(vector)
-        return -0.5 * jnp.sum(squares * jnp.exp(-log_noise) + len(points.x) * (log_noise + _LOG_2PI))
+        return -0.5 * jnp.sum(squares * jnp.exp(-log_noise) + points.n * (log_noise + _LOG_2PI))
 
     def __call__(
         self, vector: Float[Array, " P"], points: Points, scale: float | Array = 1.0, center: Float[Array, " P"] | None = None

@@ -68,6 +68,10 @@ class Hamiltonian:
         self._begin(begin, state.z, self.tuning(state), jax.random.key(0), False)
         return advance(state)
 
+    def rows(self, available: int) -> int:
+        """All points."""
+        return available
+
     def vector(self, state: HMCState) -> Array:
         """Where the chain is."""
         return state.z

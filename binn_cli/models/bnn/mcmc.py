@@ -48,7 +48,7 @@ def tuning_of(config: McmcConfig, problem: Problem, start: Float[np.ndarray, "ch
     """Step size and inverse mass matrix at the beginning; after a warm start those that were adapted before."""
     warm = problem.warm
     if warm is not None and warm.continuation["last"].shape == start.shape:
-        return {name: warm.continuation[name] for name in ("step", "inverse_mass")}
+        return {name: values for name, values in warm.continuation.items() if name != "last"}
     inverse_mass = curvature_metric(problem, start) if metric == "curvature" else np.ones_like(start)
     return {"step": np.full(len(start), step), "inverse_mass": inverse_mass}
 
@@ -69,11 +69,10 @@ def sampled(config: McmcConfig, problem: Problem, kernel: Callable[[int], Kernel
 def diagnostics_of(chains: Chains, problem: Problem) -> dict[str, np.ndarray]:
     """Convergence in function space, and how the transitions went: acceptance, divergences, step size."""
     found = dict(convergence(chains.traces))
-    found["acceptance_rate"] = chains.traces["acceptance_rate"].mean(axis=1)
     found["log_density"] = chains.traces["log_density"]
     if "diverging" in chains.traces:
         found["divergences"] = np.asarray(chains.traces["diverging"].sum())
-    for name in ("step_size", "leapfrog_steps"):
+    for name in ("acceptance_rate", "step_size", "leapfrog_steps"):
         if name in chains.traces:
             found[name] = chains.traces[name].mean(axis=1)
     found["warmup_seconds"], found["sampling_seconds"] = (np.asarray(seconds) for seconds in chains.seconds)

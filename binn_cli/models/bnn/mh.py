@@ -48,6 +48,10 @@ class RandomWalk:
         found, info = walk.step(own, before)
         return state._replace(position=found.position, log_density=found.logdensity, key=key, acceptance=info.acceptance_rate)
 
+    def rows(self, available: int) -> int:
+        """All points."""
+        return available
+
     def vector(self, state: Walk) -> Array:
         """Where the walk is."""
         return state.position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -17,6 +18,7 @@ from binn_cli.models.bnn.fitted import FittedBnn, from_tree
 from binn_cli.models.bnn.learning_data import LearningData, learning_data
 from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
+from binn_cli.models.units import Units
 
 Config = TypeVar("Config", bound=NetworkConfig)
 
@@ -54,7 +56,7 @@ class Inferred:
 
 
 @dataclass(frozen=True)
-class Bnn(Generic[Config]):
+class Bnn(ABC, Generic[Config]):
     """A Bayesian neural network before the data; each inference is a subclass with `infer`."""
 
     config: Config
@@ -66,9 +68,9 @@ class Bnn(Generic[Config]):
         """The option of the group `model`."""
         return self.config.name
 
+    @abstractmethod
     def infer(self, problem: Problem) -> Inferred:
         """Draws from the posterior, or what stands for it."""
-        raise NotImplementedError
 
     def fit(
         self,
@@ -78,27 +80,29 @@ class Bnn(Generic[Config]):
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
     ) -> FittedBnn:
-        """Infer the weights; see `Surrogate.fit`. The number of points is compiled in, so `capacity` has no effect."""
+        """Infer the weights; see `Surrogate.fit`."""
         watch, began = Stopwatch(), time.perf_counter()
         density = Density.of(self.config, len(data.inputs), len(data.outputs))
         warm = self._usable(warm_start, density)
+        # Weights mean something in the units of their own fit only.
+        units = warm.units if warm is not None else Units.of(data, domain, "standard")
         learning = learning_data(
             data,
-            domain,
-            (warm.inputs, warm.outputs) if warm is not None else None,
+            units,
             precision=self.config.precision,
             subsample=getattr(self.config, "subsample", 0),
             seed=self.config.seed,
+            capacity=capacity,
         )
         found = self.infer(Problem(density, learning, warm, watch))
         noise = found.vectors[..., density.network.n_weights :] if density.learned else np.log([[[density.noise_variance]]])
         diagnostics = {
             **found.diagnostics,
-            "noise_std": np.exp(0.5 * noise).mean(axis=(0, 1)) * learning.outputs.scale,
+            "noise_std": np.exp(0.5 * noise).mean(axis=(0, 1)) * units.outputs.scale,
             "points_used": np.asarray(learning.used),
         }
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
-        return self.fitted_class(self.name, density, found.vectors, learning.inputs, learning.outputs, found.continuation, report)
+        return self.fitted_class(self.name, density, found.vectors, units, found.continuation, report)
 
     def _usable(self, warm_start: Any, density: Density) -> FittedBnn | None:
         """A surrogate that can be gone on from: of this kind, and with the same vector."""

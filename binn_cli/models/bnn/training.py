@@ -43,13 +43,12 @@ class Training:
     polish: int
 
 
-def minibatch(key: Array, points: Points, batch: int) -> tuple[Points, float]:
+def minibatch(key: Array, points: Points, batch: int) -> tuple[Points, Any]:
     """Points drawn with replacement, and by how much their likelihood stands for all; all points where `batch` is 0 or not fewer."""
-    available = len(points.x)
-    if batch == 0 or batch >= available:
+    if batch == 0 or batch >= len(points.x):
         return points, 1.0
-    rows = jax.random.randint(key, (batch,), 0, available)
-    return Points(points.x[rows], points.y[rows]), available / batch
+    rows = jax.random.randint(key, (batch,), 0, points.n)
+    return Points(points.x[rows], points.y[rows]), points.n / batch
 
 
 def decayed(rate: Array, done: Array, total: Array) -> Array:
@@ -69,7 +68,7 @@ def _adam(
         drawn, scale = minibatch(jax.random.fold_in(key, state[0]), points, batch)
 
         def loss(vector: Array) -> Array:
-            return -density(vector, drawn, scale, center) / len(points.x)
+            return -density(vector, drawn, scale, center) / points.n
 
         value, gradient = jax.value_and_grad(loss)(optimiser.get_params(state))
         return optimiser.update(gradient, state), summed + value
@@ -79,7 +78,7 @@ def _adam(
 
 
 def _loss(vector: Array, points: Points, center: Array, *, density: Density) -> tuple[Array, Array]:
-    return jax.value_and_grad(lambda v: -density(v, points, 1.0, center) / len(points.x))(vector)
+    return jax.value_and_grad(lambda v: -density(v, points, 1.0, center) / points.n)(vector)
 
 
 adam = CompiledFunction(_adam)

@@ -11,7 +11,6 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import Array
-from jaxtyping import Float
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoNormal
 from numpyro.infer.initialization import init_to_value
@@ -19,6 +18,7 @@ from numpyro.optim import Adam
 
 from binn_cli.config.schema.bnn import BnnViConfig
 from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.bnn.low_rank import drawn_from
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
 from binn_cli.models.bnn.training import AT_ONCE, Training, decayed, minibatch, most_probable
 from binn_cli.models.compilation import CompiledFunction
@@ -88,15 +88,6 @@ def _parameters(state: Any, start: Array, points: Points, *, variational: Variat
 
 
 begun, advanced, parameters = CompiledFunction(_begun), CompiledFunction(_advanced), CompiledFunction(_parameters)
-
-
-def drawn_from(guide: dict[str, Float[np.ndarray, "..."]], draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draws P"]:
-    """Draws from the guide; halves of them mirror each other, so that their mean is the guide's."""
-    half = -(-draws // 2)
-    noise = guide["scale"] * rng.standard_normal((half, len(guide["location"])))
-    if "factor" in guide:
-        noise = noise + rng.standard_normal((half, guide["factor"].shape[1])) @ guide["factor"].T
-    return guide["location"] + np.concatenate([noise, -noise])[:draws]
 
 
 class BnnVi(Bnn[BnnViConfig]):

@@ -14,11 +14,10 @@ from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import build_basis
+from binn_cli.models.perceptron import Network
 
 Parameters = Mapping[str, Any]
 """Names and arrays, nested."""
-
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu}
 
 
 class Architecture(Protocol):
@@ -43,30 +42,30 @@ def _normal(key: Array, number: int, shape: tuple[int, ...], size: float) -> Arr
 
 @dataclass(frozen=True)
 class MlpArchitecture:
-    """A multilayer perceptron.
+    """A multilayer perceptron: the network of the Bayesian models, with inputs on [−1, 1].
 
     Attributes:
         widths: numbers of units from the D inputs to the L outputs.
-        activation: a name in `ACTIVATIONS`.
+        activation: a name in `perceptron.ACTIVATIONS`.
     """
 
     widths: tuple[int, ...]
     activation: str
 
+    @property
+    def network(self) -> Network:
+        """The function of a flat vector of weights and biases."""
+        return Network(self.widths, self.activation)
+
     def begin(self, key: Array) -> Parameters:
         """Normal weights of variance 1 / inputs, biases 0."""
-        layers = enumerate(pairwise(self.widths))
-        return {f"layer_{i}": {"weights": _normal(key, i, (m, n), m**-0.5), "bias": jnp.zeros(n, jnp.float32)} for i, (m, n) in layers}
+        drawn = _normal(key, 0, (self.network.n_weights,), 1.0) * jnp.asarray(self.network.prior_std, jnp.float32)
+        layers = [{**layer, "bias": jnp.zeros_like(layer["bias"])} for layer in self.network.layers(jnp.asarray(drawn))]
+        return {"vector": self.network.flat(layers)}
 
     def __call__(self, parameters: Parameters, x: Float[Array, "b D"]) -> Float[Array, "b L"]:
         """The outputs at b points."""
-        value = 2.0 * x - 1.0
-        last = len(self.widths) - 2
-        for i in range(last + 1):
-            layer = parameters[f"layer_{i}"]
-            value = value @ layer["weights"] + layer["bias"]
-            value = ACTIVATIONS[self.activation](value) if i < last else value
-        return value
+        return self.network(parameters["vector"], jnp.asarray(2.0 * x - 1.0))
 
 
 @dataclass(frozen=True)

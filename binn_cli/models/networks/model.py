@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig, NetworkConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.canonical import DECIMALS, canonical_table, room_for
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.networks.architectures import (
     Architecture,
@@ -63,7 +65,9 @@ class FittedNetwork:
         """The network at every combination of the axes' points; the epistemic variance is 0."""
 
         def evaluate(watch: Stopwatch, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            mean = np.asarray(applied(watch, self.parameters, new.astype(np.float32), architecture=self.architecture), dtype=float)
+            mean = np.asarray(
+                applied(watch, self.parameters, np.round(new, DECIMALS).astype(np.float32), architecture=self.architecture), dtype=float
+            )
             return mean, np.zeros_like(mean)
 
         return predict_pointwise(self.units, axes, self.noise, BATCH, evaluate)
@@ -75,13 +79,13 @@ class FittedNetwork:
 
 
 @dataclass(frozen=True)
-class _Network:
+class _Network(ABC):
     config: Any
     name: str = ""
 
+    @abstractmethod
     def architecture(self, inputs: int, outputs: int) -> Architecture:
         """The network for so many inputs and outputs."""
-        raise NotImplementedError
 
     def fit(
         self,
@@ -97,9 +101,8 @@ class _Network:
         architecture = self.architecture(len(data.inputs), len(data.outputs))
         warm = warm_start if isinstance(warm_start, FittedNetwork) and warm_start.architecture == architecture else None
         units = warm.units if warm else Units.of(data, domain, config.output_scaling)
-        cases = data.axes[-1].size
-        size = data.n_points // cases * max(cases, capacity or 0)
-        found = trained(config, architecture, *units.table(data), size, warm.parameters if warm else None, watch)
+        x, y = canonical_table(units, data)
+        found = trained(config, architecture, x, y, room_for(data, capacity), warm.parameters if warm else None, watch)
         diagnostics = {
             "n_parameters": np.array(sum(np.size(leaf) for leaf in jax.tree.leaves(found.parameters))),
             "training_loss": found.losses,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-import pytest
 from scipy.interpolate import BSpline
 
-from binn_cli import build
 from binn_cli.config.schema import InnConfig, MlpConfig
-from binn_cli.errors import MissingExtraError
 from binn_cli.models.networks.architectures import InnArchitecture, KanArchitecture, MlpArchitecture
 from binn_cli.models.networks.model import Inn, Mlp
 from tests.models.problems import problem
@@ -25,8 +22,10 @@ def silu(value: np.ndarray) -> np.ndarray:
 def test_perceptron() -> None:
     network = MlpArchitecture((2, 3, 2), "tanh")
     p = jax.tree.map(np.asarray, network.begin(KEY))
-    hidden = np.tanh((2 * X - 1) @ p["layer_0"]["weights"] + 0.0)
-    np.testing.assert_allclose(network(p, X), hidden @ p["layer_1"]["weights"], rtol=0, atol=1e-5)
+    # Biases come before the weights of their layer, and begin at 0.
+    first, second = p["vector"][3:9].reshape(2, 3), p["vector"][11:].reshape(3, 2)
+    assert (p["vector"][[0, 1, 2, 9, 10]] == 0).all() and (p["vector"] != 0).sum() == 12
+    np.testing.assert_allclose(network(p, X), np.tanh((2 * X - 1) @ first) @ second, rtol=0, atol=1e-5)
 
 
 def test_edges_of_a_kan_are_cubic_splines_and_silu() -> None:
@@ -68,12 +67,3 @@ def test_a_warm_start_begins_where_the_last_fit_ended() -> None:
     warm = model.fit(data, warm_start=cold, capacity=7)
     assert warm.report.diagnostics["n_parameters"] == 3 * 4 * 8
     assert warm.report.diagnostics["training_loss"][0] < 0.5 * cold.report.diagnostics["training_loss"][0]
-
-
-def test_names_the_extra_that_is_missing(monkeypatch) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError("No module named 'optax'", name="optax")
-
-    monkeypatch.setattr(build, "import_module", missing)
-    with pytest.raises(MissingExtraError, match=r'^model=mlp needs the extra "networks": pip install "binn\[networks\]"$'):
-        build._class("model", "mlp")
