@@ -156,7 +156,8 @@ class Sweep(Callback):
 
 
 def report(jobs: Sequence[Outcome]) -> None:
-    """Print paths of results files on stdout, one a line in the order of the jobs, and the failures on stderr."""
+    """Print paths of results files on stdout, one a line in the order of the jobs, and comparison and failures on stderr."""
+    _compared(jobs)
     failed = [outcome for outcome in jobs if outcome.status != "complete"]
     if failed:
         from rich.console import Console
@@ -169,3 +170,11 @@ def report(jobs: Sequence[Outcome]) -> None:
     for outcome in jobs:
         if outcome.results:
             print(outcome.results)
+
+
+def _compared(jobs: Sequence[Outcome]) -> None:
+    """Print what the jobs found beside what is published of the same, where something is."""
+    from binn_cli.results.store import read
+    from binn_cli.views.console import compare
+
+    compare([read(Path(outcome.results)).without_arrays for outcome in jobs if outcome.status == "complete"])

@@ -56,6 +56,9 @@ TINY = {
     ("experiment", "fig3"): SINE,
     ("experiment", "fig4"): "dataset.n_test=40 task.sizes=[20] task.repeats=1",
     ("experiment", "smoke"): SINE,
+    # One value of each instead of a sweep over models and outputs.
+    ("experiment", "table2"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
+    ("experiment", "table2_smooth"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
     ("experiment", "table3"): f"{POISSON} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3]",
     ("experiment", "table4"): f"{HEAT} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3,3]",
 }
@@ -93,6 +96,8 @@ N_TRAIN = {
     ("experiment", "fig3"): [30],
     ("experiment", "fig4"): [20],
     ("experiment", "smoke"): [30],
+    ("experiment", "table2"): [101 * 9],
+    ("experiment", "table2_smooth"): [101 * 8],
     ("experiment", "table3"): [216 * 3, 216 * 4],
     ("experiment", "table4"): [36 * 4 * 3, 36 * 4 * 4],
 }
@@ -128,7 +133,7 @@ def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatc
     with h5py.File(path) as file:
         task, dataset = file.attrs["task"], file.attrs["dataset"]
         check_root(file, group, name, path)
-        check_metrics(file, task, dataset)
+        check_metrics(file, task, dataset, name)
         check_rest(file, task, dataset, name if group == "model" else "binn")
         assert file["step/n_train"][...].tolist() == N_TRAIN[group, name]
     check_readable_by_others(path, task)
@@ -162,15 +167,16 @@ def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
     assert known >= {"version_jax", "version_numpy"}
 
 
-def check_metrics(file: h5py.File, task: str, dataset: str) -> None:
+def check_metrics(file: h5py.File, task: str, dataset: str, name: str) -> None:
     splits = file["metrics/split"].asstr()[...].tolist()
-    assert splits == [split for split in SPLITS[dataset] if task != "scaling" or split != "train"]
+    promised = SPLITS[dataset] + (["interpolation"] if name == "table2_smooth" else [])
+    assert splits == [split for split in promised if task != "scaling" or split != "train"]
     assert file["metrics/output"].asstr()[...].tolist() == [OUTPUT[dataset]]
     shape = (len(file["step/step"]), len(splits), 1)
-    for name in METRICS:
-        values = file[f"metrics/{name}"]
+    for metric in METRICS:
+        values = file[f"metrics/{metric}"]
         assert values.shape == shape and values.dtype == np.float64
-        assert np.isfinite(values[...]).all(), name
+        assert np.isfinite(values[...]).all(), metric
         assert [values.dims[i][0].name for i in range(3)] == [f"/metrics/{name}" for name in ("step", "split", "output")]
     assert set(file["metrics"]) == {*METRICS, "step", "split", "output"}
     assert (file["metrics/rmse"][...] > 0).all()

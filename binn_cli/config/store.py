@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
+from binn_cli.errors import BinnError
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -33,13 +35,26 @@ def options(group: str) -> list[str]:
 
 @cache
 def register() -> None:
-    """Put every schema into Hydra's store and teach OmegaConf the resolver that `binn run --help` uses; safe to call again."""
+    """Put every schema into Hydra's store and teach OmegaConf the resolvers that files of conf/ use; safe to call again."""
     store = ConfigStore.instance()
     store.store(name="schema", node=RunConfig, provider="binn")
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema, provider="binn")
     OmegaConf.register_new_resolver("binn_options", lambda group: ", ".join(options(group)), replace=True)
+    OmegaConf.register_new_resolver("binn_by_output", by_output, replace=True)
+
+
+def by_output(outputs: Sequence[str], values: Mapping[str, Any]) -> Any:
+    """The value of the only output, for `${binn_by_output:${dataset.outputs},{cp:[...],cf_x:[...]}}` in a file of conf/.
+
+    Raises:
+        BinnError: if there are several outputs, or the one has no value.
+    """
+    if len(outputs) != 1 or outputs[0] not in values:
+        known = ", ".join(f"[{name}]" for name in values)
+        raise BinnError(f"dataset.outputs must be one of {known} here, not [{', '.join(map(str, outputs))}], or state the value yourself")
+    return values[outputs[0]]
 
 
 def leaves(arguments: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -178,6 +178,11 @@ class RunRecord:
     def case_coordinates(self) -> tuple[str, ...]:
         """Names of the coordinates of acquired cases; empty where the task acquires none."""
         return _seen(step.acquired or {} for step in self.steps)
+
+    @property
+    def without_arrays(self) -> RunRecord:
+        """The record without predictions, surrogate, state and surface, which may be large."""
+        return replace(self, predictions=None, surrogate=None, state=None, surface=None)
 
     def series(self, split: str, metric: str) -> Float[np.ndarray, "steps L"]:
         """One metric over the steps; NaN where a step lacks it."""

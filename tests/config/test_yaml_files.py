@@ -17,7 +17,9 @@ from binn_cli.config.store import conf_directory, options
 
 OPTIONS = [(group, name) for group in SCHEMAS for name in options(group)]
 FILES = sorted(
-    path.relative_to(conf_directory()) for group in (*SCHEMAS, "budget", "experiment") for path in (conf_directory() / group).glob("*.yaml")
+    path.relative_to(conf_directory())
+    for group in (*SCHEMAS, "budget", "experiment")
+    for path in (conf_directory() / group).rglob("*.yaml")
 )
 
 

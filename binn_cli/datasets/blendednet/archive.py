@@ -17,6 +17,9 @@ TABLE, GEOMETRY = "case_data.dat", "geom_params.ini"
 SYNTHETIC = "SYNTHETIC"
 """The first word of README.txt in an archive that this program generated."""
 
+ENCRYPTED = 0x1
+"""The bit of a zip member's flags that says so."""
+
 
 class Archive(Protocol):
     """Members by their path below the folder that holds `train/` and `test/`, with forward slashes.
@@ -165,9 +168,12 @@ class ZipArchive:
     def read(self, member: str) -> bytes:
         """As `Archive.read`."""
         found = self._found(member)
+        if found.flag_bits & ENCRYPTED:
+            raise DataError(f"{self.path}: {member} is encrypted, as no file of BlendedNet is; copy the zip again")
         try:
             return self._zip.read(found)
-        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+            # NotImplementedError: a method of compression that Python's zipfile does not know.
             raise DataError(f"{self.path}: {member} cannot be read from the zip ({error}); copy the zip again") from error
 
     def stamp(self, member: str) -> str:

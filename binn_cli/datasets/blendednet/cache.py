@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from binn_cli.datasets.blendednet.archive import Archive
 from binn_cli.datasets.blendednet.mesh import same_mesh, vertex_normals
 from binn_cli.datasets.blendednet.selection import Case
-from binn_cli.datasets.blendednet.vtk import SurfaceFields, require, surface_fields
+from binn_cli.datasets.blendednet.vtk import SurfaceFields, captured, require, require_vtk, surface_fields
 from binn_cli.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,9 @@ SCHEMA = "binn-blendednet/1"
 
 MESH = "mesh_"
 """What the names of the groups with meshes begin with."""
+
+AT_ONCE = 2
+"""Files that are parsed at a time: as many as the smallest machine has cores, since each is in memory as a whole."""
 
 CHUNK = 16384
 """Points a chunk: what is read from the disk at once."""
@@ -57,7 +60,7 @@ class Cache:
     """The converted cases of an archive; a case that changed in the archive is converted again.
 
     A file is written under a temporary name and moved into place, one geometry after the other: what an interrupted conversion
-    finished stays, and the next one goes on from there. Two cases are in memory at a time.
+    finished stays, and the next one goes on from there. `AT_ONCE` cases are in memory at a time.
     """
 
     def __init__(self, directory: Path, archive: Archive) -> None:
@@ -92,8 +95,7 @@ class Cache:
             with h5py.File(temporary, "w") as file:
                 _begin(file, path, {case.row.name for case in missing}, bool(held))
                 meshes = {key: _read_mesh(file[key]) for key in file if key.startswith(MESH)}
-                for case, content in zip(missing, self._contents(missing), strict=True):
-                    fields = surface_fields(content, case.where)
+                for case, fields in zip(missing, self._parsed(missing), strict=True):
                     require(fields.values, outputs, fields.others, case.where)
                     _add(file, case.row.name, fields, stamps[case.row.name], meshes)
             _settle(temporary, path)
@@ -105,15 +107,24 @@ class Cache:
                 temporary.unlink(missing_ok=True)
         return len(missing)
 
-    def _contents(self, cases: Sequence[Case]) -> Iterator[bytes]:
-        """One file after the other; the next one is read, and inflated, while the last one is converted."""
-        with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self._archive.read, cases[0].member)
-            for following in (*cases[1:], None):
-                content = coming.result()
-                if following is not None:
-                    coming = reader.submit(self._archive.read, following.member)
-                yield content
+    def _parsed(self, cases: Sequence[Case]) -> Iterator[SurfaceFields]:
+        """One case after the other, read and parsed by several threads: inflating and VTK's reader leave Python's lock free."""
+
+        def parsed(case: Case) -> SurfaceFields:
+            return surface_fields(self._archive.read(case.member), case.where, alone=False)
+
+        require_vtk()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for first in range(0, len(cases), AT_ONCE):
+                batch, said = cases[first : first + AT_ONCE], list[str]()
+                with captured(said):
+                    coming = [pool.submit(parsed, case) for case in batch]
+                    wait(coming)
+                if said:
+                    # Something is wrong with one of them; alone, each is answerable for what VTK says.
+                    yield from (surface_fields(self._archive.read(case.member), case.where) for case in batch)
+                else:
+                    yield from (fields.result() for fields in coming)
 
     def mesh_of(self, case: Case) -> str:
         """A name that two cases have in common exactly where they share a mesh."""

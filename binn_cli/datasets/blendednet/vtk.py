@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,19 @@ def require(values: Mapping[str, Float[np.ndarray, " n"]], names: Sequence[str],
             raise DataError(f"{where}: {problem}; mend the file, or choose other cases with dataset.cases")
 
 
-def surface_fields(content: bytes, where: str) -> SurfaceFields:
+def require_vtk() -> None:
+    """See that VTK is there.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
+    try:
+        import vtkmodules.vtkIOLegacy  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("vtk", "reading the VTK files of dataset=blendednet") from error
+
+
+def surface_fields(content: bytes, where: str, *, alone: bool = True) -> SurfaceFields:
     """Parse a legacy VTK file with a surface, ASCII or binary, single or double precision.
 
     Arrays of the cells become arrays of the points; polygons are cut into triangles.
@@ -67,6 +79,7 @@ def surface_fields(content: bytes, where: str) -> SurfaceFields:
     Args:
         content: the whole file.
         where: how to call it in an error.
+        alone: false where threads parse several files and the caller has `captured` VTK's messages, which do not say whose they are.
 
     Raises:
         MissingExtraError: if VTK is not installed.
@@ -74,7 +87,7 @@ def surface_fields(content: bytes, where: str) -> SurfaceFields:
     """
     text = _text_format(content, where)
     # Without a blank behind the last number VTK takes a file that ends inside a number for whole and fills up with whatever is in memory.
-    surface = _read(content + b"\n" if text else content, where)
+    surface = _read(content + b"\n" if text else content, where, alone)
     points, triangles, owners = _mesh(surface, where)
     values, others = _values(surface, triangles, owners, where)
     return SurfaceFields(points, triangles, _normals(surface.GetPointData(), len(points)), values, others)
@@ -97,12 +110,11 @@ def _text_format(content: bytes, where: str) -> bool:
     return form[1].upper() == b"ASCII"
 
 
-def _read(content: bytes, where: str) -> Any:
+def _read(content: bytes, where: str, alone: bool) -> Any:
     """The vtkPolyData; whatever VTK finds to say means that the file cannot be trusted."""
-    try:
-        from vtkmodules.vtkIOLegacy import vtkPolyDataReader
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("vtk", "reading the VTK files of dataset=blendednet") from error
+    require_vtk()
+    from vtkmodules.vtkIOLegacy import vtkPolyDataReader
+
     said: list[str] = []
     reader: Any = vtkPolyDataReader()
     for event in ("ErrorEvent", "WarningEvent"):
@@ -111,7 +123,7 @@ def _read(content: bytes, where: str) -> Any:
         everything()
     reader.ReadFromInputStringOn()
     reader.SetBinaryInputString(content, len(content))
-    with _captured(said):
+    with captured(said) if alone else nullcontext():
         reader.Update()
     if said:
         raise DataError(f"{where}: is cut short or damaged; copy it again from the archive")
@@ -119,8 +131,8 @@ def _read(content: bytes, where: str) -> Any:
 
 
 @contextmanager
-def _captured(said: list[str]) -> Iterator[None]:
-    """Collect VTK's messages, which belong to no reader, instead of letting them onto the terminal."""
+def captured(said: list[str]) -> Iterator[None]:
+    """Collect VTK's messages, which belong to no reader, instead of letting them onto the terminal; one thread at a time."""
     from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 
     window, before = vtkStringOutputWindow(), vtkOutputWindow.GetInstance()

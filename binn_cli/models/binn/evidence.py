@@ -195,7 +195,7 @@ def _vertex(lengths: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"])
     return float(lengths[best] * (lengths[best + 1] / lengths[best]) ** shift)
 
 
-def axis_columns(eigenvalues: Float[np.ndarray, " n"], vectors: Float[np.ndarray, "n n"], points: int) -> Float[np.ndarray, "n R"]:
+def axis_columns(eigenvalues: Float[np.ndarray, " K"], vectors: Float[np.ndarray, "n K"], points: int) -> Float[np.ndarray, "n R"]:
     """Singular vectors of an unfolding scaled by their share of a data tensor of unit mean square."""
     total = eigenvalues.sum()
     if total == 0.0:

@@ -238,7 +238,7 @@ class Preparation:
                 bases.append(None)
                 continue
             eigenvalues, vectors = map(np.asarray, spectra[a])
-            limit = vectors.shape[0]
+            limit = vectors.shape[1]
             previous = None if self.ranks is None else self.ranks[a]
             rank = limit
             if self.tolerance > 0:

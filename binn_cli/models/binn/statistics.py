@@ -120,13 +120,21 @@ def project(tensor: Float[Array, "L *n"], matrices: tuple[Float[Array, "n K"] | 
     return tensor
 
 
-def spectra(tensor: Float[Array, "L *K"]) -> tuple[tuple[Float[Array, " K"], Float[Array, "K K"]], ...]:
-    """Eigenvalues (descending) and eigenvectors of every unfolding's Gram matrix, summed over outputs: the higher-order SVD."""
+def spectra(tensor: Float[Array, "L *K"]) -> tuple[tuple[Float[Array, " R"], Float[Array, "K R"]], ...]:
+    """Eigenvalues (descending) and eigenvectors of every unfolding's Gram matrix, summed over outputs: the higher-order SVD.
+
+    R is the smaller of the unfolding's two sides: where the axis is the longer, nothing of the size of its square is formed.
+    """
     found = []
     for axis in range(1, tensor.ndim):
         unfolded = jnp.moveaxis(tensor, axis, 0).reshape(tensor.shape[axis], -1)
+        if unfolded.shape[0] > unfolded.shape[1]:
+            span, unfolded = jnp.linalg.qr(unfolded)
+        else:
+            span = None
         values, vectors = jnp.linalg.eigh(unfolded @ unfolded.T)
-        found.append((jnp.maximum(values[::-1], 0.0), vectors[:, ::-1]))
+        vectors = vectors[:, ::-1] if span is None else span @ vectors[:, ::-1]
+        found.append((jnp.maximum(values[::-1], 0.0), vectors))
     return tuple(found)
 
 

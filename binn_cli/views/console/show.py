@@ -14,6 +14,7 @@ from binn_cli.errors import BinnError
 from binn_cli.results.found import find_runs
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import FILE_NAME, read
+from binn_cli.views.console.comparison import compare
 from binn_cli.views.console.streams import Notices, Results
 from binn_cli.views.console.tables import summarise
 
@@ -30,6 +31,7 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
     """
     console, complaints = Results(), Notices()
     shown: list[dict[str, Any]] = []
+    records: list[RunRecord] = []
     found = find_runs(paths)
     for path in found.not_runs:
         rest = " and is passed over" if found.files else f"; name the directory of a run, of a sweep or of all outputs, or a {FILE_NAME}"
@@ -42,6 +44,7 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
             complaints.print(str(error), markup=False, highlight=False, soft_wrap=True)
             status = 1
             continue
+        records.append(record.without_arrays)
         if as_json:
             shown.append(as_object(record, file.parent))
         else:
@@ -50,6 +53,8 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
             console.print()
     if as_json:
         print(json.dumps(shown, indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        compare(records, console)
     return status
 
 

@@ -46,7 +46,7 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
         console.print(f"warning: {warning}", highlight=False, style="yellow", markup=False)
 
 
-def _table(left: Sequence[str], right: Sequence[str]) -> Table:
+def headed(left: Sequence[str], right: Sequence[str]) -> Table:
     """A table that fits into 80 columns: headings in two lines; names fold where they must, numbers are never cut."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in left:
@@ -57,7 +57,7 @@ def _table(left: Sequence[str], right: Sequence[str]) -> Table:
 
 
 def _regress(record: RunRecord) -> list[Table]:
-    table = _table(("split", "output"), tuple(_SCORES))
+    table = headed(("split", "output"), tuple(_SCORES))
     scores = record.steps[-1].metrics
     for split in record.splits:
         for i, output in enumerate(record.outputs):
@@ -72,7 +72,7 @@ def _score(found: dict[str, float], metric: str) -> str:
 
 
 def _active_learn(record: RunRecord) -> list[Table]:
-    table = _table(("split", "output"), ("initial\nRMSE", "best\nRMSE", "final\nRMSE", "reduced\nby", f"final {_COVERAGE}"))
+    table = headed(("split", "output"), ("initial\nRMSE", "best\nRMSE", "final\nRMSE", "reduced\nby", f"final {_COVERAGE}"))
     for split in record.splits:
         rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
         for i, output in enumerate(record.outputs):
@@ -87,7 +87,7 @@ def _active_learn(record: RunRecord) -> list[Table]:
 def _rounds(record: RunRecord) -> Table:
     outputs = [f"RMSE\n{output}" for output in record.outputs]
     coverages = f"lowest {_COVERAGE}" if len(outputs) > 1 else _COVERAGE
-    table = _table((), ("round", "points", *record.case_coordinates, *outputs, coverages, "fit"))
+    table = headed((), ("round", "points", *record.case_coordinates, *outputs, coverages, "fit"))
     split = "test" if "test" in record.splits else next(iter(record.splits), "test")
     rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
     for i, step in enumerate(record.steps):
@@ -109,7 +109,7 @@ def _scaling(record: RunRecord) -> list[Table | Text]:
     # where the sizes are cases or grid lines, they are not the points
     sized = any(row.size != row.n_train for row in rows)
     outputs = [f"test RMSE\n{output}" for output in record.outputs]
-    table = _table((), (*(["size"] if sized else []), "points", "fits\ntimed", "fit\n(median)", "compile", *outputs, "peak\nmemory"))
+    table = headed((), (*(["size"] if sized else []), "points", "fits\ntimed", "fit\n(median)", "compile", *outputs, "peak\nmemory"))
     for row in rows:
         size = [f"{row.size:,.0f}"] if sized else []
         points = f"{row.n_train:,}" if row.n_train else quantities.MISSING

@@ -133,6 +133,17 @@ def test_a_cut_zip_and_a_damaged_member(archives, tmp_path):
         opened(tmp_path / "spoilt.zip").read("test/vtk/case_130.vtk")
 
 
+@pytest.mark.parametrize(("place", "value", "problem"), [(8, 0x1, "is encrypted"), (10, 99, "compression")])
+def test_members_that_python_cannot_read(archives, tmp_path, place, value, problem):
+    content = bytearray(archives["zip"].read_bytes())
+    # The central directory, whose entries begin with PK 01 02: flags at byte 8, method at byte 10, the name at 46.
+    entry = next(i for i in range(len(content)) if content[i : i + 4] == b"PK\x01\x02" and content[i + 46 : i + 55] == b"test/geom")
+    content[entry + place] = value
+    (tmp_path / "odd.zip").write_bytes(content)
+    with pytest.raises(DataError, match=rf"geom_params\.ini .*{problem}"):
+        opened(tmp_path / "odd.zip").read("test/geom_params.ini")
+
+
 def test_stamps_change_with_the_content(folder, tmp_path):
     for root in (folder, rezipped(folder, tmp_path / "a.zip")):
         assert opened(root).stamp("README.txt") == opened(root).stamp("README.txt")
