@@ -35,6 +35,7 @@ __all__ = [
     "BlendedNetConfig",
     "GpConfig",
     "GpGridConfig",
+    "GpLocalConfig",
     "GpSparseConfig",
     "HeatConfig",
     "InnConfig",
