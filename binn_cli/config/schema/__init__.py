@@ -38,6 +38,7 @@ __all__ = [
     "BlendedNetConfig",
     "GpConfig",
     "GpGridConfig",
+    "GpLocalConfig",
     "GpSparseConfig",
     "HeatConfig",
     "InnConfig",

@@ -109,6 +109,7 @@ class GpLocalConfig(KernelConfig):
     combination: str = "rbcm"
     nearest: int = 4
     evidence_points: int = 1000
+    evidence_experts: int = 32
     memory: float = 0.5
 
     def __post_init__(self) -> None:
@@ -118,4 +119,5 @@ class GpLocalConfig(KernelConfig):
         one_of("model.combination", self.combination, ("rbcm", "grbcm", "gpoe", "bcm"))
         at_least("model.nearest", self.nearest, 1)
         at_least("model.evidence_points", self.evidence_points, 2)
+        at_least("model.evidence_experts", self.evidence_experts, 1)
         within("model.memory", self.memory, 0.0, 1.0)

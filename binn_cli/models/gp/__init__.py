@@ -1,4 +1,4 @@
-"""Gaussian processes: exact, with inducing points, and on product grids."""
+"""Gaussian processes: exact, on product grids, with inducing points, and local ones."""
 
 import jax
 

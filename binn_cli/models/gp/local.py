@@ -19,6 +19,7 @@ from binn_cli.models.gp.committee import SURE, Experts, combined, opinions, trai
 from binn_cli.models.gp.groups import predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters
 from binn_cli.models.gp.learning import final_size, first_guess, hyperparameter_diagnostics, learned, sample
+from binn_cli.models.gp.local_search import learned_from_experts
 from binn_cli.models.gp.memory import require_experts
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
@@ -138,7 +139,7 @@ class GpLocal:
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
     ) -> FittedGpLocal:
-        """Choose hyperparameters by the evidence of a random part of the points, then factorise every expert; see `Surrogate.fit`.
+        """Choose hyperparameters by the evidence of random points, then of a few experts, and factorise all; see `Surrogate.fit`.
 
         A warm start gives the hyperparameters from which their search starts.
 
@@ -152,10 +153,14 @@ class GpLocal:
         size = final_size(data, capacity)
         sizes = CellSizes.of(config, size)
         require_experts(sizes.count, sizes.width, size, len(first.theta), config.memory)
-        found, trace = learned(config, sample(units, data, config.evidence_points, config.seed, capacity), first, former, watch)
-        cells = divided(config, sizes, *units.table(data), found.lengths.mean(axis=0))
+        guess, trace = first if former is None else former, dict[str, np.ndarray]()
+        if former is None or config.hyperparameters == "fixed":
+            guess, trace = learned(config, sample(units, data, config.evidence_points, config.seed, capacity), first, None, watch)
+        table = units.table(data)
+        found, more = learned_from_experts(config, divided(config, sizes, *table, guess.lengths.mean(axis=0)), guess, watch)
+        cells = divided(config, sizes, *table, found.lengths.mean(axis=0))
         fitted = FittedGpLocal(config.kernel, config.combination, config.nearest, found, cells, units, FitReport(0.0, 0.0, {}))
-        trace = {**hyperparameter_diagnostics(found, units), **_committee_diagnostics(fitted, watch), **trace}
+        trace = {**hyperparameter_diagnostics(found, units), **_committee_diagnostics(fitted, watch), **trace, **more}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
         done = replace(fitted, report=report)
         done.__dict__["_kept"] = fitted.experts(watch)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from binn_cli.config.schema import GpConfig, GpLocalConfig
 from binn_cli.datasets.product import Axis, ProductData
@@ -14,11 +15,16 @@ from binn_cli.models.gp import memory
 from binn_cli.models.gp.committee import combined
 from binn_cli.models.gp.exact import Gp
 from binn_cli.models.gp.local import GpLocal
+from binn_cli.models.gp.local_search import experts_evidence
 from binn_cli.models.gp.partition import kdtree_cells, kmeans_cells
 from tests.models.problems import new_points, problem
 
 FIXED: dict[str, Any] = {"hyperparameters": "fixed", "length": [0.3, 0.5], "noise_variance": 0.01}
 COMBINATIONS = ("rbcm", "grbcm", "gpoe", "bcm")
+
+
+def rbf(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * np.sum(((a[:, None] - b) / [0.3, 0.5]) ** 2, axis=2))
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS)
@@ -107,3 +113,35 @@ def test_refuses_experts_that_do_not_fit(monkeypatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 10**5)
     with pytest.raises(TooLarge, match=r"400 points in experts of 100 .* lower model.expert_points, or take gp_sparse"):
         GpLocal(GpLocalConfig(expert_points=100, **FIXED)).fit(problem("scattered"))
+
+
+def test_the_evidence_of_experts_is_the_sum_of_theirs() -> None:
+    rng = np.random.default_rng(0)
+    x, y, theta = rng.uniform(size=(3, 20, 2)), rng.standard_normal((3, 20, 2)), np.log([0.3, 0.5, 1.2, 0.1])
+    mask = np.ones((3, 20))
+    found = float(experts_evidence(theta, x, y, mask, kind="rbf")) * mask.sum()
+    expected = 0.0
+    for own_x, own_y in zip(x, y, strict=True):
+        system = 1.2 * rbf(own_x, own_x) + 0.1 * np.eye(20)
+        expected -= multivariate_normal(np.zeros(20), system).logpdf(own_y.T).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_experts_see_what_is_too_fine_for_points_drawn_from_all() -> None:
+    """Waves of which 60 points drawn at random from 2,000 see less than two each, while an expert's own 50 points see every turn."""
+    x = np.linspace(0, 1, 2000)[:, None]
+    data = ProductData((Axis("point", x, ("x",)),), np.sin(300 * x), ("y",))
+    fitted = GpLocal(GpLocalConfig(expert_points=50, evidence_points=60)).fit(data)
+    new = Axis("new", np.random.default_rng(0).uniform(size=(200, 1)), ("x",))
+    assert np.max(np.abs(fitted.predict([new]).mean - np.sin(300 * new.points))) < 1e-2
+    assert float(fitted.report.diagnostics["noise_std"][0]) < 1e-2
+
+
+def test_a_warm_start_goes_on_from_the_former_hyperparameters() -> None:
+    data = problem("scattered", noise=0.1)
+    model = GpLocal(GpLocalConfig(expert_points=100))
+    cold = model.fit(data)
+    warm = model.fit(data, warm_start=model.from_state(cold.state()))
+    assert "evidence_starts" not in warm.report.diagnostics  # no search from scratch
+    evidences = [fit.report.diagnostics["log_evidence_experts"] for fit in (cold, warm)]
+    np.testing.assert_allclose(evidences[1], evidences[0], rtol=1e-3)
