@@ -40,6 +40,6 @@ def _query(arguments: Sequence[str]) -> int:
 
     with redirect_stdout(io.StringIO()) as answer:
         status = main(arguments, program="binn")
-    # Schemas are in Hydra's store beside the groups, but nobody chooses them.
-    print(" ".join(word for word in answer.getvalue().split() if not word.startswith("schema")))
+    # Schemas, and what experiments say of models, stand beside the groups, but nobody chooses them.
+    print(" ".join(word for word in answer.getvalue().split() if not word.startswith(("schema", "by_model"))))
     return status

@@ -29,6 +29,7 @@ HEAT = (
     "dataset.grid=4 dataset.times=3 dataset.cells=4 dataset.substeps=2 dataset.candidates=[3,3] dataset.test_cases=2 dataset.train_cases=4 "
     f"dataset.initial_cases=4 dataset.offgrid_points=0 task.rounds=1 model.modes=2 model.sweeps=2 {NO_FIGURES}"
 )
+TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
 INTERRUPTED = "outputs/2026-11-22_11-28-13_active_learn_heat_binn"
 
 
@@ -83,8 +84,13 @@ COMMANDS: dict[str, str | None] = {
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
         f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"
     ),
+    "binn run experiment=table2": f"model=binn dataset.outputs=[cp],[cf_x] {TABLE_2}",
+    "binn run experiment=table2 model=binn dataset.outputs=[cp]": TABLE_2,
+    "binn run experiment=table2_smooth": f"model=binn dataset.outputs=[cp] {TABLE_2}",
+    "binn run experiment=table2 dataset.test_cases=[case_136]": f"model=binn dataset.outputs=[cp] {TABLE_2}",
     "binn run experiment=blendednet_all dataset.geometries=200 dataset.stride=50": (
-        f"model.length=2 model.stretch=0 model.modes=2 model.centers=3 model.padding=0 model.sweeps=2 {NO_FIGURES}"
+        "dataset.inputs=[x,alpha_deg] model.length=2 model.stretch=0 model.modes=2 model.centers=3 model.padding=0 model.sweeps=2 "
+        f"{NO_FIGURES}"
     ),
     "python -m binn_cli.datasets.blendednet.synthetic big.zip --points 85000": "--points 100 --train-geometries 0",
     "binn run experiment=fig3": NO_FIGURES,

@@ -55,5 +55,5 @@ def test_values_by_output() -> None:
 
 
 def test_settings_by_model_belong_to_experiments_and_models() -> None:
-    for path in (conf_directory() / "experiment" / "by_model").glob("*/*.yaml"):
+    for path in (conf_directory() / "by_model").glob("*/*.yaml"):
         assert path.parent.name in options("experiment") and path.stem in options("model")

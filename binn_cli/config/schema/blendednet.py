@@ -31,6 +31,7 @@ class BlendedNetConfig:
     inputs: list[str] = field(default_factory=lambda: ["x", "y", "z", "alt_kft", "log10_Re", "M_inf", "alpha_deg"])
     outputs: list[str] = field(default_factory=lambda: list(BLENDEDNET_OUTPUTS))
     stride: int = 1
+    stream: bool = False
     train_cases: int | None = None
     initial_cases: int = 4
     cache: str = "data/blendednet"

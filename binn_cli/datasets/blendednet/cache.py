@@ -131,6 +131,11 @@ class Cache:
         with h5py.File(self.path(case), "r") as file:
             return f"{self.path(case).name}:{file['cases'][case.row.name].attrs['mesh']}"
 
+    def stamp(self, case: Case) -> str:
+        """A text that changes with the content of the case."""
+        with h5py.File(self.path(case), "r") as file:
+            return str(file["cases"][case.row.name].attrs["stamp"])
+
     def size(self, case: Case) -> int:
         """Number of points of the case's mesh."""
         with h5py.File(self.path(case), "r") as file:

@@ -16,11 +16,13 @@ from binn_cli.datasets.blendednet.archive import is_synthetic, opened
 from binn_cli.datasets.blendednet.cache import Cache
 from binn_cli.datasets.blendednet.embedded import embedded_archive
 from binn_cli.datasets.blendednet.inputs import Inputs
-from binn_cli.datasets.blendednet.layout import Layout, Pool, Request, laid_out
+from binn_cli.datasets.blendednet.layout import Layout, Pool, Request, Scattered, laid_out
 from binn_cli.datasets.blendednet.selection import Case, Half, Keys
+from binn_cli.datasets.blendednet.spool import spooled
 from binn_cli.datasets.dataset import Announce, SurfaceCase, silent
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
+from binn_cli.datasets.rows import RowChunks
 from binn_cli.errors import ConfigError
 
 _TRAINING = Keys("dataset.folder", "dataset.geometries", "dataset.cases")
@@ -55,6 +57,7 @@ class BlendedNet:
         for case in (*self._pool.training, *self._pool.judged):
             self._inputs.of_case(case)
         self._layout: Layout | None = None
+        self._converted = False
 
     @property
     def candidates(self) -> Axis:
@@ -80,13 +83,25 @@ class BlendedNet:
         wanted = self.config.train_cases
         return self._read(announce).training(len(self._pool.training) if wanted is None else wanted)
 
+    def rows(self) -> RowChunks | None:
+        """The points of the training cases in a table on the disk, or None where they are to be in memory."""
+        if not self.config.stream:
+            return None
+        self._convert(silent)
+        cases = [self._pool.training[row] for row in self._pool.order[: self.config.train_cases]]
+        return spooled(cases, self._cache, self._inputs, self.config.outputs, self.config.stride, self._directory, silent)
+
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test` and, where `interpolation_cases` are named, `interpolation`."""
+        if self.config.stream:
+            # Nothing of the training cases, which may be larger than memory.
+            self._convert(announce)
+            return Scattered(self._pool.judged_alone, self._cache, self._request, announce).evaluation()
         return self._read(announce).evaluation()
 
     def surface(self, announce: Announce = silent) -> SurfaceCase:
         """The first test case on its whole mesh, whatever the stride."""
-        self._read(announce)
+        self._convert(announce)
         case = self._pool.splits["test"][0]
         mesh = self._cache.mesh(case)
         points = self._cache.coordinates(case, self._inputs.of_points)
@@ -96,12 +111,20 @@ class BlendedNet:
         return SurfaceCase(case.row.name, mesh.points.astype(np.float64), mesh.triangles, data)
 
     @cached_property
-    def _cache(self) -> Cache:
+    def _directory(self) -> Path:
         if self.config.cache:
-            return Cache(Path(self.config.cache).absolute(), self._archive)
+            return Path(self.config.cache).absolute()
         # It is removed together with this object.
         self._temporary = tempfile.TemporaryDirectory(prefix="binn-blendednet-")
-        return Cache(Path(self._temporary.name), self._archive)
+        return Path(self._temporary.name)
+
+    @cached_property
+    def _cache(self) -> Cache:
+        return Cache(self._directory, self._archive)
+
+    @property
+    def _request(self) -> Request:
+        return Request(self._inputs, tuple(self.config.outputs), self.config.stride, self.seed)
 
     def _selected(self) -> Pool:
         config = self.config
@@ -124,12 +147,13 @@ class BlendedNet:
     def _read(self, announce: Announce) -> Layout:
         if self._layout is None:
             self._convert(announce)
-            request = Request(self._inputs, tuple(self.config.outputs), self.config.stride, self.seed)
-            self._layout = laid_out(self._pool, self._cache, request, announce)
+            self._layout = laid_out(self._pool, self._cache, self._request, announce)
         return self._layout
 
     def _convert(self, announce: Announce) -> None:
-        """Fill the cache, one geometry after the other."""
+        """Fill the cache, one geometry after the other, once."""
+        if self._converted:
+            return
         cases = sorted((*self._pool.training, *self._pool.judged), key=lambda case: (case.folder, case.row.geometry))
         done = 0
         for _, group in groupby(cases, key=lambda case: (case.folder, case.row.geometry)):
@@ -137,3 +161,4 @@ class BlendedNet:
             announce("converting cases", done, len(cases))
             self._cache.convert(same, self.config.outputs)
             done += len(same)
+        self._converted = True

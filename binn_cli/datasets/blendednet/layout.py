@@ -36,6 +36,11 @@ class Pool:
         """The cases of all splits."""
         return tuple(case for split in self.splits.values() for case in split)
 
+    @property
+    def judged_alone(self) -> Pool:
+        """The pool without its training cases."""
+        return Pool((), self.splits, np.arange(0))
+
 
 READING = "reading converted cases"
 

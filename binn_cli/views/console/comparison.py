@@ -26,8 +26,7 @@ def compare(records: Sequence[RunRecord], console: Console | None = None) -> boo
     data = " and ".join(dict.fromkeys(record.header.data for record, _ in fits))
     console.print(f"{SOURCE}, beside these runs on {data}", style="bold", markup=False, highlight=False, soft_wrap=True)
     console.print(_errors(fits))
-    splits = dict.fromkeys(split for record, _ in fits for split in record.splits if split != "train")
-    console.print(_error_bars(fits, list(splits)))
+    console.print(_error_bars(fits))
     console.print(_explanation(fits), style="dim", markup=False, highlight=False)
     return True
 
@@ -70,16 +69,17 @@ def _errors(fits: Sequence[Fit]) -> Table:
     return table
 
 
-def _error_bars(fits: Sequence[Fit], splits: Sequence[str]) -> Table:
-    titles = (f"{split}\n{title}" for split in splits for title in ("rel. RMSE", "coverage", "std"))
-    table = headed(("output", "model"), tuple(map(escape, titles)))
+def _error_bars(fits: Sequence[Fit]) -> Table:
+    """One row for each fit and each split that it was not trained on."""
+    table = headed(("output", "model", "split"), ("relative\nRMSE", "95 %\ncoverage", "std"))
     for fit in fits:
-        cells = []
-        for split in splits:
-            cells.append(quantities.number(_score(fit, split, "rel_rmse")))
-            cells.append(quantities.percent(_score(fit, split, "coverage_95")))
-            cells.append(quantities.number(_score(fit, split, "sharpness")))
-        table.add_row(fit[0].outputs[fit[1]], fit[0].header.model, *cells)
+        for split in fit[0].splits:
+            if split == "train":
+                continue
+            name, model = fit[0].outputs[fit[1]], fit[0].header.model
+            coverage = quantities.percent(_score(fit, split, "coverage_95"))
+            error, std = (quantities.number(_score(fit, split, metric)) for metric in ("rel_rmse", "sharpness"))
+            table.add_row(name, model, escape(split), error, coverage, std)
     return table
 
 
