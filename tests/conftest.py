@@ -7,7 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from absl import logging as absl_logging
+
+from tests.thorough import THOROUGH
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -20,3 +23,11 @@ absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 # A shell's background jobs ignore Ctrl-C, and so would every run that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long, before marks are looked at."""
+    for item in items:
+        if item.nodeid.startswith(THOROUGH):
+            item.add_marker(pytest.mark.thorough)

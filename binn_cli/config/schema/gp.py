@@ -60,6 +60,7 @@ class GpGridConfig(KernelConfig):
     """conf/model/gp_grid.yaml"""
 
     name: str = "gp_grid"
+    starts: int = 1
     noise_variance: float = 1e-8
     output_scaling: str = "scale"
     warp: str = "log"
@@ -78,6 +79,7 @@ class GpSparseConfig(KernelConfig):
     """conf/model/gp_sparse.yaml"""
 
     name: str = "gp_sparse"
+    starts: int = 1
     method: str = "auto"
     inducing: int = 1024
     evidence_points: int = 1000
@@ -104,6 +106,7 @@ class GpLocalConfig(KernelConfig):
     """conf/model/gp_local.yaml"""
 
     name: str = "gp_local"
+    starts: int = 1
     partition: str = "kdtree"
     expert_points: int = 128
     combination: str = "rbcm"
