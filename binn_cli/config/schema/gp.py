@@ -61,6 +61,7 @@ class GpGridConfig(KernelConfig):
 
     name: str = "gp_grid"
     starts: int = 1
+    iterations: int = 80
     noise_variance: float = 1e-8
     output_scaling: str = "scale"
     warp: str = "log"
@@ -84,8 +85,8 @@ class GpSparseConfig(KernelConfig):
     inducing: int = 1024
     evidence_points: int = 1000
     bound_points: int = 8192
-    bound_iterations: int = 15
-    steps: int = 1000
+    bound_iterations: int = 10
+    steps: int = 100
     batch: int = 512
     learning_rate: float = 0.02
 
