@@ -60,6 +60,8 @@ class GpGridConfig(KernelConfig):
     """conf/model/gp_grid.yaml"""
 
     name: str = "gp_grid"
+    starts: int = 1
+    iterations: int = 80
     noise_variance: float = 1e-8
     output_scaling: str = "scale"
     warp: str = "log"
@@ -78,12 +80,13 @@ class GpSparseConfig(KernelConfig):
     """conf/model/gp_sparse.yaml"""
 
     name: str = "gp_sparse"
+    starts: int = 1
     method: str = "auto"
     inducing: int = 1024
     evidence_points: int = 1000
     bound_points: int = 8192
-    bound_iterations: int = 15
-    steps: int = 1000
+    bound_iterations: int = 10
+    steps: int = 100
     batch: int = 512
     learning_rate: float = 0.02
 
@@ -104,6 +107,7 @@ class GpLocalConfig(KernelConfig):
     """conf/model/gp_local.yaml"""
 
     name: str = "gp_local"
+    starts: int = 1
     partition: str = "kdtree"
     expert_points: int = 128
     combination: str = "rbcm"
