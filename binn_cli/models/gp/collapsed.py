@@ -95,16 +95,33 @@ def negative_bound(theta: Float[Array, " P"], z: Float[Array, "M D"], blocks: Bl
     return -solution(theta, z, blocks, kind=kind).bound / jnp.sum(blocks.mask)
 
 
+class Readout(NamedTuple):
+    """What a prediction reads, so that a point costs one product with an M × M matrix.
+
+    Attributes:
+        weights: (M, L) K_zz⁻¹ E[u]: the mean is k(x, Z) times these.
+        reduction: (M, M) T with |T k(Z, x)|² what is known of the prior variance at x.
+    """
+
+    weights: Float[Array, "M L"]
+    reduction: Float[Array, "M M"]
+
+
+def readout(
+    theta: Float[Array, " P"], z: Float[Array, "M D"], mean: Float[Array, "M L"], root: Float[Array, "M M"], *, kind: str
+) -> Readout:
+    """With k = L a the variance is signal − aᵀ (1 − R Rᵀ) a, and 1 − R Rᵀ, which has no negative eigenvalues, is U S Uᵀ: T = S^½ Uᵀ L⁻¹."""
+    lower = inducing_factor(theta, z, kind)
+    eigenvalues, vectors = jnp.linalg.eigh(jnp.eye(len(z)) - root @ root.T)
+    scaled = vectors * jnp.sqrt(jnp.maximum(eigenvalues, 0.0))
+    return Readout(solve_triangular(lower, mean, lower=True, trans=1), solve_triangular(lower, scaled, lower=True, trans=1).T)
+
+
 def predicted(
-    theta: Float[Array, " P"],
-    z: Float[Array, "M D"],
-    mean: Float[Array, "M L"],
-    root: Float[Array, "M M"],
-    new: Float[Array, "b D"],
-    *,
-    kind: str,
+    theta: Float[Array, " P"], z: Float[Array, "M D"], found: Readout, new: Float[Array, "b D"], *, kind: str
 ) -> tuple[Float[Array, "b L"], Float[Array, " b"]]:
     """Mean and variance of the latent function at new points."""
-    a = whitened(theta, z, inducing_factor(theta, z, kind), new, kind)
-    variance = jnp.exp(theta[-2]) - jnp.sum(a**2, axis=0) + jnp.sum((root.T @ a) ** 2, axis=0)
-    return a.T @ mean, jnp.maximum(variance, 0.0)
+    signal = jnp.exp(theta[-2])
+    cross = covariance(kind, jnp.exp(theta[:-2]), signal, z, new)
+    variance = signal - jnp.sum((found.reduction @ cross) ** 2, axis=0)
+    return cross.T @ found.weights, jnp.maximum(variance, 0.0)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from binn_cli.config.schema.gp import GpSparseConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.gp.collapsed import predicted, solution
+from binn_cli.models.gp.collapsed import Readout, predicted, readout, solution
 from binn_cli.models.gp.groups import predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
@@ -29,7 +29,8 @@ BATCH = 2048
 MOST_COLLAPSED = 200_000
 """Points up to which `auto` means the collapsed posterior, which takes a pass over all of them with M² numbers a point."""
 
-solved, trained_on_batches, conditioned = CompiledFunction(solution), CompiledFunction(trained), CompiledFunction(predicted)
+solved, trained_on_batches = CompiledFunction(solution), CompiledFunction(trained)
+read_out, conditioned = CompiledFunction(readout), CompiledFunction(predicted)
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,21 @@ class FittedGpSparse:
     units: Units
     report: FitReport
 
+    def readouts(self, watch: Stopwatch) -> list[Readout]:
+        """What predictions read of every group, worked out when it is first needed."""
+        if "_kept" not in self.__dict__:
+            self.__dict__["_kept"] = [
+                read_out(watch, theta, part.inducing, part.mean, part.root, kind=self.kind)
+                for theta, part in zip(self.found.theta, self.parts, strict=True)
+            ]
+        return self.__dict__["_kept"]
+
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution on the product of the axes, in original units."""
 
         def evaluate(watch: Stopwatch, group: int, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            part = self.parts[group]
-            return conditioned(watch, self.found.theta[group], part.inducing, part.mean, part.root, new, kind=self.kind)
+            found = self.readouts(watch)[group]
+            return conditioned(watch, self.found.theta[group], self.parts[group].inducing, found, new, kind=self.kind)
 
         return predict_groups(self.units, axes, self.found, BATCH, evaluate)
 
