@@ -80,7 +80,8 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?'),
         (
             "experiment=fig33",
-            'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, table4; did you mean "fig3"?',
+            'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, table4; '
+            'did you mean "fig3"?',
         ),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
