@@ -98,7 +98,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("task=regress task.rounds=3", "task.rounds: no such key in the chosen task; it belongs to task=active_learn"),
         ("dataset=poisson dataset.wave_numbers=[[1.5,2,3]]", 'dataset.wave_numbers: must hold whole numbers only, not "[[1.5,2,3]]"'),
         ("dataset=poisson dataset.wave_numbers=[1,2,3]", "dataset.wave_numbers: must be a list of lists, as in [[1,2,3]], not "),
-        ("task=regress task.foo=3", "task.foo: no such key; the chosen task has nothing that can be set"),
+        ("task=regress task.foo=3", "task.foo: no such key; task has train_points, seed"),
         ("DATASET=sine", 'DATASET: no such group or key; did you mean "dataset"?'),
         ("zzz=3", "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, seed, verbose"),
         ("model={a:1}", 'model: "{a:1}" is not one of binn'),

@@ -28,7 +28,7 @@ def no_such_key(key: str, known: Iterable[str]) -> str:
     if near:
         return f'no such key; did you mean "{section}.{near}"?'
     listed = ", ".join(name for name in leaves if name != "name")
-    return f"no such key; {section} has {listed}" if listed else f"no such key; the chosen {section} has nothing that can be set"
+    return f"no such key; {section} has {listed}"
 
 
 def _near(word: str, choices: list[str]) -> str | None:

@@ -107,32 +107,36 @@ class InnArchitecture:
     Attributes:
         inputs, outputs: D and L.
         modes: products that are summed.
-        basis, centers, padding, length: as of `build_basis`, the length in units of the distance between centres.
+        basis, padding, length: as of `build_basis`, the length in units of the distance between centres.
+        centers: centres of each of the D dimensions.
     """
 
     inputs: int
     outputs: int
     modes: int
     basis: str
-    centers: int
+    centers: tuple[int, ...]
     padding: int
     length: float
 
-    def _basis(self) -> Any:
-        return build_basis(self.basis, self.centers, self.padding, self.length / (self.centers - 1))
+    def _basis(self, dimension: int) -> Any:
+        centers = self.centers[dimension]
+        return build_basis(self.basis, centers, self.padding, self.length / (centers - 1))
 
     def begin(self, key: Array) -> Parameters:
         """Normal weights, of a size that gives sums of unit variance."""
-        functions = np.asarray(self._basis()(jnp.linspace(0.0, 1.0, 101)))
+        return {f"dimension_{d}": self._begin(key, d) for d in range(self.inputs)}
+
+    def _begin(self, key: Array, dimension: int) -> Array:
+        functions = np.asarray(self._basis(dimension)(jnp.linspace(0.0, 1.0, 101)))
         size = self.modes ** (-0.5 / self.inputs) / float(np.sqrt(np.mean(np.sum(functions**2, axis=1))))
-        shape = (functions.shape[1], self.modes * self.outputs)
-        return {f"dimension_{d}": _normal(key, d, shape, size) for d in range(self.inputs)}
+        return _normal(key, dimension, (functions.shape[1], self.modes * self.outputs), size)
 
     def __call__(self, parameters: Parameters, x: Float[Array, "b D"]) -> Float[Array, "b L"]:
         """The outputs at b points."""
-        basis, product = self._basis(), jnp.ones((), x.dtype)
+        product = jnp.ones((), x.dtype)
         for d in range(self.inputs):
-            product = product * (basis(x[:, d]).astype(x.dtype) @ parameters[f"dimension_{d}"])
+            product = product * (self._basis(d)(x[:, d]).astype(x.dtype) @ parameters[f"dimension_{d}"])
         return product.reshape(len(x), self.modes, self.outputs).sum(axis=1)
 
 

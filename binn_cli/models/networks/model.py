@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -84,8 +84,8 @@ class _Network(ABC):
     name: str = ""
 
     @abstractmethod
-    def architecture(self, inputs: int, outputs: int) -> Architecture:
-        """The network for so many inputs and outputs."""
+    def architecture(self, data: ProductData) -> Architecture:
+        """The network for such data."""
 
     def fit(
         self,
@@ -98,8 +98,9 @@ class _Network(ABC):
         """Train; see `Surrogate.fit`. A warm start gives the parameters from which training starts."""
         watch, began, config = Stopwatch(), time.perf_counter(), self.config
         assert isinstance(config, NetworkConfig)
-        architecture = self.architecture(len(data.inputs), len(data.outputs))
-        warm = warm_start if isinstance(warm_start, FittedNetwork) and warm_start.architecture == architecture else None
+        architecture = self.architecture(data)
+        warm = warm_start if isinstance(warm_start, FittedNetwork) and _continues(warm_start.architecture, architecture) else None
+        architecture = warm.architecture if warm else architecture
         units = warm.units if warm else Units.of(data, domain, config.output_scaling)
         x, y = canonical_table(units, data)
         found = trained(config, architecture, x, y, room_for(data, capacity), warm.parameters if warm else None, watch)
@@ -126,9 +127,9 @@ class Mlp(_Network):
     config: MlpConfig
     name: str = "mlp"
 
-    def architecture(self, inputs: int, outputs: int) -> Architecture:
-        """The network for so many inputs and outputs."""
-        return MlpArchitecture((inputs, *[self.config.width] * self.config.layers, outputs), self.config.activation)
+    def architecture(self, data: ProductData) -> Architecture:
+        """The network for such data."""
+        return MlpArchitecture((len(data.inputs), *[self.config.width] * self.config.layers, len(data.outputs)), self.config.activation)
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,20 @@ class Kan(_Network):
     config: KanConfig
     name: str = "kan"
 
-    def architecture(self, inputs: int, outputs: int) -> Architecture:
-        """The network for so many inputs and outputs."""
-        return KanArchitecture((inputs, *[self.config.width] * self.config.layers, outputs), self.config.intervals)
+    def architecture(self, data: ProductData) -> Architecture:
+        """The network for such data."""
+        return KanArchitecture((len(data.inputs), *[self.config.width] * self.config.layers, len(data.outputs)), self.config.intervals)
+
+
+def _continues(before: Architecture, now: Architecture) -> bool:
+    """Whether training can go on from one network for data that ask for another; more cases ask for more centres, but keep the old ones."""
+    if isinstance(before, InnArchitecture) and isinstance(now, InnArchitecture):
+        return replace(before, centers=()) == replace(now, centers=())
+    return before == now
+
+
+VALUES_PER_CENTER = 2
+"""Fewest distinct values of a coordinate for each of its centres in an interpolating network."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,9 @@ class Inn(_Network):
     config: InnConfig
     name: str = "inn"
 
-    def architecture(self, inputs: int, outputs: int) -> Architecture:
-        """The network for so many inputs and outputs."""
+    def architecture(self, data: ProductData) -> Architecture:
+        """The network for such data; few distinct values of a coordinate get few centres, or what lies between them would be random."""
         c = self.config
-        return InnArchitecture(inputs, outputs, c.modes, c.basis, c.centers, c.padding, c.length)
+        distinct = [len(np.unique(column)) for axis in data.axes for column in axis.points.T]
+        centers = tuple(min(c.centers, max(2, values // VALUES_PER_CENTER)) for values in distinct)
+        return InnArchitecture(len(data.inputs), len(data.outputs), c.modes, c.basis, centers, c.padding, c.length)

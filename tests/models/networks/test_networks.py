@@ -7,6 +7,7 @@ import numpy as np
 from scipy.interpolate import BSpline
 
 from binn_cli.config.schema import InnConfig, MlpConfig
+from binn_cli.datasets.product import ProductData
 from binn_cli.models.networks.architectures import InnArchitecture, KanArchitecture, MlpArchitecture
 from binn_cli.models.networks.model import Inn, Mlp
 from tests.models.problems import problem
@@ -40,7 +41,7 @@ def test_edges_of_a_kan_are_cubic_splines_and_silu() -> None:
 
 
 def test_inn_is_a_sum_of_products_of_interpolations() -> None:
-    network = InnArchitecture(2, 1, 3, "hat", 5, 0, 1.0)
+    network = InnArchitecture(2, 1, 3, "hat", (5, 5), 0, 1.0)
     p = jax.tree.map(np.asarray, network.begin(KEY))
     nodes = np.linspace(0, 1, 5)
     factors = [np.stack([np.interp(X[:, d], nodes, w) for w in p[f"dimension_{d}"].T]) for d in range(2)]
@@ -65,5 +66,20 @@ def test_a_warm_start_begins_where_the_last_fit_ended() -> None:
     model = Inn(InnConfig(modes=4, centers=6, steps=600))
     cold = model.fit(data)
     warm = model.fit(data, warm_start=cold, capacity=7)
-    assert warm.report.diagnostics["n_parameters"] == 3 * 4 * 8
+    assert warm.report.diagnostics["n_parameters"] == sum(4 * (min(6, axis.size // 2) + 2) for axis in data.axes)
     assert warm.report.diagnostics["training_loss"][0] < 0.5 * cold.report.diagnostics["training_loss"][0]
+
+
+def test_few_values_of_a_coordinate_get_few_centers_of_an_inn() -> None:
+    """Between the values the network interpolates; with a centre for every value it would keep its random start there."""
+    data = problem("grid")
+    every = Inn(InnConfig(modes=4, centers=6, steps=3000)).fit(data)
+    assert every.architecture.centers == (4, 4, 3)  # type: ignore[attr-defined]
+    third = data.axes[2].taken([0, 2, 3, 6])
+    thin = ProductData((*data.axes[:2], third), data.values[:, :, [0, 2, 3, 6]], data.outputs)
+    found = Inn(InnConfig(modes=4, centers=6, steps=3000)).fit(thin)
+    assert found.architecture.centers == (4, 4, 2)  # type: ignore[attr-defined]
+    error = found.predict(data.axes).mean - data.values
+    assert np.sqrt(np.mean(error**2)) < 0.2 * np.std(data.values)
+    # More values of a coordinate do not change a network that is trained on.
+    assert Inn(InnConfig(modes=4, centers=6, steps=100)).fit(data, warm_start=found).architecture == found.architecture
