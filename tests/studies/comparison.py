@@ -21,7 +21,7 @@ from tests.studies.page import Study, table
 
 MODELS = tuple(CLASSES["model"])
 DIRECTORY = Path("outputs") / "comparison"
-SECONDS = 900
+SECONDS = 300
 """After which a run is given up."""
 
 DENSE, SAMPLED = ("gp",), ("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_vi", "bnn_map", "bnn_ensemble", "bnn_laplace", "bnn_sgld", "bnn_swag")

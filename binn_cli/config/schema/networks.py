@@ -35,6 +35,7 @@ class MlpConfig(NetworkConfig):
     """conf/model/mlp.yaml"""
 
     name: str = "mlp"
+    steps: int = 50_000
     width: int = 64
     layers: int = 3
     activation: str = "tanh"
