@@ -77,6 +77,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run task.rounds=0": "",
     "binn run -m seed=0,1,2 dataset=sine task=regress": f"{FIXED} {NO_FIGURES}",
     "binn show outputs/*_sweep": "",
+    "binn run -m model=binn,gp,mlp dataset=sine task=regress": f"budget=smoke {NO_FIGURES}",
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (
         f"{POISSON} {FIXED} dataset.initial_cases=3 task.rounds=1"
     ),

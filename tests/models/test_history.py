@@ -73,7 +73,7 @@ def test_a_new_case_costs_its_own_slab_and_no_compilation(config: BinnConfig, mo
     assert seen == [1] and after.report.compile_seconds == 0
     seen.clear()
     model.fit(cases(data, 0, 6), before, capacity=CASES)  # the same values, but nothing says so
-    assert sum(seen) == 6
+    assert seen[0] == 6
 
 
 def test_values_that_were_replaced_are_read_again() -> None:

@@ -13,7 +13,19 @@ import matplotlib
 from binn_cli.views.plots.style import STYLE
 from tests.studies.page import Study, write
 
-STUDIES = ("gp_limit", "posterior_limit", "mean_field", "bases", "patches", "tucker", "seeds", "sensitivity", "acquisitions", "cost")
+STUDIES = (
+    "gp_limit",
+    "posterior_limit",
+    "mean_field",
+    "bases",
+    "patches",
+    "tucker",
+    "seeds",
+    "sensitivity",
+    "acquisitions",
+    "cost",
+    "comparison",
+)
 DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "studies"
 
 

@@ -84,8 +84,9 @@ def history_of(
         watch: counts the seconds of compiling.
     """
     if before is None or not before.holds(data):
-        tensor, energy = _projected(data.values, outputs, left, watch)
-        if growing and data.axes[-1].size > ONE_BY_ONE:
+        # Together: cases lie side by side in memory, so that each alone would read nearly all of it.
+        tensor, energy = map(np.asarray, projected_slab(watch, data.values, outputs.shift, outputs.scale, left))
+        if growing:
             _projected(data.values[..., :1, :], outputs, left, watch)
         return History(data.axes, tensor, energy, data.pieces)
     tensors, energies, begin = [before.tensor], [before.energy], before.tensor.shape[-1]
@@ -103,6 +104,7 @@ def history_of(
 def _projected(
     values: Float[np.ndarray, "*n L"], outputs: OutputMap, left: tuple[Float[Array, "n K"] | None, ...], watch: Stopwatch
 ) -> tuple[np.ndarray, np.ndarray]:
+    """New cases, one after the other where they are few."""
     cases = values.shape[-2]
     single = 1 < cases <= ONE_BY_ONE
     parts = [values[..., i : i + 1, :] for i in range(cases)] if single else [values]
