@@ -74,7 +74,8 @@ def build_scales(
         if config.tune:
             centers, counts = _counted(names, kinds, centers, rates, patch, shapes, choices, watch)
     built, final = [], []
-    distinct = [len(np.unique(column)) for axis in data.axes for column in axis.points.T]
+    columns = [column for axis in data.axes for column in axis.points.T]
+    distinct = [len(np.unique(column)) if n == "auto" else 0 for column, n in zip(columns, centers, strict=True)]
     for d, choice in enumerate(choices):
         rate = _rate(rates[d], choice)
         count, pad, length = _resolved(

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.models.arrays import Array
-from binn_cli.models.binn.accumulation import ROWS_PER_CHUNK, Products
+from binn_cli.models.binn.accumulation import Products, sum_in_chunks
+from binn_cli.models.binn.basis import Basis
 
 LARGEST_SVD = 4096
 """Axes with more points than this are reduced through their Gram matrix: a thin SVD of all rows would cost more than the fit."""
+
+
+LINE_ROWS = 8192
+"""Rows of one chunk of a long single axis."""
 
 
 class GridAxis(NamedTuple):
@@ -77,29 +81,15 @@ def whiten(design: Float[Array, "n J"]) -> tuple[Float[Array, "n K"], Float[Arra
 
 
 def gram_statistics(
-    basis: object, x: Float[Array, " n"], values: Float[Array, "n L"], shift: Float[Array, " L"], scale: Float[Array, " L"]
+    basis: Basis, x: Float[Array, " n"], values: Float[Array, "n L"], shift: Float[Array, " L"], scale: Float[Array, " L"]
 ) -> tuple[Float[Array, " K"], Float[Array, "J K"], Float[Array, "L K"], Float[Array, " L"]]:
-    """Whitened statistics of a long single axis in one pass: squared singular values, V, V^T Phi^T y and the energy.
+    """Whitened statistics of a long single axis in one pass: squared singular values, V, V^T Phi^T y and the energy."""
 
-    The pass touches each row once, a chunk at a time; rows beyond the last whole chunk are weighted by zero.
-    """
-    n = x.shape[0]
-    chunks = -(-n // ROWS_PER_CHUNK)
-    pad = chunks * ROWS_PER_CHUNK - n
-    weight = jnp.pad(jnp.ones(n), (0, pad)).reshape(chunks, ROWS_PER_CHUNK)
-    xs = jnp.pad(x, (0, pad)).reshape(chunks, ROWS_PER_CHUNK)
-    ys = jnp.pad(values, ((0, pad), (0, 0))).reshape(chunks, ROWS_PER_CHUNK, -1)
+    def sums(rows: Float[Array, " r"], outputs: Float[Array, "r L"]) -> tuple[Array, Array, Array]:
+        design, target = basis(rows), (outputs - shift) / scale
+        return design.T @ design, design.T @ target, jnp.sum(target**2, axis=0)
 
-    def accumulate(carry: tuple, chunk: tuple) -> tuple[tuple, None]:
-        gram, moment, energy = carry
-        x_chunk, y_chunk, w_chunk = chunk
-        design = basis(x_chunk) * w_chunk[:, None]  # type: ignore[operator]
-        target = (y_chunk - shift) / scale * w_chunk[:, None]
-        return (gram + design.T @ design, moment + design.T @ target, energy + jnp.sum(target**2, axis=0)), None
-
-    size, outputs = basis.centers.shape[0], values.shape[1]  # type: ignore[attr-defined]
-    zero = (jnp.zeros((size, size)), jnp.zeros((size, outputs)), jnp.zeros(outputs))
-    (gram, moment, energy), _ = jax.lax.scan(accumulate, zero, (xs, ys, weight))
+    gram, moment, energy = sum_in_chunks(sums, (x, values), LINE_ROWS)
     squared, vectors = jnp.linalg.eigh(gram)
     return jnp.maximum(squared, 0.0), vectors, (vectors.T @ moment).T, energy
 
