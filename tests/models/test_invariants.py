@@ -131,7 +131,7 @@ def test_chunks_of_a_long_axis(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     rng = np.random.default_rng(0)
     x, y = rng.random(500), rng.standard_normal((500, 2))
     basis = build_basis("gaussian", 6, 0, 0.2)
-    monkeypatch.setattr(statistics, "ROWS_PER_CHUNK", rows)
+    monkeypatch.setattr(statistics, "LINE_ROWS", rows)
     squared, vectors, moment, energy = statistics.gram_statistics(basis, x, y, np.array([0.5, 0.0]), np.array([2.0, 1.0]))
     phi, target = np.asarray(basis(x)), (y - [0.5, 0.0]) / [2.0, 1.0]
     np.testing.assert_allclose(vectors @ np.diag(squared) @ vectors.T, phi.T @ phi, rtol=1e-10)
