@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 from absl import logging as absl_logging
 
@@ -23,6 +24,15 @@ absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 # A shell's background jobs ignore Ctrl-C, and so would every run that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile for the short run without most optimizations, which take longer than they save on small data.
+
+    Runs in processes of their own, and all of `make test-thorough`, are compiled as users have them.
+    """
+    if config.option.markexpr == "not thorough":
+        jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.hookimpl(tryfirst=True)

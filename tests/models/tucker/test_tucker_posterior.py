@@ -11,7 +11,7 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.tucker import layout, prediction
+from binn_cli.models.binn.tucker import fit, layout, mean, prediction, scattered
 from binn_cli.models.compilation import CompiledFunction
 from tests.models.problems import new_points, problem
 
@@ -110,10 +110,30 @@ def test_a_tiny_variance_is_not_lost_in_round_off(mixed) -> None:
         np.testing.assert_allclose(got, 4 * quarter, rtol=1e-6)  # first order in the blocks' variances, as it must be when they vanish
 
 
-def test_one_compilation_serves_all_chunks(mixed, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("axes", ["points", "product"])
+def test_one_compilation_serves_all_chunks(mixed, axes: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data, fitted = mixed
-    fresh = CompiledFunction(prediction._evaluate)
-    monkeypatch.setattr(prediction, "evaluated", fresh)
+    name, function = {"points": ("evaluated_scattered", scattered.evaluate_scattered), "product": ("evaluated", prediction._evaluate)}[axes]
+    fresh = CompiledFunction(function)
+    monkeypatch.setattr(prediction, name, fresh)
     monkeypatch.setattr(layout, "TABLE_ENTRIES", 2000)
-    fitted.predict([new_points(data, n=37)])
+    monkeypatch.setattr(mean, "POINTS_PER_CALL", 16)
+    fitted.predict([new_points(data, n=37)] if axes == "points" else data.axes)
     assert fresh.compilations == 1
+
+
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("kind", ["grid", "mixed"])
+def test_scattered_points_are_contracted_with_the_roots_of_all_covariances(kind: str, joint: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As matrix products and point by point; leading functions are known far better than the last ones."""
+    data = problem(kind, noise=1e-5)
+    config = replace(CONFIG, ranks=3, sweeps=10, variance="joint" if joint else "modes")
+    fitted = Binn(config).fit(data)
+    axis = new_points(data, n=100)
+    monkeypatch.setattr(scattered, "BLOCK_ROWS", (8, 32))
+    assert fitted._terms is not None
+    got = fitted.predict([axis])
+    monkeypatch.setattr(fit, "terms_of", lambda *_, **__: None)
+    expected = replace(fitted).predict([axis])
+    np.testing.assert_allclose(got.mean, expected.mean, rtol=1e-10)
+    np.testing.assert_allclose(got.epistemic_var, expected.epistemic_var, rtol=1e-9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import jax
 import numpy as np
@@ -27,6 +28,7 @@ from binn_cli.models.binn.tucker.outgrown import outgrown
 from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.prediction import predict
 from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
+from binn_cli.models.binn.tucker.terms import Terms, terms_of
 from binn_cli.models.binn.tuning import untold
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
@@ -70,8 +72,14 @@ class FittedTucker:
 
     def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
         """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone, faster."""
-        found = predict(self.bases, self.dimensions, self.core, self.widths, self.inputs, axes, joint=self.joint, variance=variance)
+        posterior = self.bases, self.dimensions, self.core, self.widths
+        found = predict(*posterior, self.inputs, axes, joint=self.joint, variance=variance, terms=lambda: self._terms)
         return in_units(found, self.outputs, self.noise)
+
+    @cached_property
+    def _terms(self) -> Terms | None:
+        """Constants of the variance at scattered points, formed when they are first asked for."""
+        return terms_of(self.core, self.dimensions, self.widths, joint=self.joint)
 
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, the other axes' functions and the core at their means; see `binn_cli.models.binn.cases`."""

@@ -23,8 +23,11 @@ from binn_cli.models.binn.cases import kronecker_products
 from binn_cli.models.binn.posterior import DimensionPosterior, dimension_moments
 from binn_cli.models.binn.tucker.axes import row_products
 
-JITTER = 1e-14
-"""Share of a covariance's trace that keeps its Cholesky factor from breaking down in round-off."""
+JITTER = 1e-13
+"""Share of every function's variance that keeps the Cholesky factor of a covariance from breaking down in round-off.
+
+Of its own variance, not of the trace: a leading function may be known 10^16 times better than the least one, and matters most.
+"""
 
 
 class CoreDistribution(NamedTuple):
@@ -60,8 +63,8 @@ class FunctionMoments(NamedTuple):
     def roots(self) -> Float[Array, "n R U"]:
         """[mu, chol C], whose product with its transpose is the second moment."""
         rank = self.mean.shape[1]
-        trace = jnp.trace(self.covariance, axis1=1, axis2=2)[:, None, None]
-        safe = self.covariance + (JITTER * trace + jnp.finfo(jnp.float64).tiny) * jnp.eye(rank)
+        own = jnp.diagonal(self.covariance, axis1=1, axis2=2)[:, None, :]
+        safe = self.covariance + (JITTER * own + jnp.finfo(jnp.float64).tiny) * jnp.eye(rank)
         return jnp.concatenate([self.mean[:, :, None], jnp.linalg.cholesky(safe)], axis=2)
 
 

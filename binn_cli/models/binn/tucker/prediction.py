@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,8 @@ from binn_cli.models.binn.prediction import Evaluated
 from binn_cli.models.binn.tucker.layout import Group, aligned, arranged, rows_per_chunk
 from binn_cli.models.binn.tucker.mean import evaluate_mean, rows_for_mean
 from binn_cli.models.binn.tucker.posterior import CoreDistribution, function_moments, product_moments
+from binn_cli.models.binn.tucker.scattered import evaluate_scattered
+from binn_cli.models.binn.tucker.terms import Terms
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap
 
@@ -53,7 +56,11 @@ def _evaluate(
     return jax.lax.map(one, jnp.arange(core.mean.shape[0]))
 
 
-evaluated, evaluated_mean = CompiledFunction(_evaluate), CompiledFunction(evaluate_mean)
+evaluated, evaluated_mean, evaluated_scattered = (
+    CompiledFunction(_evaluate),
+    CompiledFunction(evaluate_mean),
+    CompiledFunction(evaluate_scattered),
+)
 
 
 def _ranks_of(group: Group, ranks: Sequence[int], widths: Sequence[int]) -> list[int]:
@@ -68,6 +75,53 @@ def _spread_entries(group: Group, ranks: Sequence[int], widths: Sequence[int]) -
     return max(int(np.prod(r) * np.prod([rank + 1 for rank in r])) for r in own)
 
 
+class Way(NamedTuple):
+    """How points are evaluated.
+
+    Attributes:
+        groups: the groups of axes as arranged.
+        rows: points of the first group at once.
+        evaluate: mean and, if asked for, variance of every output at these points of all groups.
+    """
+
+    groups: list[Group]
+    rows: int
+    evaluate: Callable[[Stopwatch, tuple[Array, ...]], Sequence[Array]]
+
+
+def _way(
+    bases: tuple[Basis, ...],
+    dimensions: tuple[DimensionPosterior, ...],
+    core: CoreDistribution,
+    widths: tuple[int, ...],
+    groups: list[Group],
+    terms: Terms | None,
+    *,
+    joint: bool,
+    variance: bool,
+) -> Way:
+    """The way for these groups: the mean alone, scattered points by matrix products, or the first group point by point."""
+    if terms is not None:
+
+        def by_terms(watch: Stopwatch, points: tuple[Array, ...]) -> Sequence[Array]:
+            return evaluated_scattered(watch, bases, dimensions, core.vectors, terms, points[0], widths=widths, joint=joint)
+
+        return Way(groups, rows_for_mean(groups), by_terms)
+    ranks = [dimension.weights.shape[1] for dimension in dimensions]
+    rows = rows_for_mean(groups)
+    if variance:
+        groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
+        rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
+    places = tuple(group.axes for group in groups)
+
+    def by_groups(watch: Stopwatch, points: tuple[Array, ...]) -> Sequence[Array]:
+        if variance:
+            return evaluated(watch, bases, dimensions, core, points, places=places, widths=widths, joint=joint)
+        return evaluated_mean(watch, bases, dimensions, core.mean, points, places=places, widths=widths)
+
+    return Way(groups, rows, by_groups)
+
+
 def predict(
     bases: tuple[Basis, ...],
     dimensions: tuple[DimensionPosterior, ...],
@@ -78,34 +132,26 @@ def predict(
     *,
     joint: bool,
     variance: bool = True,
+    terms: Callable[[], Terms | None] = lambda: None,
 ) -> Evaluated:
-    """Mean and, if asked for, epistemic variance on the product of axes.
+    """Mean and, if asked for, epistemic variance on the product of axes; `terms` gives the constants for scattered points, if any.
 
     Raises:
         DataError: if the axes have not one coordinate for each dimension.
     """
     points = inputs.axes(axes)
-    ranks = [dimension.weights.shape[1] for dimension in dimensions]
     groups = aligned(points, widths)
-    if variance:
-        groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
-        rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
-    else:
-        rows = rows_for_mean(groups)
+    found = terms() if variance and len(groups) == 1 else None
+    groups, rows, evaluate = _way(bases, dimensions, core, widths, groups, found, joint=joint, variance=variance)
     watch = Stopwatch()
     first, *others = groups
-    places = tuple(group.axes for group in groups)
     parts = []
     for begin in range(0, len(first.points), rows):
         chunk = first.points[begin : begin + rows]
         short = rows - len(chunk)
         full = np.concatenate([chunk, np.repeat(chunk[-1:], short, axis=0)]) if short else chunk
-        together = (full, *(group.points for group in others))
-        if variance:
-            found = evaluated(watch, bases, dimensions, core, together, places=places, widths=widths, joint=joint)
-        else:
-            found = evaluated_mean(watch, bases, dimensions, core.mean, together, places=places, widths=widths)
-        parts.append([np.asarray(array)[:, : len(chunk)] for array in found])
+        together = evaluate(watch, (full, *(group.points for group in others)))
+        parts.append([np.asarray(array)[:, : len(chunk)] for array in together])
     sizes = [len(p) for p in points]
     mean, *rest = (_in_order(np.concatenate(arrays, axis=1), groups, sizes) for arrays in zip(*parts, strict=True))
     return Evaluated(mean, rest[0] if rest else None, watch.compile_seconds)
