@@ -9,10 +9,11 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.binn import pieces
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.tucker import fit, layout, mean, prediction, scattered
-from binn_cli.models.compilation import CompiledFunction
+from binn_cli.models.binn.tucker import coordinates, layout, mean, prediction, scattered
+from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from tests.models.problems import new_points, problem
 
 CONFIG = BinnConfig(
@@ -131,9 +132,45 @@ def test_scattered_points_are_contracted_with_the_roots_of_all_covariances(kind:
     fitted = Binn(config).fit(data)
     axis = new_points(data, n=100)
     monkeypatch.setattr(scattered, "BLOCK_ROWS", (8, 32))
-    assert fitted._terms is not None
+    assert fitted._scattering.terms is not None
     got = fitted.predict([axis])
-    monkeypatch.setattr(fit, "terms_of", lambda *_, **__: None)
+    monkeypatch.setattr(coordinates, "terms_of", lambda *_, **__: None)
     expected = replace(fitted).predict([axis])
     np.testing.assert_allclose(got.mean, expected.mean, rtol=1e-10)
     np.testing.assert_allclose(got.epistemic_var, expected.epistemic_var, rtol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def fine():
+    """A surrogate with a stretched coordinate and axes of one and of several coordinates, and points in its box."""
+    data = problem("mixed", noise=1e-5)
+    fitted = Binn(replace(CONFIG, ranks=3, centers=5, length=1.0, stretch=[0, 0, 30, 0, 0], sweeps=10)).fit(data)
+    low, high = (np.concatenate([getattr(axis.points, end)(axis=0) for axis in data.axes]) for end in ("min", "max"))
+    return fitted, np.random.default_rng(0).uniform(low, high, (300, 5)), data.inputs
+
+
+@pytest.mark.parametrize("variance", [True, False])
+def test_many_points_are_predicted_from_tables(fine, variance: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, points, inputs = fine
+    expected = fitted.predict([Axis("point", points, inputs)], variance=variance)
+    monkeypatch.setattr(coordinates, "MANY_POINTS", 300)
+    scattering = fitted._scattering
+    assert len(scattering.tables(points * 0.0, Stopwatch())) == 5
+    got = fitted.predict([Axis("point", points, inputs)], variance=variance)
+    scale = np.abs(expected.mean).max()
+    np.testing.assert_allclose(got.mean, expected.mean, rtol=0, atol=1e-11 * scale)
+    assert not (got.mean == expected.mean).all()
+    if variance:
+        np.testing.assert_allclose(got.epistemic_var, expected.epistemic_var, rtol=1e-7)
+
+
+def test_no_tables_where_they_would_be_wrong(fine, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, points, inputs = fine
+    unit = np.concatenate(fitted.inputs.axes([Axis("point", points, inputs)]), axis=1)
+    monkeypatch.setattr(coordinates, "MANY_POINTS", 300)
+    watch = Stopwatch()
+    assert fitted._scattering.tables(unit, watch)
+    assert not fitted._scattering.tables(unit[:299], watch)
+    assert not fitted._scattering.tables(np.where(unit == unit.max(), 1.001, unit), watch)  # a point beyond the box
+    monkeypatch.setattr(pieces, "CELLS_PER_LENGTH", 0.1)
+    assert not replace(fitted)._scattering.tables(unit, watch)  # too coarse, and seen to be

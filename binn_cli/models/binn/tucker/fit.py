@@ -23,12 +23,12 @@ from binn_cli.models.binn.prediction import in_units
 from binn_cli.models.binn.preparation import Preparation, Prepared
 from binn_cli.models.binn.scales import build_scales
 from binn_cli.models.binn.tucker.beginning import Beginning, beginning, continued
+from binn_cli.models.binn.tucker.coordinates import Scattering
 from binn_cli.models.binn.tucker.inference import TuckerPosterior, infer
 from binn_cli.models.binn.tucker.outgrown import outgrown
 from binn_cli.models.binn.tucker.posterior import CoreDistribution
 from binn_cli.models.binn.tucker.prediction import predict
 from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
-from binn_cli.models.binn.tucker.terms import Terms, terms_of
 from binn_cli.models.binn.tuning import untold
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
@@ -72,14 +72,12 @@ class FittedTucker:
 
     def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
         """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone, faster."""
-        posterior = self.bases, self.dimensions, self.core, self.widths
-        found = predict(*posterior, self.inputs, axes, joint=self.joint, variance=variance, terms=lambda: self._terms)
-        return in_units(found, self.outputs, self.noise)
+        return in_units(predict(self._scattering, self.inputs, axes, variance=variance), self.outputs, self.noise)
 
     @cached_property
-    def _terms(self) -> Terms | None:
-        """Constants of the variance at scattered points, formed when they are first asked for."""
-        return terms_of(self.core, self.dimensions, self.widths, joint=self.joint)
+    def _scattering(self) -> Scattering:
+        """The posterior, and what is kept from one prediction to the next."""
+        return Scattering(self.bases, self.dimensions, self.core, self.widths, self.joint)
 
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, the other axes' functions and the core at their means; see `binn_cli.models.binn.cases`."""

@@ -11,12 +11,15 @@ from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.pieces import Pieces
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.tucker.axes import row_products
+from binn_cli.models.binn.tucker.blocks import column_sums, evaluated_apart, in_blocks, products
 from binn_cli.models.binn.tucker.layout import Group
 
-BLOCK_ROWS = 2048
-"""Scattered points at once: their tables of functions stay in the second-level cache."""
+LOOKUP_ROWS, BLOCKS = 1024, 2
+"""Scattered points whose functions are evaluated at once, and how many times that many are contracted with the core at once: all tables
+stay in the second-level cache."""
 
 POINTS_PER_CALL = 2**16
 """Scattered points of one call of the compiled function."""
@@ -44,16 +47,16 @@ def cheapest_split(ranks: tuple[int, ...]) -> tuple[int, ...]:
     return min(choices, key=cost, default=(0,))
 
 
-def scattered_mean(core: Float[Array, "*R"], functions: list[Float[Array, "n R"]]) -> Float[Array, " n"]:
+def scattered_mean(core: Float[Array, "*R"], functions: list[Float[Array, "R n"]]) -> Float[Array, " n"]:
     """The core, one index a dimension, contracted with every dimension's functions at the same n points."""
     ranks = core.shape
     left = cheapest_split(ranks)
     right = tuple(d for d in range(len(ranks)) if d not in left)
     if not right:
-        return functions[0] @ core
-    matrix = jnp.transpose(core, left + right).reshape(int(np.prod([ranks[d] for d in left])), -1)
-    table, other = (row_products([functions[d] for d in chosen]) for chosen in (left, right))
-    return jnp.sum((table @ matrix) * other, axis=1)
+        return core @ functions[0]
+    matrix = jnp.transpose(core, right + left).reshape(-1, int(np.prod([ranks[d] for d in left])))
+    table, other = (products([functions[d] for d in chosen]) for chosen in (left, right))
+    return column_sums((matrix @ table) * other)
 
 
 def grid_mean(core: Float[Array, "*Q"], tables: list[Float[Array, "n Q"]]) -> Float[Array, "*n"]:
@@ -69,15 +72,24 @@ def evaluate_mean(
     bases: tuple[Basis, ...],
     dimensions: tuple[DimensionPosterior, ...],
     core: Float[Array, "L *Q"],
+    tables: tuple[Pieces, ...],
     points: tuple[Float[Array, "n D"], ...],
     *,
     places: tuple[tuple[int, ...], ...],
     widths: tuple[int, ...],
 ) -> tuple[Float[Array, "L *n"]]:
-    """Mean of every output on the product of groups, in standardised units; see `binn_cli.models.binn.tucker.prediction`."""
+    """Mean of every output on the product of groups, in standardised units; see `binn_cli.models.binn.tucker.prediction`.
+
+    `tables` holds for every dimension its mean functions, or nothing.
+    """
     begins = np.cumsum([0, *widths])
     owned = [[d for a in place for d in range(begins[a], begins[a + 1])] for place in places]
     order = [d for own in owned for d in own]
+
+    def points_last(x: Array, output: Array) -> list[Array]:
+        if tables:
+            return [table.of_output(output)(x[:, d]) for d, table in enumerate(tables)]
+        return [dimension.weights[output] @ bases[d](x[:, d]).T for d, dimension in enumerate(dimensions)]
 
     def at(own: list[int], x: Array, output: Array) -> list[Array]:
         return [bases[d](x[:, column]) @ dimensions[d].weights[output].T for column, d in enumerate(own)]
@@ -89,8 +101,12 @@ def evaluate_mean(
             shape = [int(np.prod([ranks[d] for d in own])) for own in owned]
             return grid_mean(apart.reshape(shape), [row_products(at(own, x, output)) for own, x in zip(owned, points, strict=True)])
         (x,) = points
-        blocks = -(-x.shape[0] // BLOCK_ROWS)
-        padded = jnp.pad(x, ((0, blocks * BLOCK_ROWS - x.shape[0]), (0, 0))).reshape(blocks, BLOCK_ROWS, -1)
-        return jax.lax.map(lambda block: scattered_mean(apart, at(order, block, output)), padded).reshape(-1)[: x.shape[0]]
+        rows = min(LOOKUP_ROWS, x.shape[0])
+        together = in_blocks(x, rows * min(BLOCKS, -(-x.shape[0] // rows)))
+
+        def block(own: Array) -> Array:
+            return scattered_mean(apart, evaluated_apart(lambda part: points_last(part, output), own, rows))
+
+        return jax.lax.map(block, together).reshape(-1)[: x.shape[0]]
 
     return (jax.lax.map(one, jnp.arange(core.shape[0])),)

@@ -13,13 +13,14 @@ from jaxtyping import Float
 from binn_cli.datasets.product import Axis
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.pieces import Pieces
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import Evaluated
+from binn_cli.models.binn.tucker.coordinates import Scattering
 from binn_cli.models.binn.tucker.layout import Group, aligned, arranged, rows_per_chunk
 from binn_cli.models.binn.tucker.mean import evaluate_mean, rows_for_mean
 from binn_cli.models.binn.tucker.posterior import CoreDistribution, function_moments, product_moments
 from binn_cli.models.binn.tucker.scattered import evaluate_scattered
-from binn_cli.models.binn.tucker.terms import Terms
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap
 
@@ -86,71 +87,55 @@ class Way(NamedTuple):
 
     groups: list[Group]
     rows: int
-    evaluate: Callable[[Stopwatch, tuple[Array, ...]], Sequence[Array]]
+    evaluate: Callable[[tuple[Array, ...]], Sequence[Array]]
 
 
-def _way(
-    bases: tuple[Basis, ...],
-    dimensions: tuple[DimensionPosterior, ...],
-    core: CoreDistribution,
-    widths: tuple[int, ...],
-    groups: list[Group],
-    terms: Terms | None,
-    *,
-    joint: bool,
-    variance: bool,
-) -> Way:
+def _way(scattering: Scattering, groups: list[Group], watch: Stopwatch, *, variance: bool) -> Way:
     """The way for these groups: the mean alone, scattered points by matrix products, or the first group point by point."""
-    if terms is not None:
+    bases, dimensions, core = scattering.bases, scattering.dimensions, scattering.core
+    widths, joint = scattering.widths, scattering.joint
+    ranks = [dimension.weights.shape[1] for dimension in dimensions]
+    tables = scattering.tables(groups[0].points, watch) if len(groups) == 1 else ()
+    if not variance:
+        places = tuple(group.axes for group in groups)
+        means = tuple(Pieces(p.rate, p.coefficients[:, :, :rank]) for p, rank in zip(tables, ranks, strict=False))
 
-        def by_terms(watch: Stopwatch, points: tuple[Array, ...]) -> Sequence[Array]:
-            return evaluated_scattered(watch, bases, dimensions, core.vectors, terms, points[0], widths=widths, joint=joint)
+        def mean(points: tuple[Array, ...]) -> Sequence[Array]:
+            return evaluated_mean(watch, bases, dimensions, core.mean, means, points, places=places, widths=widths)
+
+        return Way(groups, rows_for_mean(groups), mean)
+    if len(groups) == 1 and scattering.terms is not None:
+        constants = scattering.terms, scattering.directions, tables
+
+        def by_terms(points: tuple[Array, ...]) -> Sequence[Array]:
+            return evaluated_scattered(watch, bases, dimensions, core.vectors, *constants, *points, widths=widths, joint=joint)
 
         return Way(groups, rows_for_mean(groups), by_terms)
-    ranks = [dimension.weights.shape[1] for dimension in dimensions]
-    rows = rows_for_mean(groups)
-    if variance:
-        groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
-        rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
+    groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
+    rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
     places = tuple(group.axes for group in groups)
 
-    def by_groups(watch: Stopwatch, points: tuple[Array, ...]) -> Sequence[Array]:
-        if variance:
-            return evaluated(watch, bases, dimensions, core, points, places=places, widths=widths, joint=joint)
-        return evaluated_mean(watch, bases, dimensions, core.mean, points, places=places, widths=widths)
+    def by_points(points: tuple[Array, ...]) -> Sequence[Array]:
+        return evaluated(watch, bases, dimensions, core, points, places=places, widths=widths, joint=joint)
 
-    return Way(groups, rows, by_groups)
+    return Way(groups, rows, by_points)
 
 
-def predict(
-    bases: tuple[Basis, ...],
-    dimensions: tuple[DimensionPosterior, ...],
-    core: CoreDistribution,
-    widths: tuple[int, ...],
-    inputs: InputMap,
-    axes: Sequence[Axis],
-    *,
-    joint: bool,
-    variance: bool = True,
-    terms: Callable[[], Terms | None] = lambda: None,
-) -> Evaluated:
-    """Mean and, if asked for, epistemic variance on the product of axes; `terms` gives the constants for scattered points, if any.
+def predict(scattering: Scattering, inputs: InputMap, axes: Sequence[Axis], *, variance: bool = True) -> Evaluated:
+    """Mean and, if asked for, epistemic variance of a posterior on the product of axes.
 
     Raises:
         DataError: if the axes have not one coordinate for each dimension.
     """
-    points = inputs.axes(axes)
-    groups = aligned(points, widths)
-    found = terms() if variance and len(groups) == 1 else None
-    groups, rows, evaluate = _way(bases, dimensions, core, widths, groups, found, joint=joint, variance=variance)
-    watch = Stopwatch()
+    points, watch = inputs.axes(axes), Stopwatch()
+    groups, rows, evaluate = _way(scattering, aligned(points, scattering.widths), watch, variance=variance)
     first, *others = groups
     parts = []
     for begin in range(0, len(first.points), rows):
         chunk = first.points[begin : begin + rows]
         short = rows - len(chunk)
         full = np.concatenate([chunk, np.repeat(chunk[-1:], short, axis=0)]) if short else chunk
-        together = evaluate(watch, (full, *(group.points for group in others)))
+        together = evaluate((full, *(group.points for group in others)))
         parts.append([np.asarray(array)[:, : len(chunk)] for array in together])
     sizes = [len(p) for p in points]
     mean, *rest = (_in_order(np.concatenate(arrays, axis=1), groups, sizes) for arrays in zip(*parts, strict=True))

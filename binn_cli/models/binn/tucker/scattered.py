@@ -14,6 +14,7 @@ Points are the last index throughout, so that every loop runs over them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -24,26 +25,26 @@ from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.pieces import Pieces
 from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.tucker.posterior import function_moments, group_moments
+from binn_cli.models.binn.tucker.blocks import column_sums, evaluated_apart, in_blocks, products
+from binn_cli.models.binn.tucker.coordinates import coordinate_functions, covariance_of
 from binn_cli.models.binn.tucker.terms import Directions, Layout, Terms, leading, pairs_of, proper_subsets
 
 BLOCK_ROWS = 64, 512
 """Fewest and most points at once."""
 
+BLOCKS = 16
+"""Blocks for which the functions of the coordinates are evaluated together."""
+
 TABLE_ENTRIES = 2**16
 """Numbers in the largest table of a block: it stays in the second-level cache."""
-
-
-def products(tables: list[Float[Array, "R n"]]) -> Float[Array, "Q n"]:
-    """All products of one row of each table at every point."""
-    return reduce(lambda a, b: (a[:, None, :] * b[None, :, :]).reshape(-1, a.shape[-1]), tables)
 
 
 def bilinear(matrix: Float[Array, "rest left"], tables: list[Float[Array, "R n"]], last: Float[Array, "Q n"]) -> Float[Array, " n"]:
     """A tensor, split as `terms_of` does, contracted with every table."""
     cut = leading(tuple(t.shape[0] for t in tables), last.shape[0])
-    return jnp.sum((matrix @ products(tables[:cut])) * products([*tables[cut:], last]), axis=0)
+    return column_sums((matrix @ products(tables[:cut])) * products([*tables[cut:], last]))
 
 
 def quadratic(moment: Float[Array, "Q Q n"], vectors: Float[Array, "I Q n"]) -> Float[Array, "I n"]:
@@ -54,13 +55,15 @@ def quadratic(moment: Float[Array, "Q Q n"], vectors: Float[Array, "I Q n"]) -> 
 
 
 class Block(NamedTuple):
-    """What is known of a block of n points.
+    """What is known of n points.
 
     Attributes:
         mean: for every axis of one coordinate (R, n) mean functions.
         variance: likewise (R, n) the variance along each direction.
         columns: (Q, n) mean of the columns of all other axes.
         excess: (Q, Q, n) their covariance.
+        moment: (Q, Q, n) their second moment.
+        contracted: (Q, n) the core contracted with all mean functions but these columns.
         spread: for every axis in this order, the last one standing for all others, second moments along the core's eigenvectors.
     """
 
@@ -68,56 +71,79 @@ class Block(NamedTuple):
     variance: list[Float[Array, "R n"]]
     columns: Float[Array, "Q n"]
     excess: Float[Array, "Q Q n"]
+    moment: Float[Array, "Q Q n"]
+    contracted: Float[Array, "Q n"]
     spread: list[Float[Array, "R n"]]
 
 
 def _block(
-    bases: tuple[Basis, ...],
-    dimensions: tuple[DimensionPosterior, ...],
-    vectors: tuple[Float[Array, "Q Q"], ...],
-    directions: tuple[Directions, ...],
-    x: Float[Array, "n D"],
-    layout: Layout,
-    *,
-    joint: bool,
+    functions: Sequence[Float[Array, "F n"]], ranks: list[int], vectors: tuple[Float[Array, "Q Q"], ...], terms: Terms, layout: Layout
 ) -> Block:
-    lone, several, begins = layout
+    """What is known of a block of points, given the functions of every dimension there (`coordinate_functions`)."""
+    lone, _, begins = layout
     means, variances, spreads = [], [], []
-    for a, own in zip(lone, directions, strict=True):
-        d = begins[a]
-        values = bases[d](x[:, d]).T
-        seen = dimensions[d].directions.T @ values
-        unseen = jnp.sum((values - dimensions[d].directions @ seen) ** 2, axis=0)
-        means.append(dimensions[d].weights @ values)
-        variances.append(own.variance.T @ seen**2 + unseen)
+    for a, own in zip(lone, terms.directions, strict=True):
+        rank = ranks[begins[a]]
+        means.append(functions[begins[a]][:rank])
+        variances.append(functions[begins[a]][rank:])
         spreads.append((vectors[a].T @ means[-1]) ** 2 + (vectors[a].T @ own.vectors) ** 2 @ variances[-1])
-    if not several:
-        one = jnp.ones((1, x.shape[0]))
-        return Block(means, variances, one, jnp.zeros((1, 1, x.shape[0])), [*spreads, one])
-    functions = [
-        [function_moments(bases[d](x[:, d]), dimensions[d], joint=joint) for d in range(begins[a], begins[a + 1])] for a in several
-    ]
-    rest = group_moments([vectors[a] for a in several], functions, first=False)
-    assert rest.excess is not None
-    return Block(means, variances, rest.mean.T, jnp.transpose(rest.excess, (1, 2, 0)), [*spreads, rest.spread.T])
+    columns, excess, last = _several(functions, ranks, vectors, layout)
+    moment = excess + outer(columns)
+    return Block(means, variances, columns, excess, moment, _contracted(terms.mean, means, columns.shape[0]), [*spreads, last])
 
 
-def _summed(terms: Terms, block: Block) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Mean and variance of a block of points."""
+def _several(
+    functions: Sequence[Float[Array, "F n"]], ranks: list[int], vectors: tuple[Float[Array, "Q Q"], ...], layout: Layout
+) -> tuple[Float[Array, "Q n"], Float[Array, "Q Q n"], Float[Array, "Q n"]]:
+    """Mean and covariance of the columns of the axes of several coordinates, and second moments along the core's eigenvectors."""
+    n = functions[0].shape[1]
+    columns: Array
+    excess: Array
+    spread: Array
+    columns, excess, spread = jnp.ones((1, n)), jnp.zeros((1, 1, n)), jnp.ones((1, n))
+    for a in layout.several:
+        mean: Array = jnp.ones((1, n))
+        covariance: Array = jnp.zeros((1, 1, n))
+        for d in range(layout.begins[a], layout.begins[a + 1]):
+            own = functions[d][: ranks[d]], covariance_of(functions[d], ranks[d])
+            covariance = kronecker(covariance, own[1] + outer(own[0])) + kronecker(outer(mean), own[1])
+            mean = products([mean, own[0]])
+        first, second, weight = pairs_of(mean.shape[0])
+        forms = (weight[:, None] * vectors[a][first] * vectors[a][second]).T @ covariance[first, second]
+        spread = products([spread, (vectors[a].T @ mean) ** 2 + jnp.maximum(forms, 0.0)])
+        excess = kronecker(excess, covariance + outer(mean)) + kronecker(outer(columns), covariance)
+        columns = products([columns, mean])
+    return columns, excess, spread
+
+
+def outer(mean: Float[Array, "Q n"]) -> Float[Array, "Q Q n"]:
+    """m m^T at every point."""
+    return mean[:, None] * mean[None, :]
+
+
+def kronecker(a: Float[Array, "P P n"], b: Float[Array, "R R n"]) -> Float[Array, "Q Q n"]:
+    """The Kronecker product of two matrices at every point."""
+    size = a.shape[0] * b.shape[0]
+    return (a[:, None, :, None] * b[None, :, None, :]).reshape(size, size, -1)
+
+
+def _contracted(core: Float[Array, "_ left"], means: list[Float[Array, "R n"]], columns: int) -> Float[Array, "Q n"]:
+    cut = leading(tuple(m.shape[0] for m in means), columns)
+    left = (core @ products(means[:cut])).reshape(-1, columns, means[0].shape[1])
+    return jnp.sum(left * products(means[cut:])[:, None], axis=0) if cut < len(means) else left[0]
+
+
+def _variance(terms: Terms, block: Block) -> Float[Array, " n"]:
+    """The variance at the points of a block."""
     count, (columns, n) = len(block.mean), block.columns.shape
-    moment = block.excess + block.columns[:, None] * block.columns[None, :]
-    cut = leading(tuple(m.shape[0] for m in block.mean), columns)
-    mean = (terms.mean @ products(block.mean[:cut])).reshape(-1, columns, n)
-    if cut < count:
-        mean = jnp.sum(mean * products(block.mean[cut:])[:, None], axis=0, keepdims=True)
-    variance = quadratic(block.excess, mean)[0]
+    total = column_sums(quadratic(block.excess, block.contracted[None]))
     for chosen, matrix in zip(proper_subsets(count), terms.subsets, strict=True):
         rest = products([m for d, m in enumerate(block.mean) if d not in chosen])
-        own = quadratic(moment, (matrix @ rest).reshape(-1, columns, n))
-        variance = variance + jnp.sum(own * products([block.variance[d] for d in chosen]), axis=0)
+        own = quadratic(block.moment, (matrix @ rest).reshape(-1, columns, n))
+        total = total + column_sums(own * products([block.variance[d] for d in chosen]))
     first, second, _ = pairs_of(columns)
-    variance = variance + bilinear(terms.full, block.variance, moment[first, second])
-    return jnp.sum(mean[0] * block.columns, axis=0), variance + bilinear(terms.spread, block.spread[:-1], block.spread[-1])
+    total = total + bilinear(terms.full, block.variance, block.moment[first, second])
+    return total + bilinear(terms.spread, block.spread[:-1], block.spread[-1])
 
 
 def block_rows(ranks: tuple[int, ...], columns: int, points: int) -> int:
@@ -132,6 +158,8 @@ def evaluate_scattered(
     dimensions: tuple[DimensionPosterior, ...],
     vectors: tuple[Float[Array, "L Q Q"], ...],
     terms: Terms,
+    directions: tuple[Directions | None, ...],
+    tables: tuple[Pieces, ...],
     x: Float[Array, "n D"],
     *,
     widths: tuple[int, ...],
@@ -144,25 +172,37 @@ def evaluate_scattered(
         dimensions: their posteriors, with a leading axis of L outputs.
         vectors: for each axis of the training data, the eigenvectors of the core's covariance.
         terms: the constants of this posterior.
+        directions: for every dimension, where its functions are independent.
+        tables: for every dimension, what would else be evaluated from its basis; or none.
         x: the points in the unit box.
         widths: number of coordinates of every axis of the training data.
         joint: whether the covariance between the functions of a dimension counts.
     """
     layout = Layout.of(widths)
+    ranks = [dimension.weights.shape[1] for dimension in dimensions]
     columns = int(np.prod([vectors[a].shape[-1] for a in layout.several]))
     rows = block_rows(tuple(vectors[a].shape[-1] for a in layout.lone), columns, x.shape[0])
-    blocks = -(-x.shape[0] // rows)
-    padded = jnp.pad(x, ((0, blocks * rows - x.shape[0]), (0, 0))).reshape(blocks, rows, -1)
+    group = rows * min(BLOCKS, -(-x.shape[0] // rows))
 
     def one(output: Array) -> tuple[Array, Array]:
-        own = [dimension.of_output(output) for dimension in dimensions]
-        constants: Terms = jax.tree.map(lambda array: array[output], terms)
+        own, eigenvectors, constants, looked = jax.tree.map(
+            lambda array: array[output], (directions, vectors, terms, [table.coefficients for table in tables])
+        )
 
-        def at(points: Array) -> tuple[Array, Array]:
-            chosen = tuple(v[output] for v in vectors)
-            return _summed(constants, _block(bases, tuple(own), chosen, constants.directions, points, layout, joint=joint))
+        def functions(d: int, at: Array) -> Array:
+            if tables:
+                return Pieces(tables[d].rate, looked[d])(at)
+            return coordinate_functions(bases[d](at), dimensions[d].of_output(output), own[d], joint=joint)
 
-        return jax.lax.map(at, padded)
+        def several_blocks(points: Array) -> tuple[Array, Array]:
+            # The second loop, too, is there to have its operands evaluated once.
+            together = evaluated_apart(lambda at: [functions(d, at[:, d]) for d in range(len(ranks))], points, rows)
+            found = _block(together, ranks, eigenvectors, constants, layout)
+            blocks = jax.tree.map(lambda array: jnp.moveaxis(array.reshape(*array.shape[:-1], -1, rows), -2, 0), found)
+            variance = jax.lax.map(lambda block: _variance(constants, block), blocks)
+            return jnp.sum(found.contracted * found.columns, axis=0), variance.reshape(-1)
+
+        return jax.lax.map(several_blocks, in_blocks(x, group))
 
     mean, variance = jax.lax.map(one, jnp.arange(len(terms.mean)))
-    return tuple(values.reshape(len(terms.mean), -1)[:, : x.shape[0]] for values in (mean, variance))
+    return mean.reshape(len(mean), -1)[:, : x.shape[0]], variance.reshape(len(mean), -1)[:, : x.shape[0]]
