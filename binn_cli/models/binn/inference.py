@@ -7,6 +7,7 @@ second moments, and the evidence lower bound rises with every sweep.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -19,7 +20,7 @@ from binn_cli.models.binn import relevance
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.bound import lower_bound
 from binn_cli.models.binn.extrapolation import Pace, at_rest, extrapolated
-from binn_cli.models.binn.statistics import Statistics
+from binn_cli.models.binn.statistics import PointAxis, Statistics
 from binn_cli.models.binn.sweep import Prior, axis_functions, sweep
 
 NOISE_FLOOR = 1e-14
@@ -195,7 +196,7 @@ def alternate(statistics: Statistics, prior: Prior, start: tuple, noise: Float[A
 
     shapes = jax.eval_shape(lambda: sweep(core, statistics, prior, start, None, noise))
     blank = tuple(jnp.zeros(b.covariance.shape) for b in shapes)
-    begin = jax.vmap(lambda *own: beginning(*own, settings))(start, blank, prior.variance, noise)
+    begin = jax.vmap(partial(beginning, settings=settings))(start, blank, prior.variance, noise)
     end = jax.lax.while_loop(lambda state: jnp.any(due(state)), once, begin)
     return ended(end, _mode_energy(statistics, end.means))
 
@@ -215,19 +216,30 @@ def _mode_energy(statistics: Statistics, means: tuple[Float[Array, "L M K"], ...
     return energy
 
 
-def together(statistics: Statistics, modes: int, settings: Settings) -> int:
-    """How many of the L outputs sweep side by side."""
+def side_by_side(statistics: Statistics, modes: int, settings: Settings) -> int:
+    """How many of the L outputs sweep together, a divisor of L.
+
+    Together they share the tables of basis values at scattered points, which is what a sweep there costs. As many as possible do, as long
+    as their functions' values at the points take no more memory than the tables: with more modes an output has enough work for one
+    reading of the tables. Grids have nothing to share: there each output stops when it is done.
+    """
+    points = [axis for axis in statistics.axes if isinstance(axis, PointAxis)]
+    if not points:
+        return 1
     outputs = statistics.core.shape[0]
-    return outputs
+    widths = [d.shape[1] for axis in points for d, owner in zip(axis.designs, axis.owner, strict=True) if owner is None]
+    rows = modes + (modes * (modes + 1) // 2 if settings.variational else 0)
+    most = max(1, sum(widths) // (len(widths) * rows)) if widths else outputs
+    return max(size for size in range(1, outputs + 1) if outputs % size == 0 and size <= most)
 
 
 def infer(statistics: Statistics, prior: Prior, start: tuple, noise: Float[Array, " L"], *, settings: Settings) -> Posterior:
-    """`alternate` for all outputs, in groups one after the other."""
-    size = together(statistics, start[0].shape[1], settings)
+    """`alternate` for all outputs, `side_by_side`; prior, start and result carry a leading axis of outputs."""
+    size = side_by_side(statistics, start[0].shape[1], settings)
 
     def group(arguments: tuple) -> Posterior:
-        core, energy, *own = arguments
-        return alternate(statistics._replace(core=core, energy=energy), *own, settings)
+        core, energy, own_prior, own_start, own_noise = arguments
+        return alternate(statistics._replace(core=core, energy=energy), own_prior, own_start, own_noise, settings)
 
     stacked = (statistics.core, statistics.energy, prior, start, noise)
     if size == statistics.core.shape[0]:

@@ -72,7 +72,8 @@ class PointFunctions:
 
     def __init__(self, axis: PointAxis, means: list[Float[Array, "L M K"]], covariances: list[Float[Array, "L M K M K"]] | None) -> None:
         """Evaluate every coordinate's functions."""
-        self.axis, (self.outputs, self.modes, _) = axis, means[0].shape
+        self.axis = axis
+        self.outputs, self.modes = int(means[0].shape[0]), int(means[0].shape[1])
         self.functions: list[Array] = [jnp.zeros(0)] * len(means)
         self.seconds: list[Array] | None = None if covariances is None else [jnp.zeros(0)] * len(means)
         self._joint_sums: dict[int, tuple[Array, Array]] = {}
@@ -187,21 +188,17 @@ class PointFunctions:
         gram = jax.vmap(lambda own: symmetric(own, self.modes))(gram.reshape(self.outputs, -1, width, width))
         return PointSums(gram.transpose(0, 1, 3, 2, 4), rhs.reshape(self.outputs, self.modes, width))
 
-    def factor(self) -> tuple[Float[Array, "L R M"] | None, Float[Array, "L M M"]]:
-        """The product of all functions in the core's coordinates, None where these are the points, and its Gram matrix over the points."""
-        frozen, projection = self._frozen(None), self.axis.projection
+    def factor(self) -> tuple[Float[Array, "L R M"], Float[Array, "L M M"]]:
+        """The product of all functions in the core's coordinates, none (R = 0) where these are the points, and its Gram matrix."""
+        frozen = self._frozen(None)
         functions = self._at_points(frozen)
+        points = functions[0].shape[-1]
+        projection = np.zeros((points, 0)) if self.axis.projection is None else self.axis.projection
 
-        def part(*chunk: Array) -> tuple[Array, Array | None]:
-            g, pairs = self._weights(frozen, chunk if projection is None else chunk[1:])
-            flat = g.reshape(-1, g.shape[2])
-            return pairs @ jnp.ones(pairs.shape[1]), None if projection is None else flat @ chunk[0]
+        def part(onto: Array, *chunk: Array) -> tuple[Array, Array]:
+            g, pairs = self._weights(frozen, chunk)
+            return pairs @ jnp.ones(pairs.shape[1]), g.reshape(-1, g.shape[2]) @ onto
 
-        arrays, along = functions, tuple(f.ndim - 1 for f in functions)
-        if projection is not None:
-            arrays, along = (projection, *arrays), (0, *along)
-        entries, compressed = sum_in_chunks(part, arrays, self._rows(0), along)
+        entries, compressed = sum_in_chunks(part, (projection, *functions), self._rows(0), (0, *(f.ndim - 1 for f in functions)))
         gram = jax.vmap(lambda own: symmetric(own, self.modes))(entries.reshape(self.outputs, -1))
-        if compressed is not None:
-            compressed = compressed.reshape(self.outputs, self.modes, -1).transpose(0, 2, 1)
-        return compressed, gram
+        return compressed.reshape(self.outputs, self.modes, -1).transpose(0, 2, 1), gram

@@ -48,7 +48,7 @@ class GridFunctions:
         assert coordinate == 0
         self.mean, self.covariance = mean, covariance
 
-    def factor(self) -> tuple[Float[Array, "L R M"] | None, Float[Array, "L M M"]]:
+    def factor(self) -> tuple[Float[Array, "L R M"], Float[Array, "L M M"]]:
         """The factor matrix in the core's coordinates, and the (expected) Gram matrix of the modes over all points."""
         gram = (self.mean * self.axis.squared) @ self.mean.swapaxes(1, 2)
         if self.covariance is not None:
@@ -94,24 +94,23 @@ def sweep(
     axes, single = statistics.axes, len(statistics.axes) == 1
     states = axis_functions(axes, means, covariances)
     blocks: list[BlockPosterior] = []
-    pairs = [(None, jnp.ones((1, 1, 1)))] if single else [state.factor() for state in states]
+    pairs = [state.factor() for state in states]
     for a, (axis, state) in enumerate(zip(axes, states, strict=True)):
         others = jnp.ones((core.shape[0], *(means[0].shape[1],) * 2))
         for b, (_, gram) in enumerate(pairs):
             others = others * gram if b != a else others
-        moment = core[..., None] if single else jax.vmap(lambda own, *factors: contract(own, factors, a))(core, *(f for f, _ in pairs))
+        moment = core[..., None] if single else jax.vmap(partial(contract, keep=a))(core, [f for f, _ in pairs])
         if isinstance(axis, PointAxis) and axis.projection is not None:
             moment = axis.projection @ moment
         for c in range(1 if isinstance(axis, GridAxis) else len(axis.designs)):
             d = len(blocks)
             own = prior.mean[d], prior.variance[d], noise
-            if isinstance(axis, GridAxis):
-                block = jax.vmap(partial(grid_block, axis))(others, moment, *own)
+            if isinstance(state, GridFunctions):
+                block = jax.vmap(partial(grid_block, state.axis))(others, moment, *own)
             else:
                 gram, rhs = state.sums(c, moment.swapaxes(1, 2))
                 block = jax.lax.map(lambda one: dense_block(*one), (others[:, :, None, :, None] * gram, rhs, *own))
             blocks.append(block)
             state.update(c, block.mean, None if covariances is None else block.covariance)
-        if not single:
-            pairs[a] = state.factor()
+        pairs[a] = state.factor()
     return blocks
