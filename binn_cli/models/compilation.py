@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import time
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
@@ -19,7 +20,8 @@ and a long sweep in one process compiles for many shapes."""
 
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
-    """The BLAS libraries that are loaded by the time something runs."""
+    """The BLAS libraries, SciPy's among them: JAX factorises with it, but loads it only for the first function that does."""
+    importlib.import_module("scipy.linalg.cython_lapack")
     return ThreadpoolController()
 
 

@@ -12,6 +12,7 @@ from binn_cli.datasets.sine import Sine
 from binn_cli.models.binn.model import Binn
 from tests.benchmarks.baselines import grid_against_kronecker_gp, line_against_exact_gp
 from tests.benchmarks.growth import slope_in_dimensions, slope_in_functions, slope_in_modes, slope_in_points, sweeps_on_grids
+from tests.benchmarks.outputs import outputs_at_scattered_points, outputs_on_one_mesh, outputs_on_own_meshes
 from tests.benchmarks.prediction import product_grid, scattered_means, scattered_variances
 from tests.benchmarks.scale import mean_against_both, scattered_against_dense, streamed_against_reading
 from tests.benchmarks.sharing import two_processes_against_one
@@ -83,6 +84,9 @@ ROWS: tuple[Callable[[], Row | list[Row]], ...] = (
     line_against_exact_gp,
     grid_against_kronecker_gp,
     scattered_against_dense,
+    outputs_on_own_meshes,
+    outputs_at_scattered_points,
+    outputs_on_one_mesh,
     streamed_against_reading,
     sweeps_on_grids,
     slope_in_points,

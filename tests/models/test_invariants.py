@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn import accumulation, block, statistics
+from binn_cli.models.binn import accumulation, statistics
 from binn_cli.models.binn.basis import build_basis
 from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.points import PointFunctions
 from tests.models.problems import KINDS, new_points, problem
 
 CONFIG = BinnConfig(modes=3, centers=6, length=1.5, padding=2, stretch=0, sweeps=6, tolerance=0.0, noise_variance=1e-4)
@@ -89,27 +90,37 @@ def test_a_product_of_axes_is_predicted_as_its_points_are() -> None:
     np.testing.assert_allclose(whole.epistemic_var.reshape(-1, 1), points.epistemic_var, rtol=1e-6, atol=1e-16)
 
 
+@pytest.mark.parametrize("merged", [True, False])
+@pytest.mark.parametrize("variational", [True, False])
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
-def test_chunks_of_rows(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The accumulation is a sum over points: neither the chunk size nor repeated values change it beyond round-off."""
+def test_sums_over_points(rows: int, variational: bool, merged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the size of chunks nor repeated values, alone or joint, change sums over points of two outputs beyond round-off."""
     rng = np.random.default_rng(0)
     basis = build_basis("gaussian", 4, 0, 0.4)
-    values = np.asarray(basis(rng.uniform(0, 1, 6)))
-    owner = rng.integers(0, 6, 150)
-    frozen, moment = rng.standard_normal((150, 3)), rng.standard_normal((150, 3))
     monkeypatch.setattr(accumulation, "ROWS_PER_CHUNK", rows)
-    second, other = np.einsum("vm,vp->vmp", frozen[:5], frozen[:5]), np.arange(150) % 5
-    for case in (
-        block.Frozen(frozen, None, ()),
-        block.Frozen(frozen, (np.einsum("nm,np->nmp", frozen, frozen),), (None,)),
-        block.Frozen(frozen[other], (second,), (other,)),
-    ):
-        x = np.einsum("nm,nk->nmk", case.mean, values[owner]).reshape(150, -1)
-        right = (moment * case.mean).T @ values[owner]
-        for design, own in ((values, owner), (values[owner], None)):
-            gram, rhs = block._sums(design, own, accumulation.Products.of(basis), case, moment)
-            np.testing.assert_allclose(np.asarray(gram).reshape(12, 12), x.T @ x, rtol=1e-11, atol=1e-11)
-            np.testing.assert_allclose(rhs, right, rtol=1e-11, atol=1e-11)
+    designs = tuple(np.asarray(basis(rng.uniform(0, 1, size))) for size in (150, 6, 5, 150))
+    first = rng.integers(0, 6, 150)
+    owners = (None, first, first % 5, None)
+    places = np.arange(6), np.arange(6) % 5
+    alone = statistics.Joint(first, (np.arange(6),), (1,)), statistics.Joint(first % 5, (np.arange(5),), (2,))
+    joints = (statistics.Joint(first, places, (1, 2)),) if merged else alone
+    axis = statistics.PointAxis(None, designs, owners, (accumulation.Products.of(basis),) * 4, joints)
+    means = [rng.standard_normal((2, 3, 4)) for _ in designs]
+    roots = [rng.standard_normal((2, 3, 4, 12)) for _ in designs]
+    covariances = [np.einsum("amkr,aplr->amkpl", root, root) for root in roots] if variational else None
+    moment = rng.standard_normal((2, 3, 150))
+    functions = PointFunctions(axis, means, covariances)
+    at = [np.asarray(design if owner is None else design[owner]) for design, owner in zip(designs, owners, strict=True)]
+    values = [np.einsum("amk,nk->amn", mean, phi) for mean, phi in zip(means, at, strict=True)]
+    second = [np.einsum("amn,apn->ampn", f, f) for f in values]
+    if covariances is not None:
+        second = [s + np.einsum("amkpl,nk,nl->ampn", c, phi, phi) for s, c, phi in zip(second, covariances, at, strict=True)]
+    for c, phi in enumerate(at):
+        g, pairs = (np.prod([of for other, of in enumerate(every) if other != c], axis=0) for every in (values, second))
+        gram, rhs = functions.sums(c, moment)
+        np.testing.assert_allclose(gram, np.einsum("ampn,nk,nl->amkpl", pairs, phi, phi), rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(rhs, np.einsum("amn,nk->amk", moment * g, phi), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(functions.factor()[1], np.prod(second, axis=0).sum(axis=-1), rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "hat", "bspline", "chidenn"])

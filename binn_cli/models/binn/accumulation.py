@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis, BSplineBasis, GaussianBasis, HatBasis, StretchedBasis
@@ -88,9 +88,13 @@ class Products:
         return jnp.where(apart <= self.band, sums[:, np.where(apart <= self.band, place, 0)], 0.0)
 
 
-def sum_in_chunks(part: Callable[..., Any], arrays: tuple[Array, ...], rows: int) -> Any:
-    """The sum of `part` over chunks of so many rows of the arrays, the last one shorter: nothing is copied but the chunk at hand."""
-    n = arrays[0].shape[0]
+def sum_in_chunks(part: Callable[..., Any], arrays: tuple[Array, ...], rows: int, along: tuple[int, ...] | None = None) -> Any:
+    """The sum of `part` over chunks of so many points, the last one shorter: nothing is copied but the chunk at hand.
+
+    `along` names the dimension of each array that runs over the points, the first of all unless given.
+    """
+    along = along or (0,) * len(arrays)
+    n = arrays[0].shape[along[0]]
     full, total = n // rows, None
     if full == 1 and n == rows:
         return part(*arrays)
@@ -98,13 +102,14 @@ def sum_in_chunks(part: Callable[..., Any], arrays: tuple[Array, ...], rows: int
         taken = tuple(map(jnp.asarray, arrays))
 
         def add(i: Any, so_far: Any) -> Any:
-            chunk = (jax.lax.dynamic_slice_in_dim(a, i * rows, rows) for a in taken)
+            chunk = (jax.lax.dynamic_slice_in_dim(a, i * rows, rows, axis) for a, axis in zip(taken, along, strict=True))
             return jax.tree.map(jnp.add, so_far, part(*chunk))
 
-        shapes = jax.eval_shape(part, *(jax.ShapeDtypeStruct((rows, *a.shape[1:]), a.dtype) for a in taken))
+        first = [jax.lax.slice_in_dim(a, 0, rows, axis=axis) for a, axis in zip(taken, along, strict=True)]
+        shapes = jax.eval_shape(part, *first)
         total = jax.lax.fori_loop(0, full, add, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes))
     if n % rows:
-        rest = part(*(a[full * rows :] for a in arrays))
+        rest = part(*(jax.lax.slice_in_dim(jnp.asarray(a), full * rows, n, axis=axis) for a, axis in zip(arrays, along, strict=True)))
         total = rest if total is None else jax.tree.map(jnp.add, total, rest)
     return total
 
@@ -114,11 +119,27 @@ def rows_for(entries: int) -> int:
     return max(1, min(ROWS_PER_CHUNK, CHUNK_ENTRIES // entries))
 
 
-def sum_by_value(weights: Float[Array, "r P"], owner: Array, values: int) -> Float[Array, "V P"]:
-    """Sums of the rows that have the same of V values."""
+def indicated(owner: Int[Array, " r"], values: int) -> Float[Array, "r V"]:
+    """Zeros and ones: which of V values every point has."""
+    return (owner[:, None] == np.arange(values)).astype(jnp.float64)
+
+
+def sum_by_value(weights: Float[Array, "P r"], owner: Int[Array, " r"], values: int) -> Float[Array, "P V"]:
+    """Sums of the columns that have the same of V values."""
     if values <= MOST_INDICATED:
-        return (owner[:, None] == np.arange(values)).astype(weights.dtype).T @ weights
-    return jax.ops.segment_sum(weights, owner, values)
+        return weights @ indicated(owner, values)
+    return jax.ops.segment_sum(weights.T, owner, values).T
+
+
+def at_points(values: Float[Array, "P V"], owner: Int[Array, " r"]) -> Float[Array, "P r"]:
+    """Columns repeated for every point that has their value."""
+    return values[:, owner]
+
+
+def pairs_of(functions: Float[Array, "L M r"]) -> Float[Array, "L P r"]:
+    """The distinct products of two of every output's M functions, in the order of `upper`."""
+    modes = functions.shape[1]
+    return jnp.concatenate([functions[:, m : m + 1] * functions[:, m:] for m in range(modes)], axis=1)
 
 
 def upper(pairs: Float[Array, "r M M"]) -> Float[Array, "r P"]:

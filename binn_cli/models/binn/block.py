@@ -10,12 +10,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
-from binn_cli.models.binn.accumulation import Products, rows_for, sum_by_value, sum_in_chunks, symmetric, upper
-from binn_cli.models.binn.statistics import GridAxis, PointAxis
+from binn_cli.models.binn.statistics import GridAxis
 
 
 class BlockPosterior(NamedTuple):
@@ -34,44 +32,6 @@ class BlockPosterior(NamedTuple):
     degrees: Float[Array, ""]
     misfit: Float[Array, ""]
     log_determinant: Float[Array, ""]
-
-
-class Frozen(NamedTuple):
-    """The other functions of an axis of several coordinates, at its n points.
-
-    Attributes:
-        mean: (n, M) g, the product of their means.
-        second: E[f f^T] of each of them at its distinct values, (V, M, M); None where only means are passed between blocks.
-        owner: for each of them, (n,) the distinct value of every point, or None where every point has its own.
-    """
-
-    mean: Float[Array, "n M"]
-    second: tuple[Float[Array, "V M M"], ...] | None
-    owner: tuple[Array | None, ...]
-
-    def rows(self) -> tuple[Array, ...]:
-        """What `pairs` needs of every point."""
-        if self.second is None:
-            return (self.mean,)
-        return (self.mean, *(s if o is None else o for s, o in zip(self.second, self.owner, strict=True)))
-
-    def pairs(self, mean: Float[Array, "r M"], *values: Array) -> Float[jax.Array, "r P"]:
-        """The distinct entries of E[g g^T] at some of the points."""
-        if self.second is None:
-            first, second = np.triu_indices(mean.shape[1])
-            return jnp.asarray(mean[:, first] * mean[:, second])
-        product = jnp.ones((1, 1))
-        for moment, owner, value in zip(self.second, self.owner, values, strict=True):
-            product = product * upper(value if owner is None else jnp.asarray(moment)[value])
-        return product
-
-    def gram(self) -> Float[Array, "M M"]:
-        """E[g g^T] summed over all points."""
-        modes = self.mean.shape[1]
-        if self.second is None:
-            return self.mean.T @ self.mean
-        entries = sum_in_chunks(lambda *rows: jnp.sum(self.pairs(*rows), axis=0), self.rows(), rows_for(modes**2 * (1 + len(self.second))))
-        return symmetric(entries, modes)
 
 
 def grid_block(
@@ -106,56 +66,6 @@ def grid_block(
     covariance = jnp.einsum("me,ek,pe->kmp", scaled, 1.0 / (1.0 + ratio), scaled)
     misfit = jnp.sum(mean * (others @ mean * axis.squared - 2.0 * rhs))
     return BlockPosterior(mean, covariance, jnp.sum(ratio / (1.0 + ratio)), misfit, jnp.sum(jnp.log1p(ratio)))
-
-
-def _sums(
-    design: Float[Array, "V K"], owner: Array | None, products: Products, frozen: Frozen, moment: Float[Array, "n M"]
-) -> tuple[Float[Array, "M K M K"], Float[Array, "M K"]]:
-    """Sum over points of E[g g^T] (x) (phi phi^T) and of (moment o g) phi^T, in one pass."""
-    (_, modes), size = frozen.mean.shape, design.shape[1]
-    pairs = modes * (modes + 1) // 2
-    spread = 0 if frozen.second is None else modes**2 * len(frozen.second)
-
-    def by_value(target: Array, own: Array, mean: Array, *rest: Array) -> Array:
-        weights = jnp.concatenate([frozen.pairs(mean, *rest), target * mean], axis=1)
-        return sum_by_value(weights, own, design.shape[0])
-
-    def scattered(target: Array, phi: Array, mean: Array, *rest: Array) -> tuple[Array, Array]:
-        weights = frozen.pairs(mean, *rest).T
-        return jnp.concatenate([weights @ formed for formed in products.formed(phi)], axis=1), (target * mean).T @ phi
-
-    if owner is None:
-        rows = rows_for(max(pairs + size, spread))
-        sums, rhs = sum_in_chunks(scattered, (moment, design, *frozen.rows()), rows)
-        gram = products.gram(sums)
-    else:
-        # Points with the same value share one phi phi^T.
-        shared = sum_in_chunks(by_value, (moment, owner, *frozen.rows()), rows_for(max(pairs + modes, spread)))
-        gram = jnp.einsum("vp,vk,vl->pkl", shared[:, :pairs], design, design, optimize=[(0, 1), (0, 1)])
-        rhs = shared[:, pairs:].T @ design
-    return symmetric(gram, modes).transpose(0, 2, 1, 3), rhs
-
-
-def point_block(
-    axis: PointAxis,
-    coordinate: int,
-    frozen: Frozen,
-    others: Float[Array, "M M"],
-    moment: Float[Array, "n M"],
-    prior_mean: Float[Array, "M K"],
-    prior_variance: Float[Array, " M"],
-    noise: Float[Array, ""],
-) -> BlockPosterior:
-    """The block of one coordinate of an axis of several: a dense system of size M K.
-
-    Args:
-        axis: the axis.
-        coordinate: which of its coordinates is updated.
-        frozen: g, at every point the product of the axis's other functions.
-        others, moment, prior_mean, prior_variance, noise: as for `grid_block`, with `moment` at the axis's points.
-    """
-    shared, rhs = _sums(axis.designs[coordinate], axis.owner[coordinate], axis.products[coordinate], frozen, moment)
-    return dense_block(others[:, None, :, None] * shared, rhs, prior_mean, prior_variance, noise)
 
 
 def dense_block(

@@ -7,6 +7,7 @@ second moments, and the evidence lower bound rises with every sweep.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -19,8 +20,8 @@ from binn_cli.models.binn import relevance
 from binn_cli.models.binn.block import BlockPosterior
 from binn_cli.models.binn.bound import lower_bound
 from binn_cli.models.binn.extrapolation import Pace, at_rest, extrapolated
-from binn_cli.models.binn.statistics import Statistics
-from binn_cli.models.binn.sweep import AxisState, Prior, dimensions_of, sweep
+from binn_cli.models.binn.statistics import PointAxis, Statistics
+from binn_cli.models.binn.sweep import Prior, axis_functions, sweep
 
 NOISE_FLOOR = 1e-14
 """Smallest noise variance relative to the variance of the data: the squared residual is known no better than round-off."""
@@ -168,26 +169,35 @@ def ended(state: State, mode_energy: Float[Array, " M"]) -> Posterior:
     )
 
 
-def alternate(
-    statistics: Statistics, output: int | Array, prior: Prior, start: tuple, noise: Float[Array, ""], settings: Settings
-) -> Posterior:
-    """Sweep until the residual or the bound settles or the sweeps are used up, for one output.
+def alternate(statistics: Statistics, prior: Prior, start: tuple, noise: Float[Array, " L"], settings: Settings) -> Posterior:
+    """Sweep until every output's residual or bound has settled or the sweeps are used up; each output stays as it is once it has.
 
     The noise variance that `als` learns is the squared residual over N less the effective number of parameters, the M (D - 1) scales that
     modes can exchange between dimensions not counted twice. That of `vb` is the expected squared residual over N, which raises the bound.
+
+    Args:
+        statistics: what is known of the data.
+        prior, start, noise: with a leading axis of outputs, as the result.
+        settings: what is fixed.
     """
-    core, energy, count = statistics.core[output], statistics.energy[output], statistics.points
+    core, energy, count = statistics.core, statistics.energy, statistics.points
+    due = jax.vmap(lambda state: unfinished(state, count, settings))
 
     def once(state: State) -> State:
-        means, variance, pace = opened(state, prior.variance, settings)
+        means, variance, pace = jax.vmap(lambda own, unit: opened(own, unit, settings))(state, prior.variance)
         current = Prior(prior.mean, variance)
         blocks = sweep(core, statistics, current, means, state.covariances if settings.variational else None, state.noise)
-        return closed(state, blocks, current, pace, prior.variance, (energy, count), settings)
+
+        def close(own: State, made: list[BlockPosterior], used: Prior, after: Pace, unit: tuple, size: Array) -> State:
+            return closed(own, made, used, after, unit, (size, count), settings)
+
+        following, going = jax.vmap(close)(state, blocks, current, pace, prior.variance, energy), due(state)
+        return jax.tree.map(lambda new, old: jnp.where(going.reshape(-1, *(1,) * (new.ndim - 1)), new, old), following, state)
 
     shapes = jax.eval_shape(lambda: sweep(core, statistics, prior, start, None, noise))
     blank = tuple(jnp.zeros(b.covariance.shape) for b in shapes)
-    begin = beginning(start, blank, prior.variance, noise, settings)
-    end = jax.lax.while_loop(lambda state: unfinished(state, count, settings), once, begin)
+    begin = jax.vmap(partial(beginning, settings=settings))(start, blank, prior.variance, noise)
+    end = jax.lax.while_loop(lambda state: jnp.any(due(state)), once, begin)
     return ended(end, _mode_energy(statistics, end.means))
 
 
@@ -198,22 +208,41 @@ def _learned(blocks: list[BlockPosterior], used: Prior, unit: tuple, settings: S
     return tuple(relevance.fixed_point(b, v, u) for b, v, u in zip(blocks, used.variance, unit, strict=True))
 
 
-def _mode_energy(statistics: Statistics, means: tuple) -> Float[Array, " M"]:
+def _mode_energy(statistics: Statistics, means: tuple[Float[Array, "L M K"], ...]) -> Float[Array, "L M"]:
     """Sum over the data points of the square of each mode's mean."""
-    dimensions = dimensions_of(statistics.axes)
-    energy = jnp.ones(means[0].shape[0])
-    for a, axis in enumerate(statistics.axes):
-        _, gram = AxisState(axis, [m for m, (own, _) in zip(means, dimensions, strict=True) if own == a], None).factor()
-        energy = energy * jnp.diagonal(gram)
+    energy: Array = jnp.ones(means[0].shape[:2])
+    for functions in axis_functions(statistics.axes, means, None):
+        energy = energy * jnp.diagonal(functions.factor()[1], axis1=1, axis2=2)
     return energy
 
 
+def side_by_side(statistics: Statistics, modes: int, settings: Settings) -> int:
+    """How many of the L outputs sweep together, a divisor of L.
+
+    Together they share the tables of basis values at scattered points, which is what a sweep there costs. As many as possible do, as long
+    as their functions' values at the points take no more memory than the tables: with more modes an output has enough work for one
+    reading of the tables. Grids have nothing to share: there each output stops when it is done.
+    """
+    points = [axis for axis in statistics.axes if isinstance(axis, PointAxis)]
+    if not points:
+        return 1
+    outputs = statistics.core.shape[0]
+    widths = [d.shape[1] for axis in points for d, owner in zip(axis.designs, axis.owner, strict=True) if owner is None]
+    rows = modes + (modes * (modes + 1) // 2 if settings.variational else 0)
+    most = max(1, sum(widths) // (len(widths) * rows)) if widths else outputs
+    return max(size for size in range(1, outputs + 1) if outputs % size == 0 and size <= most)
+
+
 def infer(statistics: Statistics, prior: Prior, start: tuple, noise: Float[Array, " L"], *, settings: Settings) -> Posterior:
-    """`alternate` for every output; prior, start and result carry a leading axis of outputs."""
-    outputs = jnp.arange(statistics.core.shape[0])
+    """`alternate` for all outputs, `side_by_side`; prior, start and result carry a leading axis of outputs."""
+    size = side_by_side(statistics, start[0].shape[1], settings)
 
-    def one(arguments: tuple) -> Posterior:
-        output, own_prior, own_start, own_noise = arguments
-        return alternate(statistics, output, own_prior, own_start, own_noise, settings)
+    def group(arguments: tuple) -> Posterior:
+        core, energy, own_prior, own_start, own_noise = arguments
+        return alternate(statistics._replace(core=core, energy=energy), own_prior, own_start, own_noise, settings)
 
-    return jax.lax.map(one, (outputs, prior, start, noise))
+    stacked = (statistics.core, statistics.energy, prior, start, noise)
+    if size == statistics.core.shape[0]:
+        return group(stacked)
+    split = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), stacked)
+    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), jax.lax.map(group, split))

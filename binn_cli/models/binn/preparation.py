@@ -15,7 +15,7 @@ from binn_cli.models.binn import statistics as stats
 from binn_cli.models.binn.accumulation import Products
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.history import History, history_of
-from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
+from binn_cli.models.binn.statistics import GridAxis, Joint, PointAxis, Statistics
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 
@@ -26,6 +26,10 @@ INVISIBLE = 1e-6
 """On an axis of several coordinates, directions below this share of the largest anywhere on the domain are left to their prior."""
 
 DENSE_POINTS = 201
+
+POINTS_A_JOINT_VALUE = 64
+"""Coordinates are taken together where their joint values are that many times fewer than the points: then what is done once a value, but
+for every pair of functions, costs less than what is done once a point."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,8 @@ class Preparation:
             # Padded points belong to a padded value, whose row of the design matrix is zero.
             owners.append(np.concatenate([owner, np.full(size - len(x), rows - 1)]))
             directions.append(v)
-        return PointAxis(None, tuple(designs), tuple(owners), tuple(map(Products.of, bases))), directions
+        joints = _joints(owners, [len(design) for design in designs], merging=self.capacity is None)
+        return PointAxis(None, tuple(designs), tuple(owners), tuple(map(Products.of, bases)), joints), directions
 
     def _resolvable(self, basis: Basis, watch: Stopwatch) -> int:
         """How many directions of a basis a coordinate can tell apart; the others, invisible on the whole domain, keep their prior.
@@ -264,6 +269,26 @@ class Preparation:
 def _table(data: ProductData, values: np.ndarray, outputs: OutputMap) -> Array:
     """Standardised outputs of scattered points, which nothing compresses; rows of padding are zero."""
     return np.moveaxis((values - outputs.shift) / outputs.scale, -1, 0) * (np.arange(len(values)) < data.axes[-1].size)
+
+
+def _joints(owners: list[np.ndarray | None], sizes: list[int], merging: bool) -> tuple[Joint, ...]:
+    """Coordinates with owners in groups of neighbours that together still have few distinct values.
+
+    Where cases will be appended nothing merges (`merging`): how many values coordinates have together would change the shapes.
+    """
+    found: list[Joint] = []
+    for c, (owner, size) in enumerate(zip(owners, sizes, strict=True)):
+        if owner is None:
+            continue
+        if merging and found:
+            last = found[-1]
+            values, together = np.unique(last.owner * size + owner, return_inverse=True)
+            if POINTS_A_JOINT_VALUE * len(values) <= len(owner):
+                places = (*(np.asarray(place)[values // size] for place in last.places), values % size)
+                found[-1] = Joint(together, places, (*last.coordinates, c))
+                continue
+        found.append(Joint(owner, (np.arange(size),), (c,)))
+    return tuple(found)
 
 
 def _columns(axes: tuple[Axis, ...]) -> list[slice]:

@@ -66,9 +66,11 @@ def build_scales(
     rates = per_dimension("model.stretch", config.stretch, names)
     choices: list[Choice | None] = [None] * len(names)
     counts: dict[str, np.ndarray] = {}
-    spectra = spectra_of(data, outputs, capacity, watch) if len(data.axes) > 1 else None
     patch = Patch(config.patch, config.order, config.dilation)
-    if config.tune or "auto" in rates or any(n == "auto" for kind, n in zip(kinds, lengths, strict=True) if kind == "gaussian"):
+    unstated = config.tune or "auto" in rates or any(n == "auto" for kind, n in zip(kinds, lengths, strict=True) if kind == "gaussian")
+    needed = len(data.axes) > 1 and (unstated or config.modes == "auto")
+    spectra = spectra_of(data, outputs, capacity, watch) if needed else None
+    if unstated:
         shapes = axis_shapes(data, inputs, outputs, spectra)
         choices = [choice for points, columns in shapes for choice in choose_scales(points, columns, watch)]
         if config.tune:

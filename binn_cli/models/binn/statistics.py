@@ -7,8 +7,11 @@ stated tolerance. An axis of several coordinates keeps its points; each coordina
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,6 +40,27 @@ class GridAxis(NamedTuple):
     squared: Float[Array, " K"]
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["owner", "places"], meta_fields=["coordinates"])
+@dataclass(frozen=True)
+class Joint:
+    """Coordinates of an axis that together have few distinct values, such as the conditions of a case at all its points.
+
+    Attributes:
+        owner: (n,) which of the V joint values every point has.
+        places: for each of the coordinates, (V,) which of its own distinct values belongs to a joint one.
+        coordinates: which coordinates of the axis.
+    """
+
+    owner: Int[Array, " n"]
+    places: tuple[Int[Array, " V"], ...]
+    coordinates: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """V."""
+        return int(self.places[0].shape[0])
+
+
 class PointAxis(NamedTuple):
     """An axis of several coordinates.
 
@@ -45,12 +69,14 @@ class PointAxis(NamedTuple):
         designs: for each coordinate, (V, K) the whitened design matrix at its V distinct values (rows of zeros where padded).
         owner: for each coordinate, (n,) the distinct value of every point, or None where every point has its own.
         products: for each coordinate, what products of its functions have in common; read where every point has its own value.
+        joints: the coordinates that have an owner, each in one of the groups.
     """
 
     projection: Float[Array, "n R"] | None
     designs: tuple[Float[Array, "V K"], ...]
     owner: tuple[Int[Array, " n"] | None, ...]
     products: tuple[Products, ...]
+    joints: tuple[Joint, ...] = ()
 
     def expand(self, coordinate: int, values: Float[Array, "V M"]) -> Float[Array, "n M"]:
         """Values at a coordinate's distinct values, repeated for every point."""

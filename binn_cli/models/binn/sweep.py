@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
-from binn_cli.models.binn.accumulation import ROWS_PER_CHUNK
-from binn_cli.models.binn.block import BlockPosterior, Frozen, grid_block, point_block
+from binn_cli.models.binn.block import BlockPosterior, dense_block, grid_block
+from binn_cli.models.binn.points import PointFunctions
 from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 
 
@@ -26,118 +28,89 @@ def dimensions_of(axes: tuple[GridAxis | PointAxis, ...]) -> list[tuple[int, int
     return [(a, c) for a, axis in enumerate(axes) for c in range(1 if isinstance(axis, GridAxis) else len(axis.designs))]
 
 
-def contract(core: Float[Array, "*R"], factors: list[Float[Array, "R M"]], keep: int) -> Float[Array, "R M"]:
+def contract(core: Float[Array, "*R"], factors: Sequence[Float[Array, "R M"]], keep: int) -> Float[Array, "R M"]:
     """The core contracted with every factor matrix but one, mode by mode (the MTTKRP)."""
     letters = "abcdefghijkl"[: core.ndim]
     operands = [(letters[i] + "z", f) for i, f in enumerate(factors) if i != keep]
-    if not operands:
-        return jnp.broadcast_to(core[:, None], (core.shape[0], factors[keep].shape[1]))
     spec = ",".join([letters] + [name for name, _ in operands]) + f"->{letters[keep]}z"
     return jnp.einsum(spec, core, *[f for _, f in operands], optimize="optimal")
 
 
-def _second_moment(design: Float[Array, "V K"], mean: Float[Array, "M K"], covariance: Float[Array, "M K M K"]) -> Float[Array, "V M M"]:
-    """E[f f^T] at every row of the design matrix."""
+class GridFunctions:
+    """The functions of an axis of one coordinate during a sweep, for all outputs."""
 
-    def at(phi: Array) -> Array:
-        f = jnp.asarray(mean @ phi)
-        return jnp.outer(f, f) + jnp.einsum("mkpl,k,l->mp", covariance, phi, phi)
+    def __init__(self, axis: GridAxis, mean: Float[Array, "L M K"], covariance: Float[Array, "L K M M"] | None) -> None:
+        """With a covariance, Gram matrices are expectations under the posterior, not products of means."""
+        self.axis, self.mean, self.covariance = axis, mean, covariance
 
-    return jax.lax.map(at, jnp.asarray(design), batch_size=min(design.shape[0], ROWS_PER_CHUNK // 32))
+    def update(self, coordinate: int, mean: Float[Array, "L M K"], covariance: Float[Array, "L K M M"] | None) -> None:
+        """Put a new posterior in place."""
+        assert coordinate == 0
+        self.mean, self.covariance = mean, covariance
 
-
-class AxisState:
-    """The functions of one axis during a sweep: what other blocks need of them, renewed after every update.
-
-    With `covariances`, Gram matrices and products of functions are expectations under the posterior, not products of means: that is
-    what tells variational inference from the alternation of the paper.
-    """
-
-    def __init__(self, axis: GridAxis | PointAxis, means: list[Array], covariances: list[Array] | None) -> None:
-        """`means` (M, K) and `covariances`, as in `BlockPosterior`, of the axis's coordinates in their order."""
-        self.axis, self.means, self.covariances = axis, list(means), None if covariances is None else list(covariances)
-        if isinstance(axis, PointAxis):
-            self.functions = [design @ mean.T for design, mean in zip(axis.designs, self.means, strict=True)]
-            self.seconds = None if covariances is None else list(map(_second_moment, axis.designs, self.means, covariances))
-
-    def update(self, coordinate: int, block: BlockPosterior) -> None:
-        """Put a coordinate's new posterior in place."""
-        self.means[coordinate] = block.mean
-        if isinstance(self.axis, PointAxis):
-            self.functions[coordinate] = self.axis.designs[coordinate] @ block.mean.T
-        if self.covariances is not None:
-            self.covariances[coordinate] = block.covariance
-            if isinstance(self.axis, PointAxis):
-                assert self.seconds is not None
-                self.seconds[coordinate] = _second_moment(self.axis.designs[coordinate], block.mean, block.covariance)
-
-    def factor(self) -> tuple[Float[Array, "R M"], Float[Array, "M M"]]:
+    def factor(self) -> tuple[Float[Array, "L R M"], Float[Array, "L M M"]]:
         """The factor matrix in the core's coordinates, and the (expected) Gram matrix of the modes over all points."""
-        axis = self.axis
-        if isinstance(axis, GridAxis):
-            (mean,) = self.means
-            gram = (mean * axis.squared) @ mean.T
-            if self.covariances is not None:
-                gram = gram + jnp.einsum("kmp,k->mp", self.covariances[0], axis.squared)
-            return axis.projection @ mean.T, gram
-        frozen = self.frozen(None)
-        compressed = frozen.mean if axis.projection is None else axis.projection.T @ frozen.mean
-        return compressed, frozen.gram()
+        gram = (self.mean * self.axis.squared) @ self.mean.swapaxes(1, 2)
+        if self.covariance is not None:
+            gram = gram + jnp.einsum("akmp,k->amp", self.covariance, self.axis.squared)
+        return self.axis.projection @ self.mean.swapaxes(1, 2), gram
 
-    def frozen(self, coordinate: int | None) -> Frozen:
-        """The product of all functions of an axis of several coordinates but one, at its points."""
-        axis = self.axis
-        assert isinstance(axis, PointAxis)
-        others = [c for c in range(len(axis.designs)) if c != coordinate]
-        value = jnp.ones((1, 1))
-        for c in others:
-            value = value * axis.expand(c, self.functions[c])
-        second = None if self.seconds is None else tuple(self.seconds[c] for c in others)
-        return Frozen(value, second, tuple(axis.owner[c] for c in others))
+
+def axis_functions(
+    axes: tuple[GridAxis | PointAxis, ...], means: tuple[Float[Array, "L M K"], ...], covariances: tuple[Float[Array, "..."], ...] | None
+) -> list[GridFunctions | PointFunctions]:
+    """The functions of every axis."""
+    found: list[GridFunctions | PointFunctions] = []
+    begin = 0
+    for axis in axes:
+        end = begin + (1 if isinstance(axis, GridAxis) else len(axis.designs))
+        own, spread = list(means[begin:end]), None if covariances is None else list(covariances[begin:end])
+        if isinstance(axis, GridAxis):
+            found.append(GridFunctions(axis, own[0], None if spread is None else spread[0]))
+        else:
+            found.append(PointFunctions(axis, own, spread))
+        begin = end
+    return found
 
 
 def sweep(
-    core: Float[Array, "*R"],
+    core: Float[Array, "L *R"],
     statistics: Statistics,
     prior: Prior,
-    means: tuple[Float[Array, "M K"], ...],
+    means: tuple[Float[Array, "L M K"], ...],
     covariances: tuple[Float[Array, "..."], ...] | None,
-    noise: Float[Array, ""],
+    noise: Float[Array, " L"],
 ) -> list[BlockPosterior]:
-    """Update every dimension once, in order.
+    """Update every dimension once, in order, for all outputs; what is returned has a leading axis of outputs, as the arguments have.
 
     Args:
-        core: the compressed data of one output.
+        core: the compressed data.
         statistics: the axes.
         prior: of every dimension.
         means: of every dimension, from the sweep before.
         covariances: likewise, if blocks pass on second moments (variational Bayes), or None if they pass on means alone (the paper).
         noise: noise variance.
     """
-    axes = statistics.axes
-    dimensions = dimensions_of(axes)
-    own = [[d for d, (axis, _) in enumerate(dimensions) if axis == a] for a in range(len(axes))]
-    states = [
-        AxisState(axis, [means[d] for d in ds], None if covariances is None else [covariances[d] for d in ds])
-        for axis, ds in zip(axes, own, strict=True)
-    ]
+    axes, single = statistics.axes, len(statistics.axes) == 1
+    states = axis_functions(axes, means, covariances)
     blocks: list[BlockPosterior] = []
     pairs = [state.factor() for state in states]
-    for d, (a, coordinate) in enumerate(dimensions):
-        axis = axes[a]
-        others = jnp.ones((means[d].shape[0],) * 2)
+    for a, (axis, state) in enumerate(zip(axes, states, strict=True)):
+        others = jnp.ones((core.shape[0], *(means[0].shape[1],) * 2))
         for b, (_, gram) in enumerate(pairs):
             others = others * gram if b != a else others
-        if coordinate == 0:
-            moment = contract(core, [f for f, _ in pairs], a)
-        if isinstance(axis, GridAxis):
-            block = grid_block(axis, others, moment, prior.mean[d], prior.variance[d], noise)
-        else:
-            at_points = moment if axis.projection is None else axis.projection @ moment
-            frozen = states[a].frozen(coordinate)
-            frozen = frozen._replace(mean=jnp.broadcast_to(frozen.mean, at_points.shape))
-            block = point_block(axis, coordinate, frozen, others, at_points, prior.mean[d], prior.variance[d], noise)
-        blocks.append(block)
-        states[a].update(coordinate, block)
-        pairs[a] = states[a].factor()
+        moment = core[..., None] if single else jax.vmap(partial(contract, keep=a))(core, [f for f, _ in pairs])
+        if isinstance(axis, PointAxis) and axis.projection is not None:
+            moment = axis.projection @ moment
+        for c in range(1 if isinstance(axis, GridAxis) else len(axis.designs)):
+            d = len(blocks)
+            own = prior.mean[d], prior.variance[d], noise
+            if isinstance(state, GridFunctions):
+                block = jax.vmap(partial(grid_block, state.axis))(others, moment, *own)
+            else:
+                gram, rhs = state.sums(c, moment.swapaxes(1, 2))
+                block = jax.lax.map(lambda one: dense_block(*one), (others[:, :, None, :, None] * gram, rhs, *own))
+            blocks.append(block)
+            state.update(c, block.mean, None if covariances is None else block.covariance)
+        pairs[a] = state.factor()
     return blocks
