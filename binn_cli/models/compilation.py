@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +36,11 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     return _thread_pools().limit(limits=1, user_api="blas")
 
 
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass
 class Stopwatch:
     """Seconds spent compiling since it was made; a fit carries one through its calls."""
@@ -56,6 +63,22 @@ class CompiledFunction:
     def __call__(self, stopwatch: Stopwatch, *arguments: Any, **static: Hashable) -> Any:
         """Run on the arguments, compiling first if this is the first call of its kind."""
         arrays = jax.tree.map(jax.numpy.asarray, arguments)
+        executable = self._executable(stopwatch, arrays, static)
+        with one_blas_thread():
+            return jax.block_until_ready(executable(*arrays))
+
+    def each(self, stopwatch: Stopwatch, shared: Sequence[Any], own: Sequence[Any], **static: Hashable) -> list[Any]:
+        """Results for several last arguments of the same shapes, on all cores at once; `shared` come before the last one."""
+        common = jax.tree.map(jax.numpy.asarray, tuple(shared))
+        executable = self._executable(stopwatch, (*common, jax.tree.map(jax.numpy.asarray, own[0])), static)
+
+        def run(last: Any) -> Any:
+            return jax.block_until_ready(executable(*common, jax.tree.map(jax.numpy.asarray, last)))
+
+        with one_blas_thread(), ThreadPoolExecutor(min(len(own), _cores())) as pool:
+            return list(pool.map(run, own))
+
+    def _executable(self, stopwatch: Stopwatch, arrays: tuple[Any, ...], static: dict[str, Hashable]) -> Any:
         leaves, structure = jax.tree.flatten(arrays)
         key = (tuple(sorted(static.items())), structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
         executable = self._executables.pop(key, None)
@@ -72,8 +95,7 @@ class CompiledFunction:
         self._executables[key] = executable  # last again, as the latest used
         if len(self._executables) > MOST_EXECUTABLES:
             del self._executables[next(iter(self._executables))]
-        with one_blas_thread():
-            return jax.block_until_ready(executable(*arrays))
+        return executable
 
     @property
     def compilations(self) -> int:

@@ -32,8 +32,7 @@ class Pieces(NamedTuple):
 
     Attributes:
         rate: rate of that coordinate (`binn_cli.models.binn.basis.stretch`).
-        coefficients: (DEGREE + 1, F, cells) by power of the place on the cell, which runs from -1 to 1; may carry a leading axis of L
-            outputs.
+        coefficients: (DEGREE + 1, F, cells) by power of the place on the cell, from -1 to 1; may carry a leading axis of L outputs.
     """
 
     rate: Float[Array, ""]
@@ -46,8 +45,8 @@ class Pieces(NamedTuple):
         cell = jnp.minimum(along.astype(jnp.int32), cells - 1)
         place = 2.0 * (along - cell) - 1.0
         own = self.coefficients[:, :, cell]
-        total = own[DEGREE]
-        for power in reversed(range(DEGREE)):
+        total = own[-1]
+        for power in reversed(range(len(self.coefficients) - 1)):
             total = total * place + own[power]
         return total
 

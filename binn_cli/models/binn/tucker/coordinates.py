@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,6 +76,18 @@ def _at_places(
 at_places = CompiledFunction(_at_places)
 
 
+class Tables(NamedTuple):
+    """Tables of every dimension.
+
+    Attributes:
+        functions: of all that `coordinate_functions` gives.
+        means: of the means alone.
+    """
+
+    functions: tuple[Pieces, ...]
+    means: tuple[Pieces, ...]
+
+
 @dataclass(frozen=True)
 class Scattering:
     """A posterior as scattered points are predicted with: its constants and tables, made when they are first asked for.
@@ -106,19 +119,19 @@ class Scattering:
         own = dict(zip(layout.lone, self.terms.directions, strict=True))
         return tuple(own.get(a) for a, width in enumerate(self.widths) for _ in range(width))
 
-    def tables(self, x: Float[np.ndarray, "n D"], watch: Stopwatch) -> tuple[Pieces, ...]:
+    def tables(self, x: Float[np.ndarray, "n D"], watch: Stopwatch) -> Tables | None:
         """Tables for these points, which are in the unit box; none where there are too few points, or a function is not smooth enough."""
         if self.terms is None or len(x) < MANY_POINTS or x.min() < 0.0 or x.max() > 1.0:
-            return ()
+            return None
         if "_made" not in self.__dict__:
             self.__dict__["_made"] = self._tables(watch)  # as cached_property does, which could not be told of the watch
-        made: tuple[Pieces, ...] = self.__dict__["_made"]
+        made: Tables | None = self.__dict__["_made"]
         return made
 
-    def _tables(self, watch: Stopwatch) -> tuple[Pieces, ...]:
+    def _tables(self, watch: Stopwatch) -> Tables | None:
         cells = [cells_for(basis) for basis in self.bases]
         if None in cells:
-            return ()
+            return None
         inner, rates = zip(*map(unstretched, self.bases), strict=True)
         places = tuple(places_of(count) for count in cells if count is not None)
         values = at_places(watch, inner, self.dimensions, self.directions, places, joint=self.joint)
@@ -126,9 +139,11 @@ class Scattering:
         for own, rate, dimension, directions in zip(values, rates, self.dimensions, self.directions, strict=True):
             made, guessed, true = fitted_pieces(rate, np.asarray(own))
             if not _right(guessed, true, dimension.weights.shape[1], lone=directions is not None):
-                return ()
+                return None
             pieces.append(made)
-        return tuple(pieces)
+        ranks = [dimension.weights.shape[1] for dimension in self.dimensions]
+        means = [Pieces(p.rate, p.coefficients[:, :, :rank]) for p, rank in zip(pieces, ranks, strict=True)]
+        return Tables(*jax.tree.map(jnp.asarray, (tuple(pieces), tuple(means))))
 
 
 def _right(guessed: Float[np.ndarray, "L F m"], true: Float[np.ndarray, "L F m"], rank: int, *, lone: bool) -> bool:

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from binn_cli.datasets.product import Axis
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.pieces import Pieces
 from binn_cli.models.binn.posterior import DimensionPosterior
 from binn_cli.models.binn.prediction import Evaluated
 from binn_cli.models.binn.tucker.coordinates import Scattering
@@ -82,12 +81,12 @@ class Way(NamedTuple):
     Attributes:
         groups: the groups of axes as arranged.
         rows: points of the first group at once.
-        evaluate: mean and, if asked for, variance of every output at these points of all groups.
+        evaluate: mean and, if asked for, variance of every output at each of several choices of as many points of all groups.
     """
 
     groups: list[Group]
     rows: int
-    evaluate: Callable[[tuple[Array, ...]], Sequence[Array]]
+    evaluate: Callable[[list[tuple[Array, ...]]], list[Sequence[Array]]]
 
 
 def _way(scattering: Scattering, groups: list[Group], watch: Stopwatch, *, variance: bool) -> Way:
@@ -95,28 +94,29 @@ def _way(scattering: Scattering, groups: list[Group], watch: Stopwatch, *, varia
     bases, dimensions, core = scattering.bases, scattering.dimensions, scattering.core
     widths, joint = scattering.widths, scattering.joint
     ranks = [dimension.weights.shape[1] for dimension in dimensions]
-    tables = scattering.tables(groups[0].points, watch) if len(groups) == 1 else ()
+    tables = scattering.tables(groups[0].points, watch) if len(groups) == 1 else None
     if not variance:
         places = tuple(group.axes for group in groups)
-        means = tuple(Pieces(p.rate, p.coefficients[:, :, :rank]) for p, rank in zip(tables, ranks, strict=False))
+        means = tables.means if tables else ()
 
-        def mean(points: tuple[Array, ...]) -> Sequence[Array]:
-            return evaluated_mean(watch, bases, dimensions, core.mean, means, points, places=places, widths=widths)
+        def mean(chunks: list[tuple[Array, ...]]) -> list[Sequence[Array]]:
+            return evaluated_mean.each(watch, (bases, dimensions, core.mean, means), chunks, places=places, widths=widths)
 
         return Way(groups, rows_for_mean(groups), mean)
     if len(groups) == 1 and scattering.terms is not None:
-        constants = scattering.terms, scattering.directions, tables
+        constants = scattering.terms, scattering.directions, tables.functions if tables else ()
 
-        def by_terms(points: tuple[Array, ...]) -> Sequence[Array]:
-            return evaluated_scattered(watch, bases, dimensions, core.vectors, *constants, *points, widths=widths, joint=joint)
+        def by_terms(chunks: list[tuple[Array, ...]]) -> list[Sequence[Array]]:
+            points = [only for (only,) in chunks]
+            return evaluated_scattered.each(watch, (bases, dimensions, core.vectors, *constants), points, widths=widths, joint=joint)
 
         return Way(groups, rows_for_mean(groups), by_terms)
     groups = arranged(groups, [_ranks_of(group, ranks, widths) for group in groups])
     rows = rows_per_chunk(groups, [_ranks_of(group, ranks, widths) for group in groups], _spread_entries(groups[0], ranks, widths))
     places = tuple(group.axes for group in groups)
 
-    def by_points(points: tuple[Array, ...]) -> Sequence[Array]:
-        return evaluated(watch, bases, dimensions, core, points, places=places, widths=widths, joint=joint)
+    def by_points(chunks: list[tuple[Array, ...]]) -> list[Sequence[Array]]:
+        return evaluated.each(watch, (bases, dimensions, core), chunks, places=places, widths=widths, joint=joint)
 
     return Way(groups, rows, by_points)
 
@@ -130,13 +130,12 @@ def predict(scattering: Scattering, inputs: InputMap, axes: Sequence[Axis], *, v
     points, watch = inputs.axes(axes), Stopwatch()
     groups, rows, evaluate = _way(scattering, aligned(points, scattering.widths), watch, variance=variance)
     first, *others = groups
-    parts = []
-    for begin in range(0, len(first.points), rows):
-        chunk = first.points[begin : begin + rows]
-        short = rows - len(chunk)
-        full = np.concatenate([chunk, np.repeat(chunk[-1:], short, axis=0)]) if short else chunk
-        together = evaluate((full, *(group.points for group in others)))
-        parts.append([np.asarray(array)[:, : len(chunk)] for array in together])
+    total = len(first.points)
+    # The last chunk begins early enough to be as long as the others; what it repeats is left out.
+    begins = [min(begin, total - rows) for begin in range(0, total, rows)]
+    found = evaluate([(first.points[begin : begin + rows], *(group.points for group in others)) for begin in begins])
+    fresh = [begin - own for begin, own in zip(range(0, total, rows), begins, strict=True)]
+    parts = [[np.asarray(array)[:, skip:] for array in arrays] for skip, arrays in zip(fresh, found, strict=True)]
     sizes = [len(p) for p in points]
     mean, *rest = (_in_order(np.concatenate(arrays, axis=1), groups, sizes) for arrays in zip(*parts, strict=True))
     return Evaluated(mean, rest[0] if rest else None, watch.compile_seconds)
