@@ -149,10 +149,9 @@ class Hdf5Rows:
 
     def _table(self, file: Any, names: tuple[str, ...], first: int, last: int) -> Float[np.ndarray, "r k"]:
         arrays = {self.places[name][0] for name in names}
-        if len(arrays) == 1 and [self.places[name][1] for name in names] == list(range(file[next(iter(arrays))].shape[-1])):
-            whole = file[next(iter(arrays))]
-            if whole.ndim == 2:  # the columns as they stand: one read
-                return np.asarray(whole[first:last], dtype=np.float64)
+        whole = file[next(iter(arrays))]
+        if len(arrays) == 1 and whole.ndim == 2 and [self.places[name][1] for name in names] == list(range(whole.shape[1])):
+            return np.asarray(whole[first:last], dtype=np.float64)  # the columns as they stand: one read
         table = np.empty((last - first, len(names)))
         for c, (array, column) in enumerate(self.places[name] for name in names):
             table[:, c] = file[array][first:last] if column is None else file[array][first:last, column]

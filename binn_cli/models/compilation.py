@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
+import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -27,18 +30,52 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
+class _OneThread:
+    """The limit on BLAS threads, which several of our threads may ask for: set by the first, lifted by the last."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders, self._limit = threading.Lock(), 0, contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._holders == 0:
+                self._limit.enter_context(_thread_pools().limit(limits=1, user_api="blas"))
+            self._holders += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._limit.close()
+
+
+_one_thread = _OneThread()
+
+
+def one_blas_thread() -> AbstractContextManager[None]:
     """Small factorisations on one thread.
 
     LAPACK's own threads gain nothing on them, and where another process uses the same cores they wait for one another in busy loops: a
     fit of 1 s then took 12 s.
     """
-    return _thread_pools().limit(limits=1, user_api="blas")
+    return _one_thread
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Those that this process may use, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+    """Results in the order of the items, so many worked on at once and no more held."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Any]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @dataclass
@@ -59,6 +96,7 @@ class CompiledFunction:
         self._function = function
         self._executables: dict[Hashable, Any] = {}
         self._built = 0
+        self._lock = threading.Lock()
 
     def __call__(self, stopwatch: Stopwatch, *arguments: Any, **static: Hashable) -> Any:
         """Run on the arguments, compiling first if this is the first call of its kind."""
@@ -70,31 +108,26 @@ class CompiledFunction:
     def each(self, stopwatch: Stopwatch, shared: Sequence[Any], own: Sequence[Any], **static: Hashable) -> list[Any]:
         """Results for several last arguments of the same shapes, on all cores at once; `shared` come before the last one."""
         common = jax.tree.map(jax.numpy.asarray, tuple(shared))
-        executable = self._executable(stopwatch, (*common, jax.tree.map(jax.numpy.asarray, own[0])), static)
-
-        def run(last: Any) -> Any:
-            return jax.block_until_ready(executable(*common, jax.tree.map(jax.numpy.asarray, last)))
-
-        with one_blas_thread(), ThreadPoolExecutor(min(len(own), _cores())) as pool:
-            return list(pool.map(run, own))
+        return list(mapped_ahead(lambda last: self(stopwatch, *common, last, **static), own, min(len(own), available_cores())))
 
     def _executable(self, stopwatch: Stopwatch, arrays: tuple[Any, ...], static: dict[str, Hashable]) -> Any:
         leaves, structure = jax.tree.flatten(arrays)
         key = (tuple(sorted(static.items())), structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
-        executable = self._executables.pop(key, None)
-        if executable is None:
-            started = time.perf_counter()
-            function = self._function
+        with self._lock:  # a second thread with the same shapes waits for what the first one compiles
+            executable = self._executables.pop(key, None)
+            if executable is None:
+                started = time.perf_counter()
+                function = self._function
 
-            def bound(*inner: Any) -> Any:
-                return function(*inner, **static)
+                def bound(*inner: Any) -> Any:
+                    return function(*inner, **static)
 
-            executable = jax.jit(bound).lower(*arrays).compile()
-            stopwatch.compile_seconds += time.perf_counter() - started
-            self._built += 1
-        self._executables[key] = executable  # last again, as the latest used
-        if len(self._executables) > MOST_EXECUTABLES:
-            del self._executables[next(iter(self._executables))]
+                executable = jax.jit(bound).lower(*arrays).compile()
+                stopwatch.compile_seconds += time.perf_counter() - started
+                self._built += 1
+            self._executables[key] = executable  # last again, as the latest used
+            if len(self._executables) > MOST_EXECUTABLES:
+                del self._executables[next(iter(self._executables))]
         return executable
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,3 +167,17 @@ def test_reading_ahead_changes_no_chunk_and_keeps_errors_in_their_place() -> Non
     with pytest.raises(DataError, match="row 14"):
         next(chunks)
     ahead(rows.chunks(7)).close()
+
+
+def test_reading_a_chunk_takes_no_memory_for_all_rows(tmp_path: Path) -> None:
+    path = tmp_path / "long.h5"
+    with h5py.File(path, "w") as file:
+        for name in ("x", "y"):
+            file.create_dataset(name, (5_000_000,), "f8", chunks=(1000,))  # nothing is written: it reads as zeros
+    rows = Hdf5Rows.of(path, ["x"], ["y"])
+    tracemalloc.start()
+    x, y = next(rows.chunks(1000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert x.shape == y.shape == (1000, 1)
+    assert peak < 1_000_000

@@ -143,11 +143,14 @@ def test_chunks_of_a_long_axis(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     x, y = rng.random(500), rng.standard_normal((500, 2))
     basis = build_basis("gaussian", 6, 0, 0.2)
     monkeypatch.setattr(statistics, "LINE_ROWS", rows)
-    squared, vectors, moment, energy = statistics.gram_statistics(basis, x, y, np.array([0.5, 0.0]), np.array([2.0, 1.0]))
-    phi, target = np.asarray(basis(x)), (y - [0.5, 0.0]) / [2.0, 1.0]
+    shift, scale = np.array([0.5, 0.0]), np.array([2.0, 1.0])
+    found = statistics.line_sums(basis, shift, scale, (np.pad(x, (0, 7)), np.pad(y, ((0, 7), (0, 0))), np.asarray(500)))
+    phi, target = np.asarray(basis(x)), (y - shift) / scale
+    np.testing.assert_allclose(found.gram, phi.T @ phi, rtol=1e-12)
+    np.testing.assert_allclose(found.moment, target.T @ phi, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(found.energy, np.sum(target**2, axis=0), rtol=1e-12)
+    squared, vectors = statistics.whitened_gram(np.asarray(found.gram))
     np.testing.assert_allclose(vectors @ np.diag(squared) @ vectors.T, phi.T @ phi, rtol=1e-10)
-    np.testing.assert_allclose(vectors @ np.asarray(moment).T, phi.T @ target, rtol=1e-10, atol=1e-10)
-    np.testing.assert_allclose(energy, np.sum(target**2, axis=0), rtol=1e-12)
 
 
 @pytest.mark.thorough

@@ -96,6 +96,16 @@ class StretchedBasis:
         return self.basis(stretch(x, self.rate))
 
 
+def points_last(basis: Basis, x: Float[Array, " n"]) -> Float[Array, "J n"]:
+    """Values of the J functions at n points, the points last: the compiler does not always turn the table around for nothing."""
+    if isinstance(basis, StretchedBasis):
+        return points_last(basis.basis, stretch(x, basis.rate))
+    if isinstance(basis, GaussianBasis):
+        scaled = (x[None, :] - basis.centers[:, None]) * (np.sqrt(0.5) / basis.length)
+        return jnp.exp(-(scaled * scaled))
+    return basis(x).T
+
+
 def stretch(x: Float[Array, "*n"], rate: Float[Array, ""] | float) -> Float[Array, "*n"]:
     """A coordinate on [0, 1] stretched near 0 (rate > 0) or near 1 (rate < 0): log(1 + rate x) / log(1 + rate).
 

@@ -16,7 +16,7 @@ from binn_cli.models.binn.accumulation import Products
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.history import History, history_of
 from binn_cli.models.binn.statistics import GridAxis, Joint, PointAxis, Statistics
-from binn_cli.models.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.compilation import CompiledFunction, Stopwatch, available_cores
 from binn_cli.models.normalization import InputMap, OutputMap
 
 NEGLIGIBLE = 1e-15
@@ -92,7 +92,7 @@ def spectra_of(data: ProductData, outputs: OutputMap, capacity: int | None, watc
 
 evaluate, whitened = CompiledFunction(_evaluate), CompiledFunction(_whitened)
 projected, along_cases = CompiledFunction(_projected), CompiledFunction(_along_cases)
-truncated, long_axis = CompiledFunction(stats.project), CompiledFunction(stats.gram_statistics)
+truncated, line_sums = CompiledFunction(stats.project), CompiledFunction(stats.line_sums)
 
 
 def _padded(array: np.ndarray, size: int, axis: int) -> np.ndarray:
@@ -260,10 +260,26 @@ class Preparation:
 
     def _long_axis(self, data: ProductData, watch: Stopwatch) -> Prepared:
         x = self.inputs(data.axes[0].points, slice(0, 1))[:, 0]
-        squared, v, moment, energy = long_axis(watch, self.bases[0], x, data.values, self.outputs.shift, self.outputs.scale)
+        shared = self.bases[0], self.outputs.shift, self.outputs.scale
+        found = line_sums.each(watch, shared, _pieces(x, data.values, available_cores()))
+        gram, moment, energy = (np.sum(parts, axis=0) for parts in zip(*found, strict=True))
+        squared, v = stats.whitened_gram(gram)
         # Here the core holds V^T Phi^T y, the right-hand side itself: dividing by small singular values would lose accuracy.
-        axis = GridAxis(np.eye(len(squared)), np.asarray(squared))
-        return Prepared(Statistics(moment, energy, np.asarray(float(data.n_points)), (axis,)), (v,), (len(squared),))
+        axis = GridAxis(np.eye(len(squared)), squared)
+        return Prepared(Statistics(moment @ v, energy, np.asarray(float(data.n_points)), (axis,)), (v,), (len(squared),))
+
+
+def _pieces(x: Float[np.ndarray, " n"], values: Float[np.ndarray, "n L"], count: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rows in as many pieces of the same length, and how many rows of each are data."""
+    size = -(-len(x) // count)
+    found = []
+    for begin in range(0, len(x), size):
+        own = x[begin : begin + size], values[begin : begin + size]
+        missing = size - len(own[0])
+        if missing:
+            own = np.pad(own[0], (0, missing)), np.pad(own[1], ((0, missing), (0, 0)))
+        found.append((*own, np.asarray(size - missing)))
+    return found
 
 
 def _table(data: ProductData, values: np.ndarray, outputs: OutputMap) -> Array:

@@ -18,14 +18,14 @@ from jaxtyping import Float, Int
 
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import Products, sum_in_chunks
-from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.basis import Basis, points_last
 
 LARGEST_SVD = 4096
 """Axes with more points than this are reduced through their Gram matrix: a thin SVD of all rows would cost more than the fit."""
 
 
-LINE_ROWS = 8192
-"""Rows of one chunk of a long single axis."""
+LINE_ROWS = 1024
+"""Rows of one chunk of a long single axis: few enough that the compiler leaves every chunk to one core."""
 
 
 class GridAxis(NamedTuple):
@@ -106,18 +106,46 @@ def whiten(design: Float[Array, "n J"]) -> tuple[Float[Array, "n K"], Float[Arra
     return left, singular, right.T
 
 
-def gram_statistics(
-    basis: Basis, x: Float[Array, " n"], values: Float[Array, "n L"], shift: Float[Array, " L"], scale: Float[Array, " L"]
-) -> tuple[Float[Array, " K"], Float[Array, "J K"], Float[Array, "L K"], Float[Array, " L"]]:
-    """Whitened statistics of a long single axis in one pass: squared singular values, V, V^T Phi^T y and the energy."""
+class LineSums(NamedTuple):
+    """What rows of a single axis add up to.
 
-    def sums(rows: Float[Array, " r"], outputs: Float[Array, "r L"]) -> tuple[Array, Array, Array]:
-        design, target = basis(rows), (outputs - shift) / scale
-        return design.T @ design, design.T @ target, jnp.sum(target**2, axis=0)
+    Attributes:
+        gram: Phi^T Phi.
+        moment: Y^T Phi for the standardised outputs Y.
+        energy: squares of each output.
+    """
 
-    gram, moment, energy = sum_in_chunks(sums, (x, values), LINE_ROWS)
-    squared, vectors = jnp.linalg.eigh(gram)
-    return jnp.maximum(squared, 0.0), vectors, (vectors.T @ moment).T, energy
+    gram: Float[Array, "J J"]
+    moment: Float[Array, "L J"]
+    energy: Float[Array, " L"]
+
+    @classmethod
+    def of(cls, design: Float[Array, "J r"], target: Float[Array, "L r"], weight: Float[Array, " r"]) -> LineSums:
+        """The sums of rows, each with its weight; points last, where these products are fastest."""
+        design, target = design * weight, target * weight
+        return cls(design @ design.T, target @ design.T, jnp.sum(target**2, axis=1))
+
+
+def line_sums(
+    basis: Basis,
+    shift: Float[Array, " L"],
+    scale: Float[Array, " L"],
+    rows: tuple[Float[Array, " n"], Float[Array, "n L"], Int[Array, ""]],
+) -> LineSums:
+    """The sums of a long single axis in one pass; `rows` holds inputs, outputs and how many of them are data, the rest being padding."""
+    x, values, count = rows
+    weight = jnp.where(jnp.arange(x.shape[0]) < count, 1.0, 0.0)
+
+    def part(own: Float[Array, " r"], outputs: Float[Array, "r L"], weights: Float[Array, " r"]) -> LineSums:
+        return LineSums.of(points_last(basis, own), ((outputs - shift) / scale).T, weights)
+
+    return LineSums(*sum_in_chunks(part, (x, values, weight), LINE_ROWS))
+
+
+def whitened_gram(gram: Float[np.ndarray, "J J"]) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, "J K"]]:
+    """Squared singular values and V of a design matrix with this Gram matrix."""
+    squared, vectors = np.linalg.eigh(gram)
+    return np.maximum(squared, 0.0), vectors
 
 
 def standardised(values: Float[Array, "*n L"], shift: Float[Array, " L"], scale: Float[Array, " L"], rows: Array) -> Float[Array, "L *n"]:

@@ -28,8 +28,8 @@ from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import FitReport
 
-CHUNK_BYTES = 2**25
-"""Size of a chunk unless its number of rows is given (32 MB)."""
+CHUNK_BYTES = 2**23
+"""Size of a chunk unless its number of rows is given (8 MB): every core has one in work."""
 
 
 def rows_per_chunk(rows: RowChunks) -> int:
@@ -44,7 +44,7 @@ def fit_rows(config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2
         config: the model's; `decomposition` and `inference` may not ask for tucker and vb.
         rows: the data.
         domain: (D, 2) range of every input; where it is given and nothing is `auto`, one dimension is fitted in a single pass.
-        chunk: rows of a chunk; by default 32 MB.
+        chunk: rows of a chunk; by default 8 MB.
 
     Raises:
         ConfigError: if the configuration asks for what needs all data at once.

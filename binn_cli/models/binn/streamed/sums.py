@@ -19,18 +19,19 @@ from jaxtyping import Float
 from binn_cli.datasets.rows import RowChunks, ahead, finite
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.accumulation import Products, rows_for, sum_in_chunks, symmetric, upper
-from binn_cli.models.binn.basis import Basis
+from binn_cli.models.binn.basis import Basis, points_last
+from binn_cli.models.binn.statistics import LINE_ROWS, LineSums
 from binn_cli.models.binn.streamed.devices import ROWS, everywhere, largest_part, own_rows, shared_out
-from binn_cli.models.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.compilation import CompiledFunction, Stopwatch, available_cores, mapped_ahead
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.processes import together
 
 
-def _summed(part: Any, mesh: Mesh, arguments: tuple, rows: tuple[Array, ...], entries: int) -> Any:
-    """`part(arguments, *rows)` summed over the rows of every device; the arguments are on every device."""
+def _summed(part: Any, mesh: Mesh, arguments: tuple, rows: tuple[Array, ...], length: int) -> Any:
+    """`part(arguments, *rows)` summed over the rows of every device, so many at a time; the arguments are on every device."""
 
     def local(given: tuple, *own: Array) -> Any:
-        total = sum_in_chunks(partial(part, given), own, rows_for(entries))
+        total = sum_in_chunks(partial(part, given), own, length)
         return jax.tree.map(lambda array: jax.lax.psum(array, ROWS), total)
 
     everywhere_, apart = PartitionSpec(), PartitionSpec(ROWS)
@@ -44,12 +45,11 @@ def _units(maps: tuple, x: Array, y: Array) -> tuple[Array, Array]:
     return (x - low) / span, (y - shift) / scale
 
 
-def _line(arguments: tuple, x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Gram matrix, right-hand sides and energy of a single dimension."""
+def _line(arguments: tuple, x: Array, y: Array, weight: Array) -> LineSums:
+    """The sums of a single dimension."""
     basis, maps = arguments
     x, y = _units(maps, x, y)
-    design, target = basis(x[:, 0]) * weight[:, None], y * weight[:, None]
-    return design.T @ design, target.T @ design, jnp.sum(target**2, axis=0)
+    return LineSums.of(points_last(basis, x[:, 0]), y.T, weight)
 
 
 def _block(dimension: int, output: int, arguments: tuple, x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
@@ -68,13 +68,13 @@ def _block(dimension: int, output: int, arguments: tuple, x: Array, y: Array, we
 
 
 def _line_sums(arguments: tuple, *rows: Array, mesh: Mesh) -> Any:
-    return _summed(_line, mesh, arguments, rows, 2 * arguments[0].centers.shape[0])
+    return _summed(_line, mesh, arguments, rows, LINE_ROWS)
 
 
 def _block_sums(arguments: tuple, *rows: Array, mesh: Mesh, dimension: int, output: int) -> Any:
     modes = arguments[2][dimension].shape[0]
     entries = modes**2 + sum(basis.centers.shape[0] for basis in arguments[0])
-    return _summed(partial(_block, dimension, output), mesh, arguments, rows, entries)
+    return _summed(partial(_block, dimension, output), mesh, arguments, rows, rows_for(entries))
 
 
 line_sums, block_sums = CompiledFunction(_line_sums), CompiledFunction(_block_sums)
@@ -125,9 +125,10 @@ class Sums:
 
     def _over(self, sums_of: Any, watch: Stopwatch) -> Any:
         total = None
+        # One device of one process has a chunk in work on every core; several devices have theirs side by side, and must stay in step.
+        workers = available_cores() if jax.device_count() == 1 else 1
         with together():
-            for rows in self._shared_chunks():
-                part = sums_of(*rows)
+            for part in mapped_ahead(lambda rows: sums_of(*rows), self._shared_chunks(), workers):
                 total = part if total is None else added(watch, total, part)
             return jax.tree.map(np.asarray, total)
 
