@@ -10,7 +10,7 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn import inference, preparation, statistics
+from binn_cli.models.binn import inference, owners, statistics
 from binn_cli.models.binn.basis import build_basis
 from binn_cli.models.binn.preparation import Preparation, Prepared
 from binn_cli.models.binn.start import from_prior
@@ -54,7 +54,7 @@ def prepared(kind: str) -> Prepared:
 @pytest.mark.parametrize("kind", ["own points", "scattered", "shared points", "grid"])
 def test_outputs_together_are_as_each_alone(kind: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "LARGEST_SVD", 50)  # few points, handled as many are
-    monkeypatch.setattr(preparation, "POINTS_A_JOINT_VALUE", 8)
+    monkeypatch.setattr(owners, "POINTS_A_JOINT_VALUE", 8)
     monkeypatch.setattr(inference, "side_by_side", lambda known, modes, settings: known.core.shape[0])
     made = prepared(kind)
     shape = (OUTPUTS, MODES)

@@ -15,7 +15,8 @@ from binn_cli.models.binn import statistics as stats
 from binn_cli.models.binn.accumulation import Products
 from binn_cli.models.binn.basis import Basis
 from binn_cli.models.binn.history import History, history_of
-from binn_cli.models.binn.statistics import GridAxis, Joint, PointAxis, Statistics
+from binn_cli.models.binn.owners import owners_of
+from binn_cli.models.binn.statistics import GridAxis, PointAxis, Statistics
 from binn_cli.models.compilation import CompiledFunction, Stopwatch, available_cores
 from binn_cli.models.normalization import InputMap, OutputMap
 
@@ -26,10 +27,6 @@ INVISIBLE = 1e-6
 """On an axis of several coordinates, directions below this share of the largest anywhere on the domain are left to their prior."""
 
 DENSE_POINTS = 201
-
-POINTS_A_JOINT_VALUE = 64
-"""Coordinates are taken together where their joint values are that many times fewer than the points: then what is done once a value, but
-for every pair of functions, costs less than what is done once a point."""
 
 
 @dataclass(frozen=True)
@@ -199,14 +196,13 @@ class Preparation:
         return u[:, :kept], singular[:kept], v[:, :kept]
 
     def _points(self, bases: tuple[Basis, ...], points: np.ndarray, size: int, watch: Stopwatch) -> tuple[PointAxis, list[np.ndarray]]:
+        found = [np.unique(x, return_inverse=True) for x in points.T]
+        shared, joints = owners_of(found, size, growing=self.capacity is not None)
         designs: list[Array] = []
-        owners: list[np.ndarray | None] = []
         directions: list[np.ndarray] = []
-        for basis, x in zip(bases, points.T, strict=True):
-            distinct, owner = np.unique(x, return_inverse=True)
-            if len(x) > stats.LARGEST_SVD and 4 * len(distinct) > len(x):
+        for basis, x, (distinct, _), owner in zip(bases, points.T, found, shared, strict=True):
+            if owner is None:
                 designs.append(evaluate(watch, basis, _padded(x, size, 0), len(x)))
-                owners.append(None)
                 directions.append(np.eye(basis.centers.shape[0]))
                 continue
             rows = len(distinct) if self.capacity is None else size + 1
@@ -214,11 +210,8 @@ class Preparation:
             kept = min(len(singular), self._resolvable(basis, watch))
             u, singular, v = u[:, :kept], singular[:kept], v[:, :kept]
             designs.append(u * singular)
-            # Padded points belong to a padded value, whose row of the design matrix is zero.
-            owners.append(np.concatenate([owner, np.full(size - len(x), rows - 1)]))
             directions.append(v)
-        joints = _joints(owners, [len(design) for design in designs], merging=self.capacity is None)
-        return PointAxis(None, tuple(designs), tuple(owners), tuple(map(Products.of, bases)), joints), directions
+        return PointAxis(None, tuple(designs), tuple(shared), tuple(map(Products.of, bases)), joints), directions
 
     def _resolvable(self, basis: Basis, watch: Stopwatch) -> int:
         """How many directions of a basis a coordinate can tell apart; the others, invisible on the whole domain, keep their prior.
@@ -285,26 +278,6 @@ def _pieces(x: Float[np.ndarray, " n"], values: Float[np.ndarray, "n L"], count:
 def _table(data: ProductData, values: np.ndarray, outputs: OutputMap) -> Array:
     """Standardised outputs of scattered points, which nothing compresses; rows of padding are zero."""
     return np.moveaxis((values - outputs.shift) / outputs.scale, -1, 0) * (np.arange(len(values)) < data.axes[-1].size)
-
-
-def _joints(owners: list[np.ndarray | None], sizes: list[int], merging: bool) -> tuple[Joint, ...]:
-    """Coordinates with owners in groups of neighbours that together still have few distinct values.
-
-    Where cases will be appended nothing merges (`merging`): how many values coordinates have together would change the shapes.
-    """
-    found: list[Joint] = []
-    for c, (owner, size) in enumerate(zip(owners, sizes, strict=True)):
-        if owner is None:
-            continue
-        if merging and found:
-            last = found[-1]
-            values, together = np.unique(last.owner * size + owner, return_inverse=True)
-            if POINTS_A_JOINT_VALUE * len(values) <= len(owner):
-                places = (*(np.asarray(place)[values // size] for place in last.places), values % size)
-                found[-1] = Joint(together, places, (*last.coordinates, c))
-                continue
-        found.append(Joint(owner, (np.arange(size),), (c,)))
-    return tuple(found)
 
 
 def _columns(axes: tuple[Axis, ...]) -> list[slice]:
