@@ -45,7 +45,7 @@ def scattered_means() -> Row:
 
 def scattered_variances() -> Row:
     """Mean and variance at scattered points."""
-    return _scattered(20_000, variance=True)
+    return _scattered(500_000, variance=True)
 
 
 def product_grid() -> Row:
