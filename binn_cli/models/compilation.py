@@ -85,6 +85,10 @@ class Stopwatch:
     compile_seconds: float = 0.0
 
 
+_compiling = threading.Lock()
+"""One thread compiles at a time: another one with the same shapes waits for the result, and no second is counted twice."""
+
+
 class CompiledFunction:
     """A function compiled once for each static setting and each family of argument shapes.
 
@@ -96,7 +100,6 @@ class CompiledFunction:
         self._function = function
         self._executables: dict[Hashable, Any] = {}
         self._built = 0
-        self._lock = threading.Lock()
 
     def __call__(self, stopwatch: Stopwatch, *arguments: Any, **static: Hashable) -> Any:
         """Run on the arguments, compiling first if this is the first call of its kind."""
@@ -113,7 +116,7 @@ class CompiledFunction:
     def _executable(self, stopwatch: Stopwatch, arrays: tuple[Any, ...], static: dict[str, Hashable]) -> Any:
         leaves, structure = jax.tree.flatten(arrays)
         key = (tuple(sorted(static.items())), structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
-        with self._lock:  # a second thread with the same shapes waits for what the first one compiles
+        with _compiling:
             executable = self._executables.pop(key, None)
             if executable is None:
                 started = time.perf_counter()

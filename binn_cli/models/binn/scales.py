@@ -15,7 +15,7 @@ from binn_cli.models.binn.chidenn import Patch
 from binn_cli.models.binn.counts import choose_count
 from binn_cli.models.binn.evidence import Choice, axis_columns, choose_scales, kernel_of_others, thinned
 from binn_cli.models.binn.preparation import spectra_of
-from binn_cli.models.compilation import Stopwatch
+from binn_cli.models.compilation import Stopwatch, available_cores, mapped_ahead
 from binn_cli.models.normalization import InputMap, OutputMap
 
 CENTERS_PER_LENGTH = 2.0
@@ -72,7 +72,9 @@ def build_scales(
     spectra = spectra_of(data, outputs, capacity, watch) if needed else None
     if unstated:
         shapes = axis_shapes(data, inputs, outputs, spectra)
-        choices = [choice for points, columns in shapes for choice in choose_scales(points, columns, watch)]
+        # The axes know nothing of each other: each core looks for the scales of another one.
+        found = mapped_ahead(lambda shape: choose_scales(shape[0], shape[1], watch), shapes, available_cores())
+        choices = [choice for own in found for choice in own]
         if config.tune:
             centers, counts = _counted(names, kinds, centers, rates, patch, shapes, choices, watch)
     built, final = [], []
