@@ -67,7 +67,7 @@ def available_cores() -> int:
 
 
 def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
-    """Results in the order of the items, so many worked on at once and no more held."""
+    """Results in the order of the items, so many worked on at once and one more waiting."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Any]] = deque()
         for item in items:
