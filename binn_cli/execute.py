@@ -149,11 +149,14 @@ def _recorded(settings: Settings, directory: Path, interruption: _Interruption, 
 def _run(settings: Settings, recorder: Any) -> None:
     """Run the task; whatever ends it, the results file says how."""
     try:
+        from binn_cli.datasets.dataset import identity_of
+
         task = build.task(settings)
         dataset = build.dataset(settings)
         if dataset.note:
             LOG.info("the data of %s are %s", settings.dataset.name, dataset.note)
         recorder.note(dataset.note)
+        recorder.identify(identity_of(dataset))
         task.run(dataset, build.model(settings), recorder)
         recorder.finish("complete", None)
         LOG.info("complete")

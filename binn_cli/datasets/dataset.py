@@ -91,6 +91,20 @@ class OnSurface(Protocol):
 
 
 @runtime_checkable
+class Identified(Protocol):
+    """A data set whose values depend on more than its configuration and the seed."""
+
+    def identity(self) -> dict[str, str]:
+        """Names to digests or versions: `{"dataset.path": "sha256:9f86…"}`; a file's content counts, not where or when it was written."""
+        ...
+
+
+def identity_of(dataset: object) -> dict[str, str]:
+    """What the values of a data set depend on beside its configuration; empty for formulas."""
+    return dict(dataset.identity()) if isinstance(dataset, Identified) else {}
+
+
+@runtime_checkable
 class StreamsRows(Protocol):
     """A data set whose training rows may be too many for memory."""
 

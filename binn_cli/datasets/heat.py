@@ -67,6 +67,10 @@ class Heat:
         self._cache = SlabCache(config.cache)
         self._known: dict[tuple[str, float], Float[np.ndarray, "nx ny nt"]] = {}
 
+    def identity(self) -> dict[str, str]:
+        """The version of the solver."""
+        return {"solver": VERSION}
+
     @property
     def solves(self) -> int:
         """How many time integrations this object has done; what came from the cache does not count."""

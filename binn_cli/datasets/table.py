@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from binn_cli.config.schema import TableConfig
 from binn_cli.datasets.dataset import Announce, silent
+from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.rows import Chunk, RowChunks, picked, spans
@@ -75,6 +76,15 @@ class Table:
         self.initial_cases = config.initial_cases
         if config.stream and self.path.suffix.lower() not in HDF5:
             raise ConfigError("dataset.stream", f"must be false for {self.path.name}: only HDF5 can be read in chunks ({', '.join(HDF5)})")
+
+    def identity(self) -> dict[str, str]:
+        """The digest of every file that is named, by its key.
+
+        Raises:
+            DataError: if one cannot be read.
+        """
+        named = {"dataset.path": self.config.path, "dataset.test_path": self.config.test_path}
+        return {key: file_digest(Path(path)) for key, path in named.items() if path}
 
     @cached_property
     def _data(self) -> ProductData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,6 +32,9 @@ PACKAGES = (
     "matplotlib",
 )
 """The packages whose versions are kept, where they are installed."""
+
+COMPUTING = ("build.py", "config", "datasets", "measure.py", "metrics.py", "models", "results", "tasks")
+"""What of the package a number can depend on; the views and the command line are above it."""
 
 COMMAND_LINE = "BINN_COMMAND_LINE"
 
@@ -60,6 +65,7 @@ def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | 
     """
     known: dict[str, str | int | float | bool] = {
         "program_version": binn_cli.__version__,
+        "code_digest": code_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count() or 0,
@@ -76,6 +82,18 @@ def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | 
         except PackageNotFoundError:
             continue
     return known | _source_revision()
+
+
+@cache
+def code_digest() -> str:
+    """A digest of all code that a number can depend on: unlike a commit it also tells of changes that are not committed."""
+    package = Path(binn_cli.__file__).resolve().parent
+    files = sorted(file for part in COMPUTING for file in ([package / part] if part.endswith(".py") else (package / part).rglob("*.py")))
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(f"{file.relative_to(package).as_posix()}\0".encode())
+        whole.update(hashlib.sha256(file.read_bytes()).digest())
+    return f"sha256:{whole.hexdigest()[:16]}"
 
 
 def now() -> str:

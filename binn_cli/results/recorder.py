@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,6 +18,9 @@ from binn_cli.results.store import FILE_NAME, clear_leftovers, read, write
 from binn_cli.results.surface import SurfacePrediction
 
 LOG = logging.getLogger("binn")
+
+DATA_IDENTITY = "data_identity"
+"""The attribute of /provenance that says what the data are known by."""
 
 
 @runtime_checkable
@@ -72,7 +76,7 @@ class Recorder:
             raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
         clear_leftovers(directory / FILE_NAME)
         known = provenance.collect()
-        first = {name: record.provenance[name] for name in ("argv", "start_time") if name in record.provenance}
+        first = {name: record.provenance[name] for name in ("argv", "start_time", DATA_IDENTITY) if name in record.provenance}
         known |= {"resume_argv": known["argv"], "resume_time": provenance.now(), **first}
         recorder = cls.__new__(cls)
         recorder._open(directory, replace(record, status="running", reason=None, provenance=known))
@@ -101,6 +105,22 @@ class Recorder:
         self._keep(replace(self._record, header=replace(self._record.header, note=note)))
         for listener in self._listeners:
             listener.on_note(note)
+
+    def identify(self, data: Mapping[str, str]) -> None:
+        """Keep what the data are known by, as JSON in `data_identity` of /provenance; before the first step.
+
+        Args:
+            data: names to digests or versions, empty for formulas; see `binn_cli.datasets.dataset.Identified`.
+
+        Raises:
+            BinnError: if the run goes on with steps that it learned from other data.
+        """
+        known = self._record.provenance.get(DATA_IDENTITY)
+        text = json.dumps(dict(sorted(data.items())), ensure_ascii=False)
+        if self._record.steps and known is not None and known != text:
+            changed = ", ".join(key for key in {**json.loads(str(known)), **data} if json.loads(str(known)).get(key) != data.get(key))
+            raise BinnError(f"{self._directory}: the data have changed since this run began ({changed}); begin a new run with binn run")
+        self._keep(replace(self._record, provenance={**self._record.provenance, DATA_IDENTITY: text}))
 
     def plan(self, total: int) -> None:
         """Say how many steps the run will have, those already done included."""

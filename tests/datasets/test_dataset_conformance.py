@@ -7,7 +7,7 @@ import pytest
 
 from binn_cli.config.schema import BlendedNetConfig, HeatConfig, PoissonConfig, SineConfig, TableConfig
 from binn_cli.datasets.blendednet.dataset import BlendedNet
-from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.dataset import Dataset, identity_of
 from binn_cli.datasets.heat import Heat
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import ProductData
@@ -56,6 +56,12 @@ def test_protocol(build):
     assert hasattr(dataset.config, dataset.size_parameter)
     assert isinstance(dataset.note, str)
     assert dataset.name == dataset.config.name and dataset.initial_cases == dataset.config.initial_cases
+
+
+def test_what_the_data_are_known_by_is_the_same_again(build):
+    known = identity_of(build())
+    assert known == identity_of(build())
+    assert all(isinstance(text, str) for pair in known.items() for text in pair)
 
 
 def test_held_out_and_order_part_the_candidates(build):

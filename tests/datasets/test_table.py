@@ -34,6 +34,18 @@ def test_every_kind_of_file_holds_the_same(name: str, matrix: bool, tmp_path: Pa
     np.testing.assert_array_equal(rows[np.argsort(rows[:, 2])], table[np.argsort(table[:, 2])][:, [1, 0, 2]])
 
 
+def test_other_content_is_other_data(tmp_path: Path) -> None:
+    table = values(9)
+    here, copy, test = (written(tmp_path / name, table) for name in ("t.csv", "copy.csv", "test.csv"))
+    known = _table(here).identity()
+    assert known["dataset.path"].startswith("sha256:") and _table(copy).identity() == known
+    assert _table(here, test_path=str(test)).identity() == {**known, "dataset.test_path": known["dataset.path"]}
+    written(here, table + 1.0)
+    assert _table(here).identity() != known
+    with pytest.raises(DataError, match=r"gone.csv: cannot be read \(No such file"):
+        _table(tmp_path / "gone.csv").identity()
+
+
 def test_no_inputs_stands_for_all_other_columns(tmp_path: Path) -> None:
     assert _table(written(tmp_path / "t.csv", values(9))).training().inputs == ("x", "z")
 

@@ -133,3 +133,17 @@ def test_a_step_is_kept_quickly(tmp_path: Path, header: Header, step: Step, pred
         seconds.append(time.perf_counter() - begin)
     # the aim is 0.05 s; a busy machine with a slow disk gets some slack
     assert np.median(seconds) < 0.25
+
+
+def test_what_the_data_are_known_by(tmp_path: Path, header: Header, step: Step):
+    recorder = Recorder(tmp_path, header)
+    recorder.identify({"dataset.test_path": "sha256:2", "dataset.path": "sha256:1"})
+    kept = read(recorder.path).provenance["data_identity"]
+    assert kept == '{"dataset.path": "sha256:1", "dataset.test_path": "sha256:2"}'
+    Recorder.reopen(tmp_path).identify({"dataset.path": "sha256:3"})  # before the first step other data do no harm
+    recorder = Recorder.reopen(tmp_path)
+    recorder.step(step)
+    recorder = Recorder.reopen(tmp_path)
+    recorder.identify({"dataset.path": "sha256:3"})
+    with pytest.raises(BinnError, match=r"the data have changed since this run began \(dataset.path\); begin a new run"):
+        recorder.identify({"dataset.path": "sha256:4"})

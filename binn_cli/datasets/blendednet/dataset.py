@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -58,6 +60,12 @@ class BlendedNet:
             self._inputs.of_case(case)
         self._layout: Layout | None = None
         self._converted = False
+
+    def identity(self) -> dict[str, str]:
+        """A digest over the stamps of the selected files: their size, and their checksum in a zip or time of change in a folder."""
+        members = sorted(case.member for case in (*self._pool.training, *self._pool.judged))
+        stamps = [[member, self._archive.stamp(member)] for member in members]
+        return {"dataset.root": f"sha256:{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}"}
 
     @property
     def candidates(self) -> Axis:
