@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.binn-installed
 
-.PHONY: setup run test test-thorough lint bench studies clean
+.PHONY: setup run test test-thorough lint docs bench studies clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Warnings are errors; the variable silences an advertisement, which is none.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks

@@ -4,7 +4,7 @@ Nearly all of a test's time is compiling for the shapes of its data. What is lef
 runs once more what another test runs. Tests that are left out whole bear the mark themselves.
 """
 
-ROBUSTNESS, READ_ME, YAML = "tests/models/test_robustness.py::", "tests/test_readme.py::test_shell_block", "tests/test_every_yaml.py::"
+ROBUSTNESS, YAML = "tests/models/test_robustness.py::", "tests/test_every_yaml.py::"
 RUNS, TUCKER = f"{YAML}test_runs_and_keeps_its_promises", "tests/models/tucker/"
 
 THOROUGH = (
@@ -26,8 +26,6 @@ THOROUGH = (
     *(f"{ROBUSTNESS}{name}" for name in ("test_one_training_case_and_duplicated_cases", "test_one_mode_and_a_hundred[1-grid")),
     *(f"{RUNS}[experiment-{name}" for name in ("table2_smooth", "table3", "table4", "fig3", "fig4", "blendednet_all")),
     *(f"{RUNS}[budget-{name}" for name in ("paper", "quick")),
-    *(f"{READ_ME}[binn run {words}" for words in ("experiment=fig3", "experiment=table2", "-m dataset=poisson")),
-    *(f"{READ_ME}[binn run dataset={words}" for words in ("blendednet task=regress",)),
     f"{TUCKER}test_tucker_runs.py::test_state_goes_round[mixed",
     f"{TUCKER}test_tucker_runs.py::test_state_goes_round[scattered",
     f"{TUCKER}test_tucker_runs.py::test_tasks[line1",

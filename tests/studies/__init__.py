@@ -1,1 +1,1 @@
-"""Numerical studies of the method, each a page of data/studies/ with its figure; `make studies` runs them all."""
+"""Numerical studies of the method, each a page of docs/studies/ with its figure; `make studies` runs them all."""

@@ -26,7 +26,7 @@ STUDIES = (
     "cost",
     "comparison",
 )
-DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "studies"
+DIRECTORY = Path(__file__).resolve().parents[2] / "docs" / "studies"
 
 
 def written(name: str, directory: Path = DIRECTORY, **sizes: object) -> Path:

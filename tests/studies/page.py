@@ -39,11 +39,12 @@ def write(name: str, study: Study, directory: Path, seconds: float) -> Path:
     made = f"Written by `python -m tests.studies {name}` on {provenance.now()[:10]}, binn {binn_cli.__version__}, "
     made += f"in {seconds:.0f} seconds on {os.cpu_count()} CPUs, compilation included."
     path = directory / f"{name}.md"
-    path.write_text(f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{wrapped(study.text)}\n\n{made}\n", encoding="utf-8")
+    text = f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{wrapped(study.text)}\n\n{wrapped(made)}\n"
+    path.write_text(text, encoding="utf-8")
     return path
 
 
-def wrapped(text: str, width: int = 140) -> str:
+def wrapped(text: str, width: int = 120) -> str:
     """Paragraphs and list items refilled; tables and headings as they are."""
     blocks = []
     for block in re.split(r"\n\s*\n", text.strip()):

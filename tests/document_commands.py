@@ -1,0 +1,137 @@
+"""Every command of the README and of docs/, and what is added to it so that a test runs it within seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from binn_cli.cli import main
+from binn_cli.tasks import active_learn
+
+NO_FIGURES = "output.figures=false"
+FIXED = "model.length=2 model.stretch=0 model.modes=2 model.sweeps=2"
+TINY_BINN = f"{FIXED} model.centers=3 model.padding=0"
+POISSON = f"dataset.grid=4 dataset.candidates=8 dataset.offgrid_points=0 dataset.train_cases=4 {NO_FIGURES}"
+HEAT = (
+    "dataset.grid=4 dataset.times=3 dataset.cells=4 dataset.substeps=2 dataset.candidates=[3,3] dataset.test_cases=2 "
+    "dataset.train_cases=4 dataset.initial_cases=4 dataset.offgrid_points=0 task.rounds=1 model.modes=2 model.sweeps=2 "
+    f"{NO_FIGURES}"
+)
+TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
+INTERRUPTED = "outputs/2026-11-22_11-28-13_active_learn_heat_binn"
+
+# The command as a page has it, and what is added; None for those of make, which are only looked at. In the order of the pages.
+COMMANDS: dict[str, str | None] = {
+    # README.md
+    "make run": None,
+    "make test": None,
+    "make setup": None,
+    "make docs": None,
+    "make PYTHON=/path/to/python3.12 run": None,
+    'export PATH="$PWD/.venv/bin:$PATH"': "",
+    "binn --help": "",
+    "binn --version": "",
+    "binn run --help": "",
+    "binn run experiment=smoke": "",
+    "binn run dataset=sine task=regress": f"{FIXED} {NO_FIGURES}",
+    "binn run -m model=binn,gp,mlp dataset=sine task=regress": f"budget=smoke {NO_FIGURES}",
+    "binn show outputs/*_sweep": "",
+    # docs/getting-started.md
+    "make PYTHON=/path/to/python3.12 setup": None,
+    "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress": f"{TINY_BINN} {NO_FIGURES}",
+    "binn run model=gp dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress": (f"budget=smoke {NO_FIGURES}"),
+    "binn show outputs/*_regress_table_*": "",
+    # docs/commands.md
+    "binn run --cfg job": "",
+    "binn run dataset=poisson task=regress model.modes=6": f"{POISSON} model.length=2 model.stretch=0 model.sweeps=2",
+    "binn run dataset=heat task=active_learn task.acquisition=maximin": f"{HEAT} model.length=2 model.stretch=0",
+    "binn run --cfg job dataset=sine task=regress seed=3": "",
+    "binn run dataset=heet": "",
+    "binn run task.rounds=0": "",
+    "binn run -m seed=0,1,2 dataset=sine task=regress": f"{FIXED} {NO_FIGURES}",
+    "results=$(binn run experiment=smoke)": NO_FIGURES,
+    'binn show "$results"': "",
+    "binn show outputs/*_sine_binn": "",
+    "binn show --json outputs/*_sine_binn > runs.json": "",
+    f"binn resume {INTERRUPTED}": "",
+    'eval "$(binn -sc install=bash)"': "",
+    # docs/active-learning.md
+    "binn run task=active_learn dataset=heat": HEAT,
+    "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (
+        f"{POISSON} {FIXED} dataset.initial_cases=3 task.rounds=1"
+    ),
+    "binn run dataset=heat task=active_learn task.acquisition=ivr task.batch=4 task.rounds=5": f"{HEAT} task.batch=2",
+    # docs/blendednet.md
+    "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
+        f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"
+    ),
+    "binn run experiment=table2": f"model=binn dataset.outputs=[cp],[cf_x] {TABLE_2}",
+    "binn run experiment=table2 model=binn dataset.outputs=[cp]": TABLE_2,
+    "binn run experiment=table2_smooth": f"model=binn dataset.outputs=[cp] {TABLE_2}",
+    "binn run experiment=table2 dataset.test_cases=[case_136]": f"model=binn dataset.outputs=[cp] {TABLE_2}",
+    "binn run experiment=blendednet_all dataset.geometries=200 dataset.stride=50": (
+        f"dataset.inputs=[x,alpha_deg] {TINY_BINN} {NO_FIGURES}"
+    ),
+    "python -m binn_cli.datasets.blendednet.synthetic big.zip --points 85000": "--points 100 --train-geometries 0",
+    # docs/paper.md
+    "binn run experiment=fig3": NO_FIGURES,
+    "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",
+    "binn run experiment=table3": f"{POISSON} dataset.initial_cases=3 task.rounds=1 model.sweeps=2 model.modes=2",
+    "binn run experiment=table4": HEAT,
+    # docs/performance.md and docs/studies/
+    "make bench": None,
+    "make studies": None,
+    "make lint": None,
+    "binn run task=regress budget=quick": "",
+}
+
+REFUSED = {
+    "binn run dataset=heet": 'dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?',
+    "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
+}
+"""What is refused, with the sentence that the page has as a comment."""
+
+NOT_COMMANDS = {
+    "binn resume",
+    "binn show",
+    "binn run dataset=<TAB>",
+    "binn run model.<TAB>",
+    "binn run --cfg job model=NAME",
+}
+"""Verbs alone, and examples of what the shell completes."""
+
+THOROUGH = {
+    "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2",
+    "binn run experiment=table2",
+    "binn run experiment=fig3",
+    "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random",
+}
+"""The first commands of the blocks that are left to `make test-thorough`."""
+
+
+def finished_run() -> None:
+    """A complete run, as the text before a snippet has made."""
+    assert main(["run", "dataset=sine", "task=regress", *FIXED.split(), NO_FIGURES]) == 0
+
+
+def interrupted_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was stopped after its first round, under the name that the page uses."""
+    choose, asked = active_learn.choose, []
+
+    def stop_at_the_second(*arguments) -> int:
+        asked.append(True)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return choose(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(active_learn, "choose", stop_at_the_second)
+        assert main(["run", "dataset=sine", *FIXED.split(), "task.rounds=3", NO_FIGURES]) == 1
+    (directory,) = Path("outputs").iterdir()
+    directory.rename(INTERRUPTED)
+
+
+BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {f"binn resume {INTERRUPTED}": interrupted_run}
+"""What must be there before a command is run."""
