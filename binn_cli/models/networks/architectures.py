@@ -102,7 +102,7 @@ class KanArchitecture:
 
 @dataclass(frozen=True)
 class InnArchitecture:
-    """The interpolating neural network: a sum over modes of products of one-dimensional interpolations, the form of B-INN (Eq. 9).
+    """The interpolating neural network: a sum over modes of products of one-dimensional interpolations, the form of B-INN (Eq. 2).
 
     Attributes:
         inputs, outputs: D and L.
