@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -240,6 +241,13 @@ def test_lengths() -> None:
     assert len(text_of(README).splitlines()) <= 130
     for page in [*(page for page in PAGES if page.parent != STUDIES), STUDIES / "index.md", ROOT / "CONTRIBUTING.md"]:
         assert [line for line in text_of(page).splitlines() if len(line) > 120] == [], page
+
+
+def test_the_floors_are_those_that_the_linter_keeps() -> None:
+    contract = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    table = text_of(ROOT / "docs" / "architecture.md").partition("| floor |")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()[2:]]
+    assert rows == [re.findall(r"binn_cli\.(\w+)", layer) for layer in contract["layers"]]
 
 
 def item_of(page: str, start: str) -> str:

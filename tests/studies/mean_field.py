@@ -115,7 +115,7 @@ def study(
     found = [c for rank, m in cases for s in noises for c in compared(rank, m, s, draws)]
     low, high = min(float(c.ratio.min()) for c in found), max(float(c.ratio.max()) for c in found)
     text = f"""
-A sum of M products of piecewise linear functions ({HATS} hats an input, `prior: function`) learned from noisy values on a 6 × 6 grid,
+A sum of M products of piecewise linear functions ({HATS} hats per input, `prior: function`) learned from noisy values on a 6 × 6 grid,
 noise and prior fixed, relevance not learned. The predictive standard deviation of the program's posterior (`inference: als` or `vb`) over
 that of NUTS ({CHAINS} chains of {draws:,} draws after {draws:,} of warm-up) on 11 × 11 points.
 

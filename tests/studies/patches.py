@@ -45,7 +45,7 @@ def interpolation_error(patch: Patch, nodes: int) -> float:
 
 
 def poisson_error(patch: Patch, centers: int, dataset: Poisson) -> float:
-    """Off-grid RMSE of the default model with so many nodes in each spatial input."""
+    """Off-grid RMSE of the default model with this number of nodes in each spatial input."""
     data = dataset.training()
     settings = {"basis": "chidenn", "centers": [centers] * 3 + [2], "patch": patch.size, "order": patch.order, "dilation": patch.dilation}
     fitted = Binn(BinnConfig(**settings, stretch=0)).fit(data, domain=domain_of(dataset, data))
@@ -85,8 +85,8 @@ def study(
     text = f"""
 s: nodes on either side of a patch's middle; p: highest power reproduced; a: dilation in spacings, without effect where p = 2 s.
 Interpolation: largest error on sin(7 x + 0.4) with known values at the nodes; the rate is that over {", ".join(map(str, nodes))} nodes and
-should be p + 1. Poisson: RMSE off the grid of a fit with so many nodes in each spatial input ({dataset.config.grid} points each). Sorted
-by the geometric mean over those.
+should be p + 1. Poisson: RMSE off the grid of a fit with this number of nodes in each spatial input ({dataset.config.grid} points each).
+Sorted by the geometric mean over those.
 
 {table(headings, rows)}
 
