@@ -29,7 +29,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# A warning is an error (not with --quiet, which hides them from --strict too); the variable switches an advertisement off.
+# A warning is an error (but not with --quiet, which hides it from --strict); the variable turns an advertisement off.
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "build/site/index.html"

@@ -20,9 +20,11 @@ HEAT = (
     f"{NO_FIGURES}"
 )
 TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
+RUNS_TABLE = "dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress"
 INTERRUPTED = "outputs/2026-11-22_11-28-13_active_learn_heat_binn"
 
-# The command as a page has it, and what is added; None for those of make, which are only looked at. In the order of the pages.
+# The command as a page has it, and what is added; None for those of make, which are only looked at.
+# By page: a new page gets a section of its own.
 COMMANDS: dict[str, str | None] = {
     # README.md
     "make run": None,
@@ -40,8 +42,8 @@ COMMANDS: dict[str, str | None] = {
     "binn show outputs/*_sweep": "",
     # docs/getting-started.md
     "make PYTHON=/path/to/python3.12 setup": None,
-    "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress": f"{TINY_BINN} {NO_FIGURES}",
-    "binn run model=gp dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress": (f"budget=smoke {NO_FIGURES}"),
+    f"binn run {RUNS_TABLE}": f"{TINY_BINN} {NO_FIGURES}",
+    f"binn run model=gp {RUNS_TABLE}": f"budget=smoke {NO_FIGURES}",
     "binn show outputs/*_regress_table_*": "",
     # docs/commands.md
     "binn run --cfg job": "",
@@ -88,7 +90,7 @@ COMMANDS: dict[str, str | None] = {
 }
 
 REFUSED = {
-    "binn run dataset=heet": 'dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?',
+    "binn run dataset=heet": ('dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?'),
     "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
 }
 """What is refused, with the sentence that the page has as a comment."""

@@ -75,7 +75,8 @@ ORDERED = [page for page in PAGES if IN_ORDER in text_of(page)]
 ALONE = [block for block in BLOCKS if ROOT / block.page not in ORDERED]
 PYTHON = [block for block in ALONE if block.language == "python"]
 IN_BLOCKS = {command for block in BLOCKS if block.language == "bash" for command, _ in block.commands}
-INLINE = {" ".join(found.split()) for page in PAGES for found in re.findall(r"`((?:make|binn)\s[^`]+)`", prose_of(page))}
+SENTENCES = [found for page in PAGES for found in re.findall(r"`((?:make|binn)\s[^`]+)`", prose_of(page))]
+INLINE = {" ".join(found.split()) for found in SENTENCES}
 
 
 def shell_blocks() -> list[object]:
@@ -97,6 +98,13 @@ def shortened(command: str) -> str:
     if not extra:
         return command
     return command[:-1] + f" {extra})" if command.endswith(")") else f"{command} {extra}"
+
+
+def prepare(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make what commands of the block need to find."""
+    for command, _ in block.commands:
+        if command in BEFORE:
+            BEFORE[command](monkeypatch)
 
 
 def run_block(block: Block, environment: dict[str, str]) -> str:
@@ -160,16 +168,15 @@ def test_make_knows_the_target(command: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("block", shell_blocks())
 def test_shell_block(block: Block, elsewhere: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for command, _ in block.commands:
-        if command in BEFORE:
-            BEFORE[command](monkeypatch)
+    prepare(block, monkeypatch)
     run_block(block, elsewhere)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ORDERED, ids=lambda page: page.name)
-def test_page_in_order(page: Path, elsewhere: dict[str, str]) -> None:
+def test_page_in_order(page: Path, elsewhere: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for block in blocks_of(page):
+        prepare(block, monkeypatch)
         assert "nan" not in run_block(block, elsewhere).lower()
 
 
@@ -190,8 +197,8 @@ def test_command_in_a_sentence_composes(command: str, elsewhere: dict[str, str],
 def anchors_of(path: Path) -> set[str]:
     """What links to the headings of a page end with."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text_of(path), flags=re.M | re.S), flags=re.M)
-    plain = [re.sub(r"[^\w\s-]", "", heading.encode("ascii", "ignore").decode()).strip().lower() for heading in headings]
-    return {re.sub(r"[\s-]+", "-", heading) for heading in plain}
+    ascii_only = [heading.encode("ascii", "ignore").decode() for heading in headings]
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in ascii_only}
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
@@ -252,7 +259,8 @@ def test_the_floors_are_those_that_the_linter_keeps() -> None:
 
 def item_of(page: str, start: str) -> str:
     """The item of a list that begins so, with its continuation lines."""
-    (found,) = re.findall(rf"^- {re.escape(start)}(.*?)(?=^- |^\S|^$|\Z)", text_of(ROOT / "docs" / page), flags=re.M | re.S)
+    text = text_of(ROOT / "docs" / page)
+    (found,) = re.findall(rf"^- {re.escape(start)}(.*?)(?=^- |^\S|^$|\Z)", text, flags=re.MULTILINE | re.DOTALL)
     return found
 
 
