@@ -92,6 +92,7 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
             raise ConfigError(f"{group}.name", f"choose the option with {group}={name}, not with {group}.name={name}")
         groups[group] = _typed(group, section, schemas[name])
     _varies_a_size(groups["task"], groups["dataset"])
+    _reads_in_chunks(groups["task"], groups["dataset"])
     output = _typed("output", plain.get("output", {}), OutputConfig)
     resolved: dict[str, Any] = {group: asdict(groups[group]) for group in SCHEMAS}
     budget = _budget(plain.get("budget"))
@@ -130,6 +131,13 @@ def _varies_a_size(task: Any, dataset: Any) -> None:
     if parameter is not None and parameter not in sizes:
         problem = f'"{parameter}" is not one of the whole numbers of dataset={dataset.name}: {", ".join(sizes)}'
         raise ConfigError("task.parameter", problem + did_you_mean(parameter, sizes))
+
+
+def _reads_in_chunks(task: Any, dataset: Any) -> None:
+    """Require a task that does not need all data at once where the dataset shall not be in memory as a whole."""
+    if getattr(dataset, "stream", False) and task.name != "regress":
+        problem = f"must be false for task={task.name}, which needs all data in memory; task=regress reads them in chunks"
+        raise ConfigError("dataset.stream", problem)
 
 
 def read(path: Path) -> Settings:

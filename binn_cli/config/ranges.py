@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from binn_cli.errors import ConfigError
@@ -66,6 +66,20 @@ def interval(key: str, value: Sequence[float]) -> None:
     """Require two finite numbers, the first smaller than the second."""
     if len(value) != 2 or not all(math.isfinite(v) for v in value) or value[0] >= value[1]:
         raise ConfigError(key, f"must be [low, high] with low < high, not {list(value)}")
+
+
+def intervals(key: str, value: object) -> dict[str, list[float]]:
+    """Two finite numbers by name, as floats.
+
+    Raises:
+        ConfigError: if the value is anything else, or the first number is not smaller than the second.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigError(key, f"must be {{NAME: [low, high], …}} or null, not {shown(value)}")
+    for name, item in value.items():
+        if not _is_list(item) or len(item) != 2 or not all(map(_is_number, item)) or item[0] >= item[1]:
+            raise ConfigError(key, f"must be [low, high] with low < high for {str(name)!r}, not {shown(item)}")
+    return {str(name): [float(low), float(high)] for name, (low, high) in value.items()}
 
 
 def pairs(key: str, value: object) -> list[list[float]]:

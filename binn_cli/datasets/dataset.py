@@ -111,3 +111,20 @@ class StreamsRows(Protocol):
     def rows(self) -> RowChunks | None:
         """The training rows to be read in chunks, or None where `training` gives them all at once."""
         ...
+
+    def remarks(self) -> tuple[str, ...]:
+        """What must be said of these rows once they have been read, such as that there are more by now."""
+        ...
+
+
+@runtime_checkable
+class StatesRanges(Protocol):
+    """A data set of which the user may say how far its inputs will reach."""
+
+    def stated_ranges(self, inputs: Sequence[str]) -> Float[np.ndarray, "D 2"]:
+        """Smallest and largest value of each input that the surrogate will ever be asked about, NaN where nothing is said.
+
+        Raises:
+            ConfigError: if a range is stated for what is not one of the inputs.
+        """
+        ...

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.product import ProductData
 from binn_cli.errors import DataError
 
 Chunk = tuple[Float[np.ndarray, "r D"], Float[np.ndarray, "r L"]]
@@ -128,6 +128,65 @@ class Watched:
             yield x, y
 
 
+@dataclass(frozen=True)
+class Within:
+    """Rows whose inputs must lie in stated ranges; see `RowChunks`.
+
+    Attributes:
+        rows: what is read.
+        ranges: (D, 2) smallest and largest value of every input, NaN where anything will do.
+        where: what an error names as the place of the rows.
+    """
+
+    rows: RowChunks
+    ranges: Float[np.ndarray, "D 2"]
+    where: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return self.rows.inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.rows.outputs
+
+    @property
+    def n_points(self) -> int:
+        """Number of rows."""
+        return self.rows.n_points
+
+    def chunks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
+        """See `RowChunks.chunks`."""
+        first = begin
+        for x, y in self.rows.chunks(size, begin, end):
+            require_within(x, first, self.inputs, self.ranges, self.where)
+            first += len(x)
+            yield x, y
+
+
+def require_within(x: Float[np.ndarray, "r D"], first: int, inputs: Sequence[str], ranges: Float[np.ndarray, "D 2"], where: str) -> None:
+    """Raise unless every input lies in its range.
+
+    Args:
+        x: inputs of consecutive rows.
+        first: number of the first of them.
+        inputs: their names.
+        ranges: smallest and largest value of every input, NaN where anything will do.
+        where: the place of the rows, for the error.
+
+    Raises:
+        DataError: naming the first row and column that does not.
+    """
+    for column, (name, (low, high)) in enumerate(zip(inputs, ranges, strict=True)):
+        if np.isnan(low) or len(x) == 0 or (x[:, column].min() >= low and x[:, column].max() <= high):
+            continue
+        row = int(np.argmax((x[:, column] < low) | (x[:, column] > high)))
+        problem = f"{name!r} is {x[row, column]} in row {first + row:,}, outside its range [{low:g}, {high:g}] of dataset.ranges"
+        raise DataError(f"{where}: {problem}; mend the row, or widen the range")
+
+
 def finite(chunk: Chunk, first: int, rows: RowChunks) -> Chunk:
     """The chunk, if every number of it is finite.
 
@@ -146,23 +205,3 @@ def finite(chunk: Chunk, first: int, rows: RowChunks) -> Chunk:
                 f"{names[column]!r} is {table[row, column]} in row {first + row}; every number must be finite: drop the row or mend it"
             )
     return chunk
-
-
-ROWS_AT_ONCE = 2**20
-"""Rows that are read at a time when some are picked out."""
-
-
-def picked(rows: RowChunks, wanted: Int[np.ndarray, " n"]) -> ProductData:
-    """The wanted rows, ascending, out of rows that are read in chunks."""
-    parts, first = [], 0
-    for x, y in rows.chunks(ROWS_AT_ONCE):
-        here = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + len(x))] - first
-        parts.append((x[here], y[here]))
-        first += len(x)
-    x, y = (np.concatenate(tables) for tables in zip(*parts, strict=True))
-    return ProductData((Axis("point", x, rows.inputs),), y, rows.outputs)
-
-
-def spread(rows: RowChunks, most: int) -> ProductData:
-    """At most so many rows, evenly spread over all."""
-    return picked(rows, np.unique(np.linspace(0, rows.n_points - 1, min(most, rows.n_points)).round().astype(int)))

@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from binn_cli.config.schema import TableConfig
 from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.digest import file_digest
+from binn_cli.datasets.hdf5_rows import Hdf5Rows
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
-from binn_cli.datasets.rows import Chunk, RowChunks, picked, spans
-from binn_cli.datasets.table_file import HDF5, Hdf5Rows, read_columns, require
+from binn_cli.datasets.row_selection import Without, picked
+from binn_cli.datasets.rows import RowChunks, Within, require_within
+from binn_cli.datasets.table_file import HDF5, read_columns, require
 from binn_cli.errors import ConfigError, DataError
-
-
-@dataclass(frozen=True)
-class Without:
-    """Rows with some left out; see `RowChunks`.
-
-    Attributes:
-        rows: all rows.
-        excluded: (E,) which to leave out, ascending.
-    """
-
-    rows: RowChunks
-    excluded: Int[np.ndarray, " E"]
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs."""
-        return self.rows.inputs
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs."""
-        return self.rows.outputs
-
-    @property
-    def n_points(self) -> int:
-        """Number of rows that are left."""
-        return self.rows.n_points - len(self.excluded)
-
-    def chunks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
-        """See `RowChunks.chunks`; one contiguous read a chunk."""
-        kept_before = self.excluded - np.arange(len(self.excluded))  # how many rows are left before each excluded one
-        for first, last in spans(size, begin, self.n_points if end is None else end):
-            low, high = (k + int(np.searchsorted(kept_before, k, side="right")) for k in (first, last - 1))
-            ((x, y),) = self.rows.chunks(high + 1 - low, low, high + 1)
-            gone = self.excluded[(self.excluded >= low) & (self.excluded <= high)] - low
-            yield (np.delete(x, gone, axis=0), np.delete(y, gone, axis=0)) if len(gone) else (x, y)
 
 
 class Table:
@@ -96,6 +60,7 @@ class Table:
             raise DataError(f"{path}: there is no row; give at least one")
         if len(x) != len(y):
             raise DataError(f"{path}: the inputs have {len(x):,} rows, but the outputs {len(y):,}")
+        require_within(x, 0, inputs, self.stated_ranges(inputs), str(path))
         return ProductData((Axis("point", x, inputs),), y, outputs)
 
     @property
@@ -145,8 +110,7 @@ class Table:
             return {"test": self._read(Path(self.config.test_path))}
         if not self.config.stream:
             return {"test": self.label(self.held_out)}
-        everything = self._everything()
-        return {"test": picked(everything, self._set_aside(everything.n_points))}
+        return {"test": picked(self._streamed, self._left_out)}
 
     def rows(self) -> RowChunks | None:
         """The training rows as they stand in the file, or None where they are to be in memory."""
@@ -154,9 +118,35 @@ class Table:
             return None
         if self.config.n_train:
             raise ConfigError("dataset.n_train", "must be 0 where dataset.stream is true: all rows are read that are not set aside")
-        everything = self._everything()
-        return Without(everything, self._set_aside(everything.n_points))
+        unnamed = [name for name in self._file.inputs if name not in (self.config.ranges or {})]
+        if self.config.ranges and unnamed:
+            raise ConfigError("dataset.ranges", f"must name every input where dataset.stream is true; {', '.join(unnamed)} is missing")
+        return Without(self._streamed, self._left_out)
 
-    def _everything(self) -> Hdf5Rows:
+    def stated_ranges(self, inputs: Sequence[str]) -> Float[np.ndarray, "D 2"]:
+        """`dataset.ranges`; NaN for inputs that it does not name."""
+        ranges = self.config.ranges or {}
+        for name in ranges:
+            if name not in inputs:
+                raise ConfigError("dataset.ranges", f"names {name!r}, which is not an input; the inputs are {', '.join(inputs)}")
+        return np.array([ranges.get(name, [np.nan, np.nan]) for name in inputs])
+
+    def remarks(self) -> tuple[str, ...]:
+        """That the file has grown while it was read in chunks, whose later rows were not used."""
+        found = self._file.rows_now() - self._file.n_points if self.config.stream else 0
+        return (f"{self.path} has grown by {found:,} rows since the run began; they were not used",) if found else ()
+
+    @cached_property
+    def _file(self) -> Hdf5Rows:
+        """All rows as of the first time that somebody asks for them: training and test rows stay apart if more are written meanwhile."""
         require(self.path)
         return Hdf5Rows.of(self.path, self.config.inputs, self.config.outputs)
+
+    @cached_property
+    def _left_out(self) -> Int[np.ndarray, " E"]:
+        return self._set_aside(self._file.n_points)
+
+    @cached_property
+    def _streamed(self) -> RowChunks:
+        ranges = self.stated_ranges(self._file.inputs)
+        return Within(self._file, ranges, str(self.path)) if self.config.ranges else self._file

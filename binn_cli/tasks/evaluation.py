@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.dataset import Announce, Dataset
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.dataset import Announce, Dataset, StatesRanges
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, Watched
 from binn_cli.errors import BinnError
 from binn_cli.metrics import score
@@ -49,9 +49,31 @@ class Timer:
 
 
 def domain_of(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
-    """Smallest and largest value of every input that the surrogate will be asked about: the data's, and the whole pool's for a case."""
-    axes = [*data.axes[:-1], dataset.candidates]
+    """Smallest and largest value of every input that the surrogate will be asked about: the data's, the whole pool's for a case."""
+    return _with_stated(dataset, data.inputs, _reach([*data.axes[:-1], dataset.candidates]))
+
+
+def domain_of_drawn(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
+    """The same where all that is known are these points, drawn out of more rows than fit into memory."""
+    return _with_stated(dataset, data.inputs, _reach(data.axes))
+
+
+def domain_of_rows(dataset: Dataset, rows: RowChunks) -> Float[np.ndarray, "D 2"] | None:
+    """The same before any row is read: what the user states for all inputs, or None."""
+    unknown = np.full((len(rows.inputs), 2), np.nan)
+    domain = _with_stated(dataset, rows.inputs, unknown)
+    return None if np.isnan(domain).any() else domain
+
+
+def _reach(axes: Sequence[Axis]) -> Float[np.ndarray, "D 2"]:
     return np.concatenate([np.stack([axis.points.min(axis=0), axis.points.max(axis=0)], axis=1) for axis in axes])
+
+
+def _with_stated(dataset: Dataset, inputs: Sequence[str], reach: Float[np.ndarray, "D 2"]) -> Float[np.ndarray, "D 2"]:
+    if not isinstance(dataset, StatesRanges):
+        return reach
+    stated = dataset.stated_ranges(inputs)
+    return np.where(np.isnan(stated), reach, stated)
 
 
 def fitted_on(
@@ -70,7 +92,9 @@ def fitted_on(
     return fitted
 
 
-def fitted_on_rows(model: Surrogate, rows: RowChunks, timings: PhaseTimings, announce: Announce) -> FittedSurrogate:
+def fitted_on_rows(
+    model: Surrogate, rows: RowChunks, timings: PhaseTimings, announce: Announce, domain: Float[np.ndarray, "D 2"] | None = None
+) -> FittedSurrogate:
     """Fit to rows that are read in chunks, saying how far a pass has come and the most memory used so far.
 
     Raises:
@@ -82,7 +106,7 @@ def fitted_on_rows(model: Surrogate, rows: RowChunks, timings: PhaseTimings, ann
     def reading(done: int) -> None:
         announce(f"reading {rows.n_points:,} rows, at most {peak_rss_bytes() / 2**20:,.0f} MB of memory used", done, rows.n_points)
 
-    fitted = model.fit_rows(Watched(rows, reading))
+    fitted = model.fit_rows(Watched(rows, reading), domain=domain)
     timings.compile += fitted.report.compile_seconds
     timings.fit += fitted.report.fit_seconds
     return fitted

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from jaxtyping import Float
 
 from binn_cli.config.schema import RegressConfig
 from binn_cli.datasets.dataset import Dataset, OnSurface, StreamsRows
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
-from binn_cli.datasets.rows import RowChunks, picked, spread
+from binn_cli.datasets.row_selection import picked, spread
+from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Predictions, Step
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.samples import training_sample
 from binn_cli.results.surface import SurfacePrediction
-from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, fitted_on_rows, scores_of
+from binn_cli.tasks.evaluation import (
+    PhaseTimings,
+    Timer,
+    domain_of,
+    domain_of_drawn,
+    domain_of_rows,
+    fitted_on,
+    fitted_on_rows,
+    scores_of,
+)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the surrogate learns from.
+
+    Attributes:
+        train: the training points or, where they are read in chunks, a sample of them.
+        rows: the training rows that are read in chunks, or None.
+        available: how many training points there are.
+        domain: range of every input, or None where the rows are to be looked at for it.
+    """
+
+    train: ProductData
+    rows: RowChunks | None
+    available: int
+    domain: Float[np.ndarray, "D 2"] | None
 
 
 class Regress:
@@ -33,20 +63,17 @@ class Regress:
             return
         timings = PhaseTimings()
         with Timer() as timer:
-            rows = dataset.rows() if isinstance(dataset, StreamsRows) else None
-            train = dataset.training(recorder.announce) if rows is None else spread(rows, self.max_points)
-            available = train.n_points if rows is None else rows.n_points
-            domain = domain_of(dataset, train)
-            if self.config.train_points is not None and self.config.train_points < available:
-                train, rows = self._drawn(train, rows, available), None
+            given = self._given(dataset, recorder)
             evaluation = dataset.evaluation(recorder.announce)
         timings.data = timer.seconds
+        train, rows = given.train, given.rows
         n_train = train.n_points if rows is None else rows.n_points
         recorder.announce(f"fitting {n_train:,} points; the first fit also compiles", 0, 1)
         if rows is None:
-            fitted = fitted_on(model, train, timings, domain=domain)
+            assert given.domain is not None
+            fitted = fitted_on(model, train, timings, domain=given.domain)
         else:
-            fitted = fitted_on_rows(model, rows, timings, recorder.announce)
+            fitted = fitted_on_rows(model, rows, timings, recorder.announce, given.domain)
         metrics, predictions = scores_of(fitted, {"train": train, **evaluation}, timings)
         step = Step(
             n_train=n_train,
@@ -54,22 +81,33 @@ class Regress:
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=fitted.report.diagnostics,
-            warnings=_told(n_train, available),
+            warnings=(*_told(n_train, given.available), *(dataset.remarks() if isinstance(dataset, StreamsRows) else ())),
         )
         kept = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
         surface = _surface(dataset, fitted, recorder)
         recorder.step(step, predictions=kept, surface=surface, surrogate=fitted.state(), state=training_sample(train, self.max_points))
 
-    def _drawn(self, train: ProductData, rows: RowChunks | None, available: int) -> ProductData:
+    def _given(self, dataset: Dataset, recorder: Recorder) -> _Given:
+        """What the surrogate learns from; nothing of a streamed data set is read but the points that are kept."""
+        rows = dataset.rows() if isinstance(dataset, StreamsRows) else None
+        count = self.config.train_points
+        if rows is None:
+            train = dataset.training(recorder.announce)
+            drawn = train if count is None or count >= train.n_points else self._drawn(train, count)
+            return _Given(drawn, None, train.n_points, domain_of(dataset, train))
+        if count is not None and count < rows.n_points:
+            drawn = self._drawn(rows, count)
+            return _Given(drawn, None, rows.n_points, domain_of_drawn(dataset, drawn))
+        return _Given(spread(rows, self.max_points), rows, rows.n_points, domain_of_rows(dataset, rows))
+
+    def _drawn(self, available: ProductData | RowChunks, count: int) -> ProductData:
         """A random part of the training points, as a table."""
-        assert self.config.train_points is not None
-        draw = stream(self.config.seed, "training points")
-        wanted = np.sort(draw.choice(available, self.config.train_points, replace=False))
-        if rows is not None:
-            return picked(rows, wanted)
-        points, values = train.table(wanted)
-        units = tuple(unit for axis in train.axes for unit in axis.units)
-        return ProductData((Axis("point", points, train.inputs, units),), values, train.outputs, train.output_units)
+        wanted = np.sort(stream(self.config.seed, "training points").choice(available.n_points, count, replace=False))
+        if not isinstance(available, ProductData):
+            return picked(available, wanted)
+        points, values = available.table(wanted)
+        units = tuple(unit for axis in available.axes for unit in axis.units)
+        return ProductData((Axis("point", points, available.inputs, units),), values, available.outputs, available.output_units)
 
 
 def _told(used: int, available: int) -> tuple[str, ...]:

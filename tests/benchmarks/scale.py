@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 
 from binn_cli.config.schema import BinnConfig, PoissonConfig, SineConfig
+from binn_cli.datasets.hdf5_rows import Hdf5Rows
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.sine import Sine
-from binn_cli.datasets.table_file import Hdf5Rows
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.streamed.fit import fit_rows, rows_per_chunk
 from tests.benchmarks.timing import Row, compared

@@ -46,6 +46,13 @@ def test_any_whole_number_of_the_data_set_can_take_the_sizes(settings) -> None:
     assert settings("dataset=heat", "task=scaling", "task.parameter=cells").task.parameter == "cells"
 
 
+def test_a_table_is_fitted_once_unless_something_else_is_asked(settings) -> None:
+    assert settings("dataset=table").task.name == "regress"
+    assert settings("dataset=table", "task=active_learn").task.name == "active_learn"
+    assert settings("dataset=sine").task.name == "active_learn"
+    assert settings("dataset=table", "dataset.ranges={x:[-1,2]}").dataset.ranges == {"x": [-1.0, 2.0]}
+
+
 def test_the_ends_of_the_ranges_can_be_used(settings) -> None:
     largest = settings(f"seed={2**63 - 1}", "model.centers=4096", "model.padding=4096", "model.modes=1024", "model.noise_variance=1e12")
     assert (largest.seed, largest.model.seed, largest.task.seed) == (2**63 - 1,) * 3
@@ -61,6 +68,8 @@ WHOLE = 'must be a whole number from {} to 4096, or a list of them with one a co
 LENGTH = 'must be a number greater than 0, or a list of them with one a coordinate, or "auto"'
 SIZES = "is not one of the whole numbers of dataset=sine: n_train, n_test, initial_cases"
 POINTS = "must be a list of points with two finite numbers each, such as [[0.5,0.5]]"
+
+WHOLE_DATA = "must be false for task={}, which needs all data in memory; task=regress reads them in chunks"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,11 @@ POINTS = "must be a list of points with two finite numbers each, such as [[0.5,0
         (["dataset=sine", "task=scaling", "task.parameter=domain"], f'task.parameter: "domain" {SIZES}'),
         (["dataset=sine", "task=scaling", "task.parameter=test_noise"], f'task.parameter: "test_noise" {SIZES}; did you mean "n_test"?'),
         (["dataset=sine", "task=scaling", "task.parameter=n_trian"], f'task.parameter: "n_trian" {SIZES}; did you mean "n_train"?'),
+        (["dataset=table", "dataset.ranges=[0,1]"], "dataset.ranges: must be {NAME: [low, high], …} or null, not [0, 1]"),
+        (["dataset=table", "dataset.ranges={x:[1,0]}"], "dataset.ranges: must be [low, high] with low < high for 'x', not [1, 0]"),
+        (["dataset=table", "dataset.ranges={x:3}"], "dataset.ranges: must be [low, high] with low < high for 'x', not 3"),
+        (["dataset=table", "dataset.stream=true", "task=scaling"], f"dataset.stream: {WHOLE_DATA.format('scaling')}"),
+        (["dataset=blendednet", "dataset.stream=true"], f"dataset.stream: {WHOLE_DATA.format('active_learn')}"),
         (["+model.mode=3"], 'model.mode: no such key; did you mean "model.modes"?'),
         (["+output.rot=x"], 'output.rot: no such key; did you mean "output.root"?'),
         (["+sed=3"], 'sed: no such key; did you mean "seed"?'),

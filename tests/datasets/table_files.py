@@ -39,3 +39,21 @@ def written(path: Path, table: np.ndarray, names: tuple[str, ...] = NAMES, *, ma
 def a_table(n: int = 40) -> str:
     """The path of a CSV file that lasts as long as the process."""
     return str(written(Path(mkdtemp()) / "table.csv", values(n)))
+
+
+def growing(path: Path, table: np.ndarray) -> Path:
+    """The table in an HDF5 file of columns that may become longer, in many chunks."""
+    with h5py.File(path, "w") as file:
+        for name, column in zip(NAMES, table.T, strict=True):
+            file.create_dataset(name, data=column, maxshape=(None,), chunks=(16,))
+    return path
+
+
+def grow(path: Path, table: np.ndarray, size: int | None = None) -> None:
+    """The rows of the table behind those that the file has, or only so many of its own."""
+    with h5py.File(path, "a") as file:
+        for name, column in zip(NAMES, table.T, strict=True):
+            before = len(file[name])
+            file[name].resize((before + len(column) if size is None else size,))
+            if len(column):
+                file[name][before:] = column

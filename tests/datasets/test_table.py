@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import numpy as np
 import pytest
 
 from binn_cli.config.schema import TableConfig
-from binn_cli.datasets.rows import Chunk, TableRows, ahead, picked, spread
-from binn_cli.datasets.table import Table, Without
-from binn_cli.datasets.table_file import Hdf5Rows
+from binn_cli.datasets.rows import Chunk, TableRows, ahead
+from binn_cli.datasets.table import Table
 from binn_cli.errors import ConfigError, DataError
-from tests.datasets.table_files import NAMES, a_table, values, written
+from tests.datasets.table_files import NAMES, a_table, grow, growing, values, written
 
 KINDS = [("t.csv", False), ("t.npz", False), ("t.npz", True), ("t.h5", False), ("t.hdf5", True)]
 
@@ -71,49 +69,6 @@ def test_streamed_rows_are_those_in_memory(tmp_path: Path) -> None:
     for name in ("axes", "values"):
         mine, theirs = (getattr(d.evaluation()["test"], name) for d in (streamed, memory))
         np.testing.assert_array_equal(*(a[0].points if name == "axes" else a for a in (mine, theirs)))
-
-
-def test_left_out_rows_at_either_end_and_side_by_side(tmp_path: Path) -> None:
-    rows = Hdf5Rows.of(written(tmp_path / "t.h5", values(10)), (), ["u"])
-    excluded = np.array([0, 3, 4, 5, 9])
-    kept = np.concatenate([y for _, y in Without(rows, excluded).chunks(2)])[:, 0]
-    np.testing.assert_array_equal(kept, np.delete(values(10)[:, 2], excluded))
-
-
-def test_rows_are_picked_and_spread(tmp_path: Path) -> None:
-    rows = Hdf5Rows.of(written(tmp_path / "t.h5", values(10), matrix=True), (), ["u"])
-    np.testing.assert_array_equal(picked(rows, np.array([2, 9])).values[:, 0], values(10)[[2, 9], 2])
-    assert spread(rows, 4).n_points == 4 and spread(rows, 99).n_points == 10
-    assert spread(TableRows(spread(rows, 4)), 2).n_points == 2
-
-
-def test_a_file_cut_short_in_mid_stream_is_named_with_the_row(tmp_path: Path) -> None:
-    path = written(tmp_path / "t.h5", values(30_000))
-    rows = Hdf5Rows.of(path, (), ["u"])
-    with h5py.File(path) as file:
-        begin = file["u"].id.get_offset()
-    chunks = rows.chunks(1000)
-    next(chunks)
-    with path.open("r+b") as file:
-        file.truncate(begin + 8 * 12_345)
-    with pytest.raises(DataError, match=r"row 12,345 of 30,000 cannot be read: the file is cut short"):
-        list(chunks)
-    with pytest.raises(DataError, match="is it complete"):
-        Hdf5Rows.of(path, (), ["u"])
-
-
-def test_a_chunked_file_cut_short_in_mid_stream(tmp_path: Path) -> None:
-    path = tmp_path / "t.h5"
-    with h5py.File(path, "w") as file:
-        a = file.create_dataset("a", data=values(20_000), chunks=(1000, 3))
-        a.attrs["columns"] = NAMES
-        where = {a.id.get_chunk_info(i).chunk_offset[0]: a.id.get_chunk_info(i).byte_offset for i in range(20)}
-    chunks = Hdf5Rows.of(path, (), ["u"]).chunks(1500)
-    next(chunks)
-    with path.open("r+b") as file:
-        file.truncate(where[7000])
-    with pytest.raises(DataError, match="row 7,000 of 20,000 cannot be read"):
-        list(chunks)
 
 
 @pytest.mark.parametrize(
@@ -181,15 +136,29 @@ def test_reading_ahead_changes_no_chunk_and_keeps_errors_in_their_place() -> Non
     ahead(rows.chunks(7)).close()
 
 
-def test_reading_a_chunk_takes_no_memory_for_all_rows(tmp_path: Path) -> None:
-    path = tmp_path / "long.h5"
-    with h5py.File(path, "w") as file:
-        for name in ("x", "y"):
-            file.create_dataset(name, (5_000_000,), "f8", chunks=(1000,))  # nothing is written: it reads as zeros
-    rows = Hdf5Rows.of(path, ["x"], ["y"])
-    tracemalloc.start()
-    x, y = next(rows.chunks(1000))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert x.shape == y.shape == (1000, 1)
-    assert peak < 1_000_000
+def test_ranges_are_stated_by_name_and_rows_outside_are_refused(tmp_path: Path) -> None:
+    path, ranges = written(tmp_path / "t.h5", values(50)), {"z": [-1.0, 2.0]}
+    np.testing.assert_array_equal(_table(path, ranges=ranges).stated_ranges(("x", "z")), [[np.nan, np.nan], [-1, 2]])
+    with pytest.raises(ConfigError, match="names 'w', which is not an input; the inputs are x, z"):
+        _table(path, ranges={"w": [0.0, 1.0]}).training()
+    low = float(np.sort(values(50)[:, 0])[1])
+    row = int(np.argmin(values(50)[:, 0]))
+    with pytest.raises(DataError, match=rf"t.h5: 'x' is .* in row {row}, outside its range .* of dataset.ranges"):
+        _table(path, ranges={"x": [low, 1.0]}).training()
+    streamed = _table(path, ranges={"x": [low, 1.0], "z": [0.0, 1.0]}, stream=True)
+    with pytest.raises(DataError, match=rf"'x' is .* in row {row}, outside"):
+        [*streamed.rows().chunks(7), streamed.evaluation()]
+    with pytest.raises(ConfigError, match="must name every input where dataset.stream is true; x is missing"):
+        _table(path, ranges=ranges, stream=True).rows()
+
+
+def test_rows_that_are_written_meanwhile_leave_training_and_test_apart(tmp_path: Path) -> None:
+    path = tmp_path / "t.h5"
+    growing(path, values(50))
+    dataset = _table(path, stream=True)
+    rows = dataset.rows()
+    assert dataset.remarks() == ()
+    grow(path, values(30, seed=1))
+    found = np.concatenate([*(y for _, y in rows.chunks(7)), dataset.evaluation()["test"].values])
+    np.testing.assert_array_equal(np.sort(found[:, 0]), np.sort(values(50)[:, 2]))
+    assert dataset.remarks() == (f"{path} has grown by 30 rows since the run began; they were not used",)

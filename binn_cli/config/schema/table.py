@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from binn_cli.config.ranges import at_least
+from binn_cli.config.ranges import at_least, intervals
 from binn_cli.errors import ConfigError
 
 
@@ -16,6 +17,7 @@ class TableConfig:
     path: str = ""
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    ranges: Any = None  # Hydra adds no key to a dictionary that has a type
     test_path: str = ""
     test_share: float = 0.2
     n_train: int = 0
@@ -27,6 +29,8 @@ class TableConfig:
             raise ConfigError(
                 "dataset.test_share", f"must lie between 0 and 1, both excluded, not {self.test_share}; or give dataset.test_path"
             )
+        if self.ranges is not None:
+            self.ranges = intervals("dataset.ranges", self.ranges)
         at_least("dataset.n_train", self.n_train, 0)
         at_least("dataset.initial_cases", self.initial_cases, 2)
         for key, names in (("inputs", self.inputs), ("outputs", self.outputs)):

@@ -99,6 +99,10 @@ class BlendedNet:
         cases = [self._pool.training[row] for row in self._pool.order[: self.config.train_cases]]
         return spooled(cases, self._cache, self._inputs, self.config.outputs, self.config.stride, self._directory, silent)
 
+    def remarks(self) -> tuple[str, ...]:
+        """Nothing: the table is written before it is read, and never again."""
+        return ()
+
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test` and, where `interpolation_cases` are named, `interpolation`."""
         if self.config.stream:

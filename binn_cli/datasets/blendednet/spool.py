@@ -16,7 +16,7 @@ from binn_cli.datasets.blendednet.cache import Cache
 from binn_cli.datasets.blendednet.inputs import Inputs
 from binn_cli.datasets.blendednet.selection import Case
 from binn_cli.datasets.dataset import Announce
-from binn_cli.datasets.table_file import Hdf5Rows
+from binn_cli.datasets.hdf5_rows import Hdf5Rows
 from binn_cli.errors import ConfigError
 
 SPOOL = "rows-"
