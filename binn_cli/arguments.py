@@ -9,6 +9,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from binn_cli.config.explain import GROUPS
+from binn_cli.config.schema import PLAIN_KEYS, SECTIONS
 from binn_cli.errors import ConfigError
 
 
@@ -39,7 +40,7 @@ def told_apart(arguments: Sequence[str], program: str) -> Arguments:
     def refuse(message: str) -> NoReturn:
         for word in arguments:
             key = word.lstrip("-").partition("=")[0]
-            if message.endswith(f": {word}") and key.partition(".")[0] in (*GROUPS, "output", "seed", "verbose"):
+            if message.endswith(f": {word}") and key.partition(".")[0] in (*GROUPS, *SECTIONS, *PLAIN_KEYS):
                 message = f"there is no flag {word}; values are set without dashes, as in {key}=VALUE"
         parser.exit(2, f"{program}: {message}; see {program} --help\n")
 

@@ -63,19 +63,28 @@ def _show(arguments: Sequence[str]) -> int:
 
 
 def _resume(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn resume", description="Go on with a run that was interrupted or failed.")
-    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser = Parser(prog="binn resume", description="Go on with a run or a sweep that was interrupted or failed.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run or the sweep, or a results.h5")
+    parser.add_argument(
+        "changes",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="dry_run=true, limits.seconds=60, limits.memory_gb=4; of a sweep also force=true, fail_fast=true, hydra/launcher=joblib",
+    )
     chosen = parser.parse_args(arguments)
-    from binn_cli.execute import resume
+    for change in chosen.changes:
+        if "=" not in change:
+            parser.error(f'"{change}" is not KEY=VALUE')
+    from binn_cli.resume import resume
 
-    print(resume(chosen.run))
-    return OK
+    return resume(chosen.run, chosen.changes)
 
 
 VERBS: dict[str, Verb] = {
     "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
     "show": Verb("show metrics and timings of runs", _show),
-    "resume": Verb("go on with a run that was interrupted", _resume),
+    "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),
 }
 """Every verb; one more is a function above and a line here."""
 

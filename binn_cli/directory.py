@@ -1,10 +1,7 @@
-"""The directory of a run: claimed once, and worked on by one process at a time."""
+"""The directory of a run, claimed once."""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -39,31 +36,3 @@ def claimed(parent: Path, name: str) -> Path:
             f'output.root: cannot make a directory below "{parent}" ({error.strerror}); choose another with output.root=DIR'
         ) from error
     raise BinnError(f'output.root: "{parent}" already holds {ATTEMPTS} directories named {name}; choose another with output.root=DIR')
-
-
-@contextmanager
-def held(directory: Path, log: str) -> Iterator[None]:
-    """Keep every other process from working on the run in `directory`; the system lets go of it whenever this process ends.
-
-    Args:
-        directory: the run's.
-        log: name of the file in it that carries the lock.
-
-    Raises:
-        BinnError: if a living process holds it.
-        OSError: if the file cannot be written.
-    """
-    with open(directory / log, "ab") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # Windows has no such lock.
-        except BlockingIOError as error:
-            raise BinnError(f"{directory}: another process is working on this run; wait until it has ended, or stop it first") from error
-        except OSError as error:
-            # Some network file systems have no locks; a run there is worth more than the protection.
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-        yield

@@ -8,19 +8,22 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from binn_cli import build
-from binn_cli.config.compose import Settings, read
-from binn_cli.directory import held
+from binn_cli.config.compose import Settings
 from binn_cli.errors import BinnError
+from binn_cli.results.fate import INTERRUPTION, OUT_OF_MEMORY
+from binn_cli.results.holder import LOG_NAME, held
 
 LOG = logging.getLogger("binn")
-LOG_NAME = "run.log"
+SAME_WISH_SECONDS = 1.0
+"""Signals that come so soon after one another mean the same."""
 
 
 class RunFailed(BinnError):
@@ -31,7 +34,15 @@ class Interrupted(RunFailed):
     """A run that the user or the system stopped."""
 
 
-def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool = False) -> Path:
+def execute(
+    settings: Settings,
+    directory: Path,
+    *,
+    live: bool,
+    resuming: bool = False,
+    why_stopped: Callable[[], str | None] = lambda: None,
+    listeners: Sequence[Any] = (),
+) -> Path:
     """Run a task in a directory that is this run's own.
 
     Args:
@@ -39,6 +50,8 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
         directory: where everything is written.
         live: whether progress is shown on stderr.
         resuming: whether the directory holds an interrupted run that goes on.
+        why_stopped: asked when the run is told to stop; None stands for the user or the system.
+        listeners: who else is to hear of the run; see `binn_cli.results.recorder.Listener`.
 
     Returns:
         The path of the results file.
@@ -51,15 +64,15 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
     prepare_jax()
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(directory, LOG_NAME))
+            stack.enter_context(held(directory))
             if not resuming:
                 (directory / "config.yaml").write_text(settings.yaml, encoding="utf-8")
             stack.enter_context(_logging_to(directory / LOG_NAME, settings.verbose))
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
-        interruption = stack.enter_context(_interruptible())
+        interruption = stack.enter_context(_interruptible(why_stopped))
         try:
-            return _recorded(settings, directory, interruption, live=live, resuming=resuming)
+            return _recorded(settings, directory, interruption, listeners, live=live, resuming=resuming)
         except BinnError:
             LOG.exception("failed")
             raise
@@ -67,25 +80,7 @@ def execute(settings: Settings, directory: Path, *, live: bool, resuming: bool =
             LOG.exception("failed")
             if isinstance(error, MemoryError):
                 raise RunFailed(f"the run needs more memory than there is ({error}); make the data or the model smaller") from error
-            raise RunFailed(f"the run failed with {_reason(error)}; the traceback is in {directory / LOG_NAME}") from error
-
-
-def resume(run: Path) -> Path:
-    """Go on with an interrupted or failed run, with the configuration that it stored.
-
-    Args:
-        run: its directory, or its results file.
-
-    Returns:
-        The path of the results file.
-
-    Raises:
-        BinnError: if there is no run, it is complete, another process is working on it, or it fails again.
-    """
-    from binn_cli.results.store import FILE_NAME
-
-    directory = run.parent if run.name == FILE_NAME else run
-    return execute(read(directory / "config.yaml"), directory, live=True, resuming=True)
+            raise RunFailed(f"the run failed with {reason_of(error)}; the traceback is in {directory / LOG_NAME}") from error
 
 
 def prepare_jax() -> None:
@@ -110,7 +105,9 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def _recorded(settings: Settings, directory: Path, interruption: _Interruption, *, live: bool, resuming: bool) -> Path:
+def _recorded(
+    settings: Settings, directory: Path, interruption: _Interruption, listeners: Sequence[Any], *, live: bool, resuming: bool
+) -> Path:
     from binn_cli.results.record import Header
     from binn_cli.results.recorder import Recorder
 
@@ -130,8 +127,9 @@ def _recorded(settings: Settings, directory: Path, interruption: _Interruption, 
                 from binn_cli.views.console import LiveView
 
                 recorder.subscribe(stack.enter_context(LiveView(header)))
-            recorder.subscribe(interruption)
-            _run(settings, recorder)
+            for listener in (*listeners, interruption):
+                recorder.subscribe(listener)
+            _run(settings, recorder, interruption.reason)
     except KeyboardInterrupt as error:
         kept = len(recorder.record.steps)
         steps = "no finished step" if kept == 0 else "1 finished step" if kept == 1 else f"{kept} finished steps"
@@ -146,7 +144,7 @@ def _recorded(settings: Settings, directory: Path, interruption: _Interruption, 
     return Path(recorder.path)
 
 
-def _run(settings: Settings, recorder: Any) -> None:
+def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> None:
     """Run the task; whatever ends it, the results file says how."""
     try:
         from binn_cli.datasets.dataset import identity_of
@@ -161,13 +159,14 @@ def _run(settings: Settings, recorder: Any) -> None:
         recorder.finish("complete", None)
         LOG.info("complete")
     except BaseException as error:
-        _finish_failed(recorder, _reason(error))
+        _finish_failed(recorder, why_stopped() if isinstance(error, KeyboardInterrupt) else reason_of(error))
         raise
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted by the user or the system"
+def reason_of(error: BaseException) -> str:
+    """Why a run failed, as its results file says it."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return f"{OUT_OF_MEMORY}: {' '.join(str(error).split())}"[:300]
     text = str(error) if isinstance(error, BinnError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())[:300]
 
@@ -228,12 +227,21 @@ class _Interruption:
     inside a callback of its garbage collector, and JAX has such a callback.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, why: Callable[[], str | None]) -> None:
         self._asked = False
+        self._asked_at = 0.0
+        self._why = why
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+        # A terminal sends Ctrl-C to every process, and the one that waits for this run passes it on: that is one wish.
+        if self._asked and time.monotonic() - self._asked_at < SAME_WISH_SECONDS:
+            return
+        self._asked, self._asked_at = True, time.monotonic()
         raise KeyboardInterrupt
+
+    def reason(self) -> str:
+        """Why the run was told to stop."""
+        return self._why() or INTERRUPTION
 
     def _heed(self) -> None:
         if self._asked:
@@ -256,8 +264,8 @@ class _Interruption:
 
 
 @contextmanager
-def _interruptible() -> Iterator[_Interruption]:
-    interruption = _Interruption()
+def _interruptible(why: Callable[[], str | None]) -> Iterator[_Interruption]:
+    interruption = _Interruption(why)
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return

@@ -15,16 +15,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from binn_cli import sweep
 from binn_cli.arguments import refuse_added_groups, told_apart
-from binn_cli.config.compose import validated
+from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
 from binn_cli.config.store import conf_directory, register
 from binn_cli.directory import claimed, stamped
-from binn_cli.execute import execute, prepare_jax, resume
+from binn_cli.execute import execute, prepare_jax
 from binn_cli.models.processes import join_if_asked, leave_without_waiting
+from binn_cli.results.fate import RESULTS
+from binn_cli.sweeps import current as sweep_state
+from binn_cli.sweeps.job import run_job
+from binn_cli.sweeps.plan import GO_ON, LEAVE, SKIP, EarlierRuns
+from binn_cli.sweeps.single import run_single
+from binn_cli.sweeps.sweeper import note_fates
 
-__all__ = ["job", "main", "resume"]
+__all__ = ["job", "main"]
 
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -35,10 +40,11 @@ _failures: list[Exception] = []
 
 def job(config: DictConfig) -> None:
     """Run one composed configuration; Hydra calls this, in this process or, in a sweep, perhaps in another."""
+    register()
     composition = HydraConfig.get()
     with _environment_as_found():
         if composition.mode == RunMode.MULTIRUN:
-            sweep.run_job(config, composition)
+            run_job(config, composition)
         else:
             _single(config)
 
@@ -46,27 +52,48 @@ def job(config: DictConfig) -> None:
 def _single(config: DictConfig) -> None:
     try:
         settings = validated(config)
-        name = stamped("_".join([settings.task.name, settings.dataset.name, settings.model.name]))
         prepare_jax()
         place = join_if_asked()
         if place is not None and place.index > 0:
             # The first process alone writes; the others compute with it.
             with TemporaryDirectory() as scratch:
-                execute(settings, claimed(Path(scratch), name), live=False)
+                execute(settings, claimed(Path(scratch), "run"), live=False)
             return
-        print(execute(settings, claimed(Path(settings.output.root), name), live=True))
+        if (path := _decided(settings)) is not None:
+            print(path)
     except Exception as error:
         # Hydra would put a line of its own before the sentence if this were raised here.
         _failures.append(error)
         leave_without_waiting()
 
 
-def main(arguments: Sequence[str], program: str = "binn run") -> int:
+def _decided(settings: Settings) -> Path | None:
+    """Run what is needed; gives the results file, or None where nothing was asked for but the plan."""
+    wishes, root = settings.wishes, Path(settings.output.root)
+    runs = EarlierRuns.below(root) if wishes.resume else EarlierRuns()
+    decision = runs.decide(settings.config_id, wishes, settings)
+    name = "_".join([settings.task.name, settings.dataset.name, settings.model.name])
+    if wishes.dry_run:
+        from binn_cli.views.console.fates import print_plan
+
+        print_plan([((name,), decision.action, decision.why, decision.directory)])
+        return None
+    if decision.directory is not None and decision.action in (SKIP, LEAVE):
+        print(f"{decision.action}: {decision.why} in {decision.directory}; force=true runs it again", file=sys.stderr)
+        return decision.directory / RESULTS
+    if decision.directory is not None and decision.action == GO_ON:
+        print(f"going on with {decision.directory}, {decision.why}", file=sys.stderr)
+        return run_single(settings, decision.directory, resuming=True)
+    return run_single(settings, claimed(root, stamped(name)))
+
+
+def main(arguments: Sequence[str], program: str = "binn run", goes_on_in: Path | None = None) -> int:
     """Run Hydra on the arguments behind the verb.
 
     Args:
         arguments: overrides and Hydra's flags.
         program: what Hydra takes for the name of the program.
+        goes_on_in: directory of a sweep that is to go on, whose arguments these are.
 
     Returns:
         The exit status: 0 complete, 1 failed.
@@ -78,32 +105,66 @@ def main(arguments: Sequence[str], program: str = "binn run") -> int:
     # A line of Hydra's that cannot be written (binn run --info | head) is not worth a traceback on stderr.
     logging.raiseExceptions = False
     _failures.clear()
-    sweep.forget()
     composed = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(job)
     known = told_apart(arguments, program)
+    flags = tuple(flag for flag in known.flags if flag != "--multirun")
+    sweep_state.begin(flags, known.overrides, goes_on_in)
     with _argv([program, *known.ordered]), _errors_raised() as full:
         try:
             refuse_added_groups(known.overrides)
             composed()
             if _failures:
                 raise _failures[0]
-            if refusal := sweep.refusal():
+            if refusal := sweep_state.current().refusal:
                 raise refusal
         except KeyboardInterrupt:
             if full:
                 raise
-            print(sweep.interruption(), file=sys.stderr)
+            print(_interrupted(), file=sys.stderr)
             return 1
         except BrokenPipeError:
             # Nobody reads any more: not a mistake to explain.
             raise
         except Exception as error:
-            sweep.forsaken()
+            note_fates()
             if full:
                 raise
-            print(explained(sweep.refusal() or error, known.overrides), file=sys.stderr)
+            print(explained(sweep_state.current().refusal or error, known.overrides), file=sys.stderr)
             return 1
-    return 1 if sweep.last_failures() else 0
+    return _reported(known.overrides)
+
+
+def _reported(overrides: Sequence[str]) -> int:
+    """Tell how the jobs went, if there was a sweep; gives the exit status."""
+    sweep = sweep_state.current()
+    if sweep.directory is None:
+        return 0
+    from binn_cli.views.console.fates import report_sweep
+
+    report_sweep(sweep.directory, sweep.fates)
+    if sweep.trouble is not None:
+        print(explained(sweep.trouble, overrides), file=sys.stderr)
+    if not sweep.succeeded and sweep.planned:
+        print(_how_to_go_on(sweep.directory), file=sys.stderr)
+    return 0 if sweep.succeeded else 1
+
+
+def _interrupted() -> str:
+    """The sentence for a Ctrl-C that no single run has answered."""
+    note_fates()
+    sweep = sweep_state.current()
+    if sweep.directory is None:
+        return "interrupted"
+    from binn_cli.views.console.fates import report_sweep
+
+    report_sweep(sweep.directory, sweep.fates)
+    return f"interrupted; {_how_to_go_on(sweep.directory)}" if sweep.planned else f"interrupted; what there is stands in {sweep.directory}"
+
+
+def _how_to_go_on(directory: Path) -> str:
+    import shlex
+
+    return f"go on with: {shlex.join(['binn', 'resume', str(directory)])}"
 
 
 @contextmanager

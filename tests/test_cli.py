@@ -100,7 +100,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("dataset=poisson dataset.wave_numbers=[1,2,3]", "dataset.wave_numbers: must be a list of lists, as in [[1,2,3]], not "),
         ("task=regress task.foo=3", "task.foo: no such key; task has train_points, seed"),
         ("DATASET=sine", 'DATASET: no such group or key; did you mean "dataset"?'),
-        ("zzz=3", "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, seed, verbose"),
+        ("zzz=3", "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, limits, seed, verbose, "),
         ("model={a:1}", 'model: "{a:1}" is not one of binn'),
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
         (
@@ -113,7 +113,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("output.root=[a]", 'output.root: must be a single text, not "[a]"'),
         ("output.root=", 'output.root: must name a directory, not ""'),
         ("seed=${oc.env:BINN_NOPE}", "model.seed: environment variable 'BINN_NOPE' not found"),
-        ("xyz.abc=3", "xyz.abc: no such key; the groups are output, dataset, model, task"),
+        ("xyz.abc=3", "xyz.abc: no such key; the groups are output, limits, dataset, model, task"),
         ("hydra.job.nme=3", "hydra.job.nme: Hydra has no such key; see binn run --hydra-help"),
         ("+model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
         ("++model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),

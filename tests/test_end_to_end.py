@@ -162,7 +162,8 @@ def test_a_live_run_is_left_alone_and_a_killed_one_goes_on(binn, environment, tm
         finally:
             process.kill()
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"{name}: another process is working on this run; wait until it has ended, or stop it first\n"
+    holder = f"another process (number {process.pid}) is working on this run"
+    assert refused.stderr == f"{name}: {holder}; wait until it has ended, or stop it first\n"
     assert after == before
     assert read(run / "results.h5").status == "running"
     done = binn(f"resume {name}/results.h5")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from binn_cli.config.ranges import did_you_mean, one_of, valid_seed
-from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
+from binn_cli.config.schema import PLAIN_KEYS, SCHEMAS, LimitsConfig, OutputConfig, RunConfig, Wishes
 from binn_cli.config.store import conf_directory, options
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, ConfigError
@@ -35,6 +35,8 @@ class Settings:
         verbose: whether the log keeps debugging messages.
         budget: name of the file of conf/budget from which the model's effort came.
         resolved: the same as plain dictionaries, every reference filled in.
+        limits: what the run may cost; like `wishes` about this start, not about the run, and so not in `resolved`.
+        wishes: how to treat runs that exist already.
     """
 
     dataset: Any
@@ -45,6 +47,8 @@ class Settings:
     verbose: bool
     budget: str
     resolved: Mapping[str, Any]
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    wishes: Wishes = field(default_factory=Wishes)
 
     @property
     def yaml(self) -> str:
@@ -76,7 +80,7 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
     assert isinstance(plain, dict)
     _reject_unknown("", plain, RunConfig)
     # Before the groups: model.seed and task.seed mostly refer to it.
-    root = _typed("", {key: plain[key] for key in ("seed", "verbose") if key in plain}, RunConfig, instantiate=False)
+    root = _typed("", {key: plain[key] for key in PLAIN_KEYS if key in plain}, RunConfig, instantiate=False)
     valid_seed("seed", root.seed)
     groups = {}
     for group, schemas in SCHEMAS.items():
@@ -94,10 +98,14 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
     _varies_a_size(groups["task"], groups["dataset"])
     _reads_in_chunks(groups["task"], groups["dataset"])
     output = _typed("output", plain.get("output", {}), OutputConfig)
+    limits = _typed("limits", plain.get("limits", {}), LimitsConfig)
+    wishes = Wishes(**{wish.name: root[wish.name] for wish in fields(Wishes)})
     resolved: dict[str, Any] = {group: asdict(groups[group]) for group in SCHEMAS}
     budget = _budget(plain.get("budget"))
     resolved |= {"budget": budget, "output": asdict(output), "seed": root.seed, "verbose": root.verbose}
-    return Settings(**groups, output=output, seed=root.seed, verbose=root.verbose, budget=budget, resolved=resolved)
+    return Settings(
+        **groups, output=output, seed=root.seed, verbose=root.verbose, budget=budget, resolved=resolved, limits=limits, wishes=wishes
+    )
 
 
 def _budget(section: Any) -> str:
@@ -148,13 +156,31 @@ def read(path: Path) -> Settings:
         ConfigError: if its content cannot be used.
     """
     try:
-        content = OmegaConf.load(path)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BinnError(f"{path}: cannot be read ({error.strerror}); name the directory of a run, which holds config.yaml") from error
+    except UnicodeDecodeError as error:
+        raise BinnError(f"{path}: is not readable as YAML ({error})") from error
+    return from_text(text, path)
+
+
+def from_text(text: str, where: Path) -> Settings:
+    """The settings of a resolved configuration that a run kept.
+
+    Args:
+        text: YAML.
+        where: the file that holds it, for errors.
+
+    Raises:
+        BinnError: if it is not YAML.
+        ConfigError: if its content cannot be used.
+    """
+    try:
+        content = OmegaConf.create(text)
     except Exception as error:
-        raise BinnError(f"{path}: is not readable as YAML ({' '.join(str(error).split())})") from error
-    if isinstance(content, ListConfig):
-        raise BinnError(f"{path}: holds a list, not the configuration of a run")
+        raise BinnError(f"{where}: is not readable as YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, DictConfig):
+        raise BinnError(f"{where}: holds {'a list' if isinstance(content, ListConfig) else 'a text'}, not the configuration of a run")
     return validated(content)
 
 

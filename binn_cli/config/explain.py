@@ -11,7 +11,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from binn_cli.config.compose import omegaconf_error
 from binn_cli.config.ranges import did_you_mean
-from binn_cli.config.schema import SCHEMAS
+from binn_cli.config.schema import PLAIN_KEYS, SCHEMAS, SECTIONS
 from binn_cli.config.store import leaves, options
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError
@@ -149,7 +149,7 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
     if key in GROUPS:
         return _no_option(overrides)
     if "." not in key:
-        known = [*GROUPS, "output", "seed", "verbose"]
+        known = [*GROUPS, *SECTIONS, *PLAIN_KEYS]
         return f"{key}: no such group or key{did_you_mean(key, known) or '; there are ' + ', '.join(known)}"
     group, _, leaf = key.partition(".")
     owners = [name for name, schema in SCHEMAS.get(group, {}).items() if leaf in {known.name for known in fields(schema)}]

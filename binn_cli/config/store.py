@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from binn_cli.config.schema import SCHEMAS, OutputConfig, RunConfig
+from binn_cli.config.schema import PLAIN_KEYS, SCHEMAS, SECTIONS, RunConfig
 from binn_cli.errors import BinnError
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -76,7 +76,6 @@ def leaves(arguments: Sequence[str]) -> list[str]:
 
 
 def _leaves(schemas: Mapping[str, Sequence[type]]) -> list[str]:
-    names = [leaf.name for leaf in fields(RunConfig) if leaf.name not in (*SCHEMAS, "budget", "output")]
-    names += [f"output.{leaf.name}" for leaf in fields(OutputConfig)]
+    names = [*PLAIN_KEYS, *(f"{section}.{leaf.name}" for section, schema in SECTIONS.items() for leaf in fields(schema))]
     names += [f"{group}.{leaf.name}" for group, of_group in schemas.items() for schema in of_group for leaf in fields(schema)]
     return list(dict.fromkeys(names))

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
-from binn_cli.results.store import FILE_NAME
+from binn_cli.results.fate import RESULTS as FILE_NAME
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,18 @@ def _below(path: Path) -> list[Path]:
     if not path.exists():
         return [path]
     if not path.is_dir():
+        import h5py
+
         # A damaged results file is one still, and reading it will say what is wrong.
         return [path] if path.suffix == Path(FILE_NAME).suffix or h5py.is_hdf5(path) else []
-    own = path / FILE_NAME
+    return results_below(path)
+
+
+def results_below(directory: Path) -> list[Path]:
+    """The results file of a run's directory, or all those of the runs and sweeps in a directory, by name."""
+    own = directory / FILE_NAME
     # A job of a sweep lies two levels below the directory of all outputs.
-    return [own] if own.exists() else sorted([*path.glob(f"*/{FILE_NAME}"), *path.glob(f"*/*/{FILE_NAME}")], key=_by_number)
+    return [own] if own.exists() else sorted([*directory.glob(f"*/{FILE_NAME}"), *directory.glob(f"*/*/{FILE_NAME}")], key=_by_number)
 
 
 def _by_number(path: Path) -> list[int | str]:

@@ -33,6 +33,9 @@ PACKAGES = (
 )
 """The packages whose versions are kept, where they are installed."""
 
+DATA_IDENTITY = "data_identity"
+"""The attribute of /provenance that says what the data are known by, JSON with names and digests or versions."""
+
 COMPUTING = ("build.py", "config", "datasets", "measure.py", "metrics.py", "models", "results", "tasks")
 """What of the package a number can depend on; the views and the command line are above it."""
 

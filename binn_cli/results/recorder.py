@@ -13,14 +13,12 @@ from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Tree
 from binn_cli.results import provenance
 from binn_cli.results.cautions import cautions
+from binn_cli.results.provenance import DATA_IDENTITY
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
 from binn_cli.results.store import FILE_NAME, clear_leftovers, read, write
 from binn_cli.results.surface import SurfacePrediction
 
 LOG = logging.getLogger("binn")
-
-DATA_IDENTITY = "data_identity"
-"""The attribute of /provenance that says what the data are known by."""
 
 
 @runtime_checkable

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,10 @@ def write(path: Path, record: RunRecord) -> None:
         BinnError: if the directory cannot be written to or the disk is full; a file that was there stays as it was.
         TypeError: if the surrogate or the state holds what cannot be kept.
     """
-    image = _image(record)
+    _replace(path, _image(record))
+
+
+def _replace(path: Path, image: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{next(_serial)}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -48,10 +54,56 @@ def write(path: Path, record: RunRecord) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def mark_failed(path: Path, reason: str) -> None:
+    """Say in the file of a run whose process has ended without a word why it did; nothing else in it changes.
+
+    Raises:
+        BinnError: if the file cannot be read or written.
+    """
+    with opened(path):
+        pass
+    image = io.BytesIO(path.read_bytes())
+    with h5py.File(image, "r+") as file:
+        file.attrs["status"] = "failed"
+        file.attrs["reason"] = attribute(reason, "reason")
+    _replace(path, image.getvalue())
+
+
 def clear_leftovers(path: Path) -> None:
     """Remove what a writer of `path` left behind when it was killed half-way."""
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """A run's file for reading; what goes wrong with it, here or inside the block, becomes one sentence.
+
+    Raises:
+        BinnError: if there is no such file, or it is cut short, damaged, of a newer version, or not one that this program wrote.
+    """
+    if not path.is_file():
+        raise BinnError(f"there is no results file {path}; name a run's directory or its {FILE_NAME}")
+    try:
+        with h5py.File(path, "r") as file:
+            _require_schema(path, file.attrs.get("schema"))
+            yield file
+    except PermissionError as error:
+        raise BinnError(f"cannot read {path}: {error.strerror or error}") from error
+    except (OSError, RuntimeError) as error:
+        raise BinnError(f"{path} is not an HDF5 file, or it was cut short or damaged; run the experiment again") from error
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise BinnError(f"{path} lacks a part that every results file has: {error}") from error
+
+
+def _require_schema(path: Path, schema: object) -> None:
+    if schema == SCHEMA:
+        return
+    family, _, number = SCHEMA.rpartition("/")
+    found = re.fullmatch(rf"{family}/(\d+)", schema if isinstance(schema, str) else "")
+    if found is not None and int(found.group(1)) > int(number):
+        raise BinnError(f"{path} was written by a newer version of this program ({schema}, and this one reads {SCHEMA}); update binn")
+    raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
 
 
 def read(path: Path) -> RunRecord:
@@ -60,20 +112,8 @@ def read(path: Path) -> RunRecord:
     Raises:
         BinnError: if there is no such file, or it is cut short, damaged, or not one that this program wrote.
     """
-    if not path.is_file():
-        raise BinnError(f"there is no results file {path}; name a run's directory or its {FILE_NAME}")
-    try:
-        with h5py.File(path, "r") as file:
-            schema = file.attrs.get("schema")
-            if schema != SCHEMA:
-                raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
-            return _read_record(file)
-    except PermissionError as error:
-        raise BinnError(f"cannot read {path}: {error.strerror or error}") from error
-    except (OSError, RuntimeError) as error:
-        raise BinnError(f"{path} is not an HDF5 file, or it was cut short or damaged; run the experiment again") from error
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise BinnError(f"{path} lacks a part that every results file has: {error}") from error
+    with opened(path) as file:
+        return _read_record(file)
 
 
 def _image(record: RunRecord) -> bytes:
@@ -112,7 +152,7 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
 
 def _read_record(file: h5py.File) -> RunRecord:
     attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
-    header = Header(config=file["config"].asstr()[()], **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", ""))
+    header = Header(config=config_text(file), **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", ""))
     return RunRecord(
         header=header,
         status=str(attributes["status"]),
@@ -125,6 +165,11 @@ def _read_record(file: h5py.File) -> RunRecord:
         surrogate=read_tree(file["surrogate"]) if "surrogate" in file else None,
         state=read_tree(file["state"]) if "state" in file else None,
     )
+
+
+def config_text(file: h5py.File) -> str:
+    """The resolved configuration as YAML."""
+    return str(file["config"].asstr()[()])
 
 
 def _write_predictions(file: h5py.File, predictions: Predictions) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from binn_cli.build import CLASSES
-from binn_cli.config.schema import SCHEMAS, OutputConfig
+from binn_cli.config.schema import SCHEMAS, SECTIONS
 from binn_cli.config.store import conf_directory, options
 
 OPTIONS = [(group, name) for group in SCHEMAS for name in options(group)]
@@ -93,8 +93,9 @@ def test_the_paper_budget_is_the_papers_for_every_data_set(settings, dataset: st
     assert {name: getattr(chosen, name) for name in expected} == expected
 
 
-def test_output_section_has_the_leaves_of_its_schema(composed) -> None:
-    assert set(composed().output) == {leaf.name for leaf in fields(OutputConfig)}
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_has_the_leaves_of_its_schema(composed, section: str) -> None:
+    assert set(composed()[section]) == {leaf.name for leaf in fields(SECTIONS[section])}
 
 
 @pytest.mark.parametrize("file", [Path("config.yaml"), *FILES], ids=str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from omegaconf import MISSING
@@ -24,6 +24,7 @@ from binn_cli.config.schema.bnn import (
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
+from binn_cli.config.schema.sweeps import LimitsConfig, Wishes
 from binn_cli.config.schema.table import TableConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
 
@@ -43,6 +44,7 @@ __all__ = [
     "HeatConfig",
     "InnConfig",
     "KanConfig",
+    "LimitsConfig",
     "MlpConfig",
     "OutputConfig",
     "PoissonConfig",
@@ -51,6 +53,7 @@ __all__ = [
     "ScalingConfig",
     "SineConfig",
     "TableConfig",
+    "Wishes",
 ]
 
 
@@ -76,8 +79,19 @@ class RunConfig:
     task: Any = MISSING
     budget: Any = MISSING
     output: OutputConfig = field(default_factory=OutputConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
     seed: int = 0
     verbose: bool = False
+    resume: bool = False
+    force: bool = False
+    dry_run: bool = False
+    fail_fast: bool = False
+
+
+SECTIONS: dict[str, type] = {"output": OutputConfig, "limits": LimitsConfig}
+"""The sections of conf/config.yaml that are no groups."""
+PLAIN_KEYS = tuple(leaf.name for leaf in fields(RunConfig) if leaf.type in ("int", "bool"))
+"""The keys of conf/config.yaml that hold a value themselves."""
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
