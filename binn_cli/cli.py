@@ -81,9 +81,38 @@ def _resume(arguments: Sequence[str]) -> int:
     return resume(chosen.run, chosen.changes)
 
 
+def _compare(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn compare", description="Put runs side by side: what sets them apart, what came out, which is best.")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="directory of a run, of a sweep or of outputs, or a pattern in quotes")
+    parser.add_argument("--by", action="extend", type=_words, default=[], metavar="KEY", help="group by this key alone, as model or seed")
+    parser.add_argument("--metric", action="extend", type=_words, default=[], metavar="NAME", help="such as rmse; several with commas")
+    parser.add_argument("--split", action="extend", type=_words, default=[], metavar="NAME", help="such as test; several with commas")
+    parser.add_argument("--all-times", action="store_true", help="count times of runs that shared the machine with others, too")
+    for kind in ("csv", "json", "latex", "parquet"):
+        parser.add_argument(
+            f"--{kind}", type=_path, metavar="FILE", help=f"write the table as {kind}" + (", - for stdout" * (kind != "parquet"))
+        )
+    chosen = parser.parse_args(arguments)
+    from binn_cli.views.compare.verb import compare
+
+    return compare(
+        chosen.runs,
+        by=chosen.by,
+        metrics=chosen.metric,
+        splits=chosen.split,
+        all_times=chosen.all_times,
+        files=[(kind, path) for kind in ("csv", "json", "latex", "parquet") if (path := getattr(chosen, kind)) is not None],
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
 VERBS: dict[str, Verb] = {
     "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
     "show": Verb("show metrics and timings of runs", _show),
+    "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),
 }
 """Every verb; one more is a function above and a line here."""

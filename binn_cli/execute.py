@@ -18,8 +18,10 @@ from typing import Any
 from binn_cli import build
 from binn_cli.config.compose import Settings
 from binn_cli.errors import BinnError
+from binn_cli.neighbours import among_neighbours
 from binn_cli.results.fate import INTERRUPTION, OUT_OF_MEMORY
 from binn_cli.results.holder import LOG_NAME, held
+from binn_cli.results.provenance import SIDE_BY_SIDE
 
 LOG = logging.getLogger("binn")
 SAME_WISH_SECONDS = 1.0
@@ -71,8 +73,11 @@ def execute(
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
         interruption = stack.enter_context(_interruptible(why_stopped))
+        neighbours = stack.enter_context(among_neighbours())
         try:
-            return _recorded(settings, directory, interruption, listeners, live=live, resuming=resuming)
+            recorder = _opened(settings, directory, resuming)
+            recorder.ask_at_the_end(SIDE_BY_SIDE, neighbours.count)
+            return _recorded(settings, recorder, interruption, listeners, live=live)
         except BinnError:
             LOG.exception("failed")
             raise
@@ -105,9 +110,8 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def _recorded(
-    settings: Settings, directory: Path, interruption: _Interruption, listeners: Sequence[Any], *, live: bool, resuming: bool
-) -> Path:
+def _opened(settings: Settings, directory: Path, resuming: bool) -> Any:
+    """The recorder of the run."""
     from binn_cli.results.record import Header
     from binn_cli.results.recorder import Recorder
 
@@ -119,14 +123,18 @@ def _recorded(
         seed=settings.seed,
         config=settings.yaml,
     )
-    recorder = Recorder.reopen(directory) if resuming else Recorder(directory, header)
     LOG.info("%s task=%s dataset=%s model=%s", "resuming" if resuming else "starting", header.task, header.dataset, header.model)
+    return Recorder.reopen(directory) if resuming else Recorder(directory, header)
+
+
+def _recorded(settings: Settings, recorder: Any, interruption: _Interruption, listeners: Sequence[Any], *, live: bool) -> Path:
+    directory = recorder.path.parent
     try:
         with ExitStack() as stack:
             if live:
                 from binn_cli.views.console import LiveView
 
-                recorder.subscribe(stack.enter_context(LiveView(header)))
+                recorder.subscribe(stack.enter_context(LiveView(recorder.record.header)))
             for listener in (*listeners, interruption):
                 recorder.subscribe(listener)
             _run(settings, recorder, interruption.reason)

@@ -73,7 +73,7 @@ def test_installed_help_configuration_and_completion(installed) -> None:
 def test_installed_sweep_reports_its_failures(installed) -> None:
     swept = installed("run", "-m", "task.rounds=0,-1")
     assert swept.returncode == 1
-    assert "2 of 2 jobs failed" in swept.stderr
+    assert "_sweep: 2 failed" in swept.stderr
 
 
 def test_pins_cover_the_dependencies() -> None:

@@ -114,6 +114,16 @@ def is_sweep(directory: Path) -> bool:
     return (directory / sweep_file.FILE_NAME).is_file() or any(directory.glob(f"*/{job_file.FILE_NAME}"))
 
 
+def sweeps_in(paths: Iterable[Path]) -> list[Path]:
+    """The sweeps among some paths, and those in the directories of outputs among them, by name."""
+    found = []
+    for path in paths:
+        if not path.is_dir() or (path / RESULTS).exists():
+            continue
+        found += [path] if is_sweep(path) else [entry for entry in sorted(path.iterdir()) if entry.is_dir() and is_sweep(entry)]
+    return list(dict.fromkeys(found))
+
+
 def latest_attempts(directory: Path) -> dict[int, Path]:
     """The directory of the last attempt at every job of a sweep that was begun, by the job's number."""
     latest: dict[int, tuple[int, Path]] = {}

@@ -36,6 +36,9 @@ PACKAGES = (
 DATA_IDENTITY = "data_identity"
 """The attribute of /provenance that says what the data are known by, JSON with names and digests or versions."""
 
+SIDE_BY_SIDE = "side_by_side"
+"""The attribute of /provenance that says how many other runs shared the machine with this one at some time."""
+
 COMPUTING = ("build.py", "config", "datasets", "measure.py", "metrics.py", "models", "results", "tasks")
 """What of the package a number can depend on; the views and the command line are above it."""
 

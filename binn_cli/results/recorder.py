@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,7 +13,7 @@ from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Tree
 from binn_cli.results import provenance
 from binn_cli.results.cautions import cautions
-from binn_cli.results.provenance import DATA_IDENTITY
+from binn_cli.results.provenance import DATA_IDENTITY, SIDE_BY_SIDE
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
 from binn_cli.results.store import FILE_NAME, clear_leftovers, read, write
 from binn_cli.results.surface import SurfacePrediction
@@ -57,6 +57,7 @@ class Recorder:
     _record: RunRecord
     _listeners: list[Listener]
     _total: int | None
+    _counts: dict[str, Callable[[], int]]
 
     def __init__(self, directory: Path, header: Header) -> None:
         """Start a run in a directory that exists and is this run's own."""
@@ -74,7 +75,7 @@ class Recorder:
             raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
         clear_leftovers(directory / FILE_NAME)
         known = provenance.collect()
-        first = {name: record.provenance[name] for name in ("argv", "start_time", DATA_IDENTITY) if name in record.provenance}
+        first = {name: record.provenance[name] for name in ("argv", "start_time", DATA_IDENTITY, SIDE_BY_SIDE) if name in record.provenance}
         known |= {"resume_argv": known["argv"], "resume_time": provenance.now(), **first}
         recorder = cls.__new__(cls)
         recorder._open(directory, replace(record, status="running", reason=None, provenance=known))
@@ -170,6 +171,10 @@ class Recorder:
         for listener in self._listeners:
             listener.on_step(len(before.steps), step)
 
+    def ask_at_the_end(self, name: str, count: Callable[[], int]) -> None:
+        """Keep what a function counts until the run is over as an attribute of /provenance; of a run in parts the most of all parts."""
+        self._counts[name] = count
+
     def finish(self, status: str, reason: str | None = None) -> None:
         """Close the run as "complete" or "failed"."""
         if status not in ("complete", "failed"):
@@ -178,6 +183,8 @@ class Recorder:
             "devices": provenance.devices(),
             "processes": provenance.processes(),
         }  # once jax is there to be asked
+        for name, count in self._counts.items():
+            asked[name] = max(count(), int(self._record.provenance.get(name, 0)))
         ended = {**self._record.provenance, "end_time": provenance.now(), **asked}
         self._keep(replace(self._record, status=status, reason=reason, provenance=ended))
         for listener in self._listeners:
@@ -186,6 +193,7 @@ class Recorder:
     def _open(self, directory: Path, record: RunRecord) -> None:
         self._directory = Path(directory)
         self._listeners = []
+        self._counts = {}
         self._total = None
         self._keep(record)
 

@@ -106,14 +106,18 @@ def _require_schema(path: Path, schema: object) -> None:
     raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
 
 
-def read(path: Path) -> RunRecord:
+def read(path: Path, *, arrays: bool = True) -> RunRecord:
     """Read a run's file.
+
+    Args:
+        path: the file.
+        arrays: whether also predictions, surrogate, state and surface are read, which may be large.
 
     Raises:
         BinnError: if there is no such file, or it is cut short, damaged, or not one that this program wrote.
     """
     with opened(path) as file:
-        return _read_record(file)
+        return _read_record(file, arrays)
 
 
 def _image(record: RunRecord) -> bytes:
@@ -150,7 +154,8 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
             write_tree(file, name, tree)
 
 
-def _read_record(file: h5py.File) -> RunRecord:
+def _read_record(file: h5py.File, arrays: bool) -> RunRecord:
+    parts = set(file) if arrays else set()
     attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
     header = Header(config=config_text(file), **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", ""))
     return RunRecord(
@@ -160,10 +165,10 @@ def _read_record(file: h5py.File) -> RunRecord:
         provenance={name: scalar(value) for name, value in file["provenance"].attrs.items()},
         steps=step_groups.read_steps(file),
         outputs=_names(file["output"]),
-        predictions=_read_predictions(file["predictions"]) if "predictions" in file else None,
-        surface=read_surface(file["surface"]) if "surface" in file else None,
-        surrogate=read_tree(file["surrogate"]) if "surrogate" in file else None,
-        state=read_tree(file["state"]) if "state" in file else None,
+        predictions=_read_predictions(file["predictions"]) if "predictions" in parts else None,
+        surface=read_surface(file["surface"]) if "surface" in parts else None,
+        surrogate=read_tree(file["surrogate"]) if "surrogate" in parts else None,
+        state=read_tree(file["state"]) if "state" in parts else None,
     )
 
 

@@ -18,6 +18,18 @@ def number(value: float | int) -> str:
     return f"{value:#.3g}".rstrip(".") if 0.01 <= abs(value) < 99_950 else f"{value:.2e}"
 
 
+def with_error(value: float, error: float) -> str:
+    """A value and its standard error, both to the second digit of the error."""
+    if not np.isfinite(error) or error <= 0:
+        return f"{number(value)} ± {number(error)}"
+    decimals = 1 - int(np.floor(np.log10(error)))
+    size = int(np.floor(np.log10(max(abs(value), error))))
+    if -3 <= size < 5 and decimals <= 6:
+        return f"{value:.{max(decimals, 0)}f} ± {error:.{max(decimals, 0)}f}"
+    places = max(decimals + size, 0)
+    return f"({value / 10.0**size:.{places}f} ± {error / 10.0**size:.{places}f})e{size:+03d}"
+
+
 def numbers(values: Iterable[float | int]) -> str:
     """The values of all outputs in one cell."""
     return " / ".join(number(float(value)) for value in values)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from binn_cli.errors import BinnError
+from binn_cli.results.fate import COMPLETE, Fate, counted, fate_of, fates_of, results_of_sweep, sweeps_in
 from binn_cli.results.found import find_runs
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import FILE_NAME, read
 from binn_cli.views.console.comparison import compare
+from binn_cli.views.console.fates import fate_table
 from binn_cli.views.console.streams import Notices, Results
 from binn_cli.views.console.tables import summarise
 
@@ -33,29 +37,49 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
     shown: list[dict[str, Any]] = []
     records: list[RunRecord] = []
     found = find_runs(paths)
-    for path in found.not_runs:
+    sweeps = sweeps_in(paths)
+    if not as_json:
+        for sweep in sweeps:
+            print_fates(sweep, console)
+    for path in [path for path in found.not_runs if path not in sweeps]:
         rest = " and is passed over" if found.files else f"; name the directory of a run, of a sweep or of all outputs, or a {FILE_NAME}"
         complaints.print(f"{path}: holds no run{rest}", markup=False, highlight=False, soft_wrap=True)
-    status = 0 if found.files else 1
+    status = 0 if found.files or sweeps else 1
     for file in found.files:
         try:
-            record = read(file)
+            record = read(file, arrays=False)
         except BinnError as error:
             complaints.print(str(error), markup=False, highlight=False, soft_wrap=True)
             status = 1
             continue
-        records.append(record.without_arrays)
+        records.append(record)
+        fate = fate_of(file.parent) if record.status != COMPLETE and file.name == FILE_NAME else Fate(record.status)
         if as_json:
-            shown.append(as_object(record, file.parent))
+            shown.append(as_object(record, file.parent) | {"fate": fate.status})
         else:
             console.print(str(file.parent), style="dim", markup=False, highlight=False, soft_wrap=True)
-            summarise(record, console)
+            summarise(replace(record, status=fate.status, reason=record.reason or fate.reason or None), console)
             console.print()
     if as_json:
+        shown += [_without_results(fate) for sweep in sweeps for fate in results_of_sweep(sweep)[1]]
         print(json.dumps(shown, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         compare(records, console)
     return status
+
+
+def print_fates(sweep: Path, console: Console) -> None:
+    """What became of every job of a sweep."""
+    fates = fates_of(sweep)
+    console.print(f"{sweep}: {counted(fates)}", style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(fate_table(fates))
+
+
+def _without_results(fate: Fate) -> dict[str, Any]:
+    """A job of a sweep that has no results file."""
+    place = None if fate.directory is None else str(fate.directory)
+    known = {"directory": place, "status": None, "fate": fate.status, "reason": fate.reason or None}
+    return known | {"job": fate.job, "overrides": list(fate.overrides), "steps": []}
 
 
 def as_object(record: RunRecord, directory: Path) -> dict[str, Any]:

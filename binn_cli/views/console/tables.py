@@ -19,14 +19,14 @@ from binn_cli.views.growth import by_size, slope
 
 _COVERAGE = "95 %\ncoverage"
 _SCORES = {"RMSE": "rmse", "relative\nRMSE": "rel_rmse", "R²": "r2", "NLPD": "nlpd", "CRPS": "crps", _COVERAGE: "coverage_95"}
-_COLOURS = {"complete": "green", "failed": "red", "running": "yellow"}
+_COLOURS = {"complete": "green", "running": "yellow"}
 
 
 def summarise(record: RunRecord, console: Console | None = None) -> None:
     """Print what a run found and what it cost, whatever its status; on stderr unless a console is given."""
     console = console or Notices()
     header = record.header
-    colour = _COLOURS.get(record.status, "default")
+    colour = _COLOURS.get(record.status, "red")
     console.print(
         f"[bold]{escape(f'{header.task} · {header.data} · {header.model}')}[/bold]  [{colour}]{escape(record.status)}[/{colour}]"
         f"  [dim]seed {header.seed}, config {escape(header.config_id)}[/dim]",

@@ -1,0 +1,1 @@
+"""Runs side by side: what sets them apart, what came out, and which is best."""
