@@ -39,7 +39,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run experiment=smoke": "",
     "binn run dataset=sine task=regress": f"{FIXED} {NO_FIGURES}",
     "binn run -m model=binn,gp,mlp dataset=sine task=regress": f"budget=smoke {NO_FIGURES} model=gp,mlp",
-    "binn show outputs/*_sweep": "",
+    "binn compare outputs/*_sweep": "",
     # docs/getting-started.md
     "make PYTHON=/path/to/python3.12 setup": None,
     f"binn run {RUNS_TABLE}": f"{TINY_BINN} {NO_FIGURES}",
@@ -52,6 +52,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run --cfg job dataset=sine task=regress seed=3": "",
     "binn run dataset=heet": "",
     "binn run task.rounds=0": "",
+    "binn show outputs/*_sweep": "",
     "binn run -m seed=0,1,2 dataset=sine task=regress": f"{FIXED} {NO_FIGURES} seed=0,1",
     "results=$(binn run experiment=smoke)": NO_FIGURES,
     'binn show "$results"': "",
