@@ -105,6 +105,18 @@ def _compare(arguments: Sequence[str]) -> int:
     )
 
 
+def _rerun(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn rerun", description="Run a run again from its file alone, and say whether the numbers agree.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser.add_argument(
+        "changes", nargs="*", default=[], metavar="KEY=VALUE", help="output.root=DIR, output.figures=false, limits.seconds=60"
+    )
+    chosen = parser.parse_args(arguments)
+    from binn_cli.rerun import rerun
+
+    return rerun(chosen.run, chosen.changes)
+
+
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -113,6 +125,7 @@ VERBS: dict[str, Verb] = {
     "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
+    "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),
 }
 """Every verb; one more is a function above and a line here."""

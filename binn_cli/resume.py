@@ -36,7 +36,7 @@ def resume(path: Path, changes: Sequence[str] = ()) -> int:
     if path.is_dir() and is_sweep(path) and not (path / RESULTS).exists():
         return _resume_sweep(path, changes)
     directory = path.parent if path.name == RESULTS else path
-    settings, dry_run = _with_changes(read(directory / "config.yaml"), changes)
+    settings, dry_run = with_limits(read(directory / "config.yaml"), changes)
     if dry_run:
         _print_plan(directory, settings)
         return 0
@@ -56,7 +56,7 @@ def _resume_sweep(directory: Path, changes: Sequence[str]) -> int:
     return main([*sweep.flags, "-m", *overrides], program="binn resume", goes_on_in=directory)
 
 
-def _with_changes(settings: Settings, changes: Sequence[str]) -> tuple[Settings, bool]:
+def with_limits(settings: Settings, changes: Sequence[str]) -> tuple[Settings, bool]:
     """The settings of a run with other limits, and whether only to say what would be done."""
     limits: dict[str, Any] = {}
     dry_run = False
@@ -71,7 +71,7 @@ def _with_changes(settings: Settings, changes: Sequence[str]) -> tuple[Settings,
         elif key == "force":
             raise ConfigError(key, "would begin anew, which is binn rerun RUN; binn resume RUN goes on")
         elif key not in Wishes.__dataclass_fields__:
-            raise ConfigError(key, "cannot be changed when a run goes on; for another run: binn run")
+            raise ConfigError(key, "is part of what the run computes and cannot be changed here; for another run: binn run")
     return replace(settings, limits=LimitsConfig(**limits)), dry_run
 
 
