@@ -55,8 +55,14 @@ def _settings(config: str, file: Path, changes: Sequence[str]) -> Settings:
         settings = from_text(config, file)
     except ConfigError as error:
         raise BinnError(f"{file}: this version of the program cannot run its configuration ({explained(error, ())})") from error
-    root = [change.partition("=")[2] for change in changes if key_of(change) == "output.root"]
-    settings, _ = with_limits(settings, [change for change in changes if key_of(change) not in ("output.root", "output.figures")])
-    figures = [change.partition("=")[2] == "true" for change in changes if key_of(change) == "output.figures"]
-    output = replace(settings.output, **({"root": root[-1]} if root else {}), **({"figures": figures[-1]} if figures else {}))
+    output, others = settings.output, []
+    for change in changes:
+        key, value = key_of(change), change.partition("=")[2]
+        if key == "output.root":
+            output = replace(output, root=value)
+        elif key == "output.figures":
+            output = replace(output, figures=value == "true")
+        else:
+            others.append(change)
+    settings, _ = with_limits(settings, others)
     return replace(settings, output=output)

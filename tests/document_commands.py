@@ -20,6 +20,7 @@ HEAT = (
     f"{NO_FIGURES}"
 )
 TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
+SWEEP = f"budget=smoke dataset.n_train=20 {NO_FIGURES}"
 RUNS_TABLE = "dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress"
 INTERRUPTED = "outputs/2026-11-22_11-28-13_active_learn_heat_binn"
 
@@ -60,6 +61,16 @@ COMMANDS: dict[str, str | None] = {
     "binn show --json outputs/*_sine_binn > runs.json": "",
     f"binn resume {INTERRUPTED}": "",
     'eval "$(binn -sc install=bash)"': "",
+    # docs/sweeps.md
+    "binn run -m seed=0,1,2 model=binn,gp dataset=sine task=regress": SWEEP,
+    "binn run -m seed=0,1,2 model=binn,gp dataset=sine task=regress resume=true dry_run=true": SWEEP,
+    "binn run -m seed=0,1,2 model=binn,gp dataset=sine task=regress resume=true": SWEEP,
+    "binn resume outputs/*_sweep": "",
+    "binn run -m model=binn,gp dataset=sine task=regress limits.seconds=600 limits.memory_gb=8": (f"{SWEEP} output.root=elsewhere"),
+    "binn compare outputs": "",
+    "binn compare 'outputs/*_sweep' --by model --metric rmse,crps --split test": "",
+    "binn compare outputs --csv runs.csv --latex runs.tex --json -": "",
+    "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
     # docs/active-learning.md
     "binn run task=active_learn dataset=heat": HEAT,
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (
@@ -97,7 +108,11 @@ REFUSED = {
 """What is refused, with the sentence that the page has as a comment."""
 
 NOT_COMMANDS = {
+    "binn compare",
     "binn resume",
+    "binn resume SWEEP",
+    "binn resume SWEEP limits.memory_gb=16",
+    "binn run",
     "binn show",
     "binn run dataset=<TAB>",
     "binn run model.<TAB>",

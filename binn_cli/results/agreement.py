@@ -94,7 +94,12 @@ def what_differs(before: Mapping[str, object], after: Mapping[str, object]) -> d
     Args:
         before, after: /provenance of each.
     """
-    names = [*CODE, DATA_IDENTITY, *PLACES, *sorted(name for name in {**before, **after} if name.startswith("version_"))]
+    names = [
+        *CODE,
+        DATA_IDENTITY,
+        *PLACES,
+        *sorted(name for name in {**before, **after} if name.startswith("version_")),
+    ]
     unknown = "not recorded"
     pairs = {name: (before.get(name, unknown), after.get(name, unknown)) for name in names if name in before or name in after}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

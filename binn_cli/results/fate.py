@@ -16,7 +16,13 @@ from binn_cli.results.sweep_file import PlannedJob, read_sweep
 RESULTS = "results.h5"
 
 RUNNING, COMPLETE, FAILED, SKIPPED, WAITING = "running", "complete", "failed", "skipped", "not started"
-INTERRUPTED, TIMED_OUT, OUT_OF_MEMORY, KILLED, UNREADABLE = "interrupted", "timed out", "out of memory", "killed", "unreadable"
+INTERRUPTED, TIMED_OUT, OUT_OF_MEMORY, KILLED, UNREADABLE = (
+    "interrupted",
+    "timed out",
+    "out of memory",
+    "killed",
+    "unreadable",
+)
 ENDED_EARLY = (INTERRUPTED, TIMED_OUT, OUT_OF_MEMORY, KILLED)
 """Fates whose run goes on from its last step; a reason in a results file begins with one of them."""
 INTERRUPTION = "interrupted by the user or the system"

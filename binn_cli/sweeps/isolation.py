@@ -30,7 +30,15 @@ GRACE_SECONDS = 10.0
 """How long a run that is asked to stop may take to close its files before it is killed."""
 POLL_SECONDS = 0.1
 
-NEEDED = ("numpy", "h5py", "scipy.linalg", "jax", "binn_cli.execute", "binn_cli.results.recorder", "binn_cli.tasks.evaluation")
+NEEDED = (
+    "numpy",
+    "h5py",
+    "scipy.linalg",
+    "jax",
+    "binn_cli.execute",
+    "binn_cli.results.recorder",
+    "binn_cli.tasks.evaluation",
+)
 """What every run imports."""
 
 

@@ -16,7 +16,17 @@ from binn_cli.config.explain import explained
 from binn_cli.directory import claimed
 from binn_cli.errors import BinnError
 from binn_cli.execute import Interrupted, RunFailed, execute, prepare_jax, reason_of
-from binn_cli.results.fate import COMPLETE, FAILED, INTERRUPTED, INTERRUPTION, KILLED, OUT_OF_MEMORY, RESULTS, TIMED_OUT, latest_attempts
+from binn_cli.results.fate import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    INTERRUPTION,
+    KILLED,
+    OUT_OF_MEMORY,
+    RESULTS,
+    TIMED_OUT,
+    latest_attempts,
+)
 from binn_cli.results.holder import held
 from binn_cli.results.job_file import Job, read_job, write_job
 from binn_cli.results.provenance import now

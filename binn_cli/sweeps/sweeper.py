@@ -153,7 +153,13 @@ class Sweeper(HydraSweeper):
             in_order = tuple(sorted(jobs, key=lambda job: job.job))
             write_sweep(
                 directory,
-                SweepFile(current().flags, without_wishes(current().overrides), composed_with(current().flags), now(), in_order),
+                SweepFile(
+                    current().flags,
+                    without_wishes(current().overrides),
+                    composed_with(current().flags),
+                    now(),
+                    in_order,
+                ),
             )
             todo = [(job, c.arguments) for job, c in zip(jobs, plan, strict=True) if c.decision.action in (RUN, AGAIN, GO_ON)]
             if todo:

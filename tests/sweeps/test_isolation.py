@@ -34,7 +34,13 @@ def warm() -> None:
 def waiting(tmp_path: Path, settings) -> Settings:
     """A run that waits for a table that nobody writes."""
     os.mkfifo(tmp_path / "never.csv")
-    return settings("dataset=table", "task=regress", f"dataset.path={tmp_path}/never.csv", "dataset.outputs=[y]", "output.figures=false")
+    return settings(
+        "dataset=table",
+        "task=regress",
+        f"dataset.path={tmp_path}/never.csv",
+        "dataset.outputs=[y]",
+        "output.figures=false",
+    )
 
 
 @pytest.fixture
@@ -76,7 +82,10 @@ def test_a_run_that_takes_too_much(waiting: Settings, run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "status", "reason"),
-    [(signal.SIGKILL, "killed", "killed by SIGKILL"), (signal.SIGTERM, "interrupted", "interrupted by the user or the system")],
+    [
+        (signal.SIGKILL, "killed", "killed by SIGKILL"),
+        (signal.SIGTERM, "interrupted", "interrupted by the user or the system"),
+    ],
 )
 def test_a_run_that_is_ended_from_outside(waiting: Settings, run: Path, number: signal.Signals, status: str, reason: str) -> None:
     thread = when_it_runs(run, lambda pid: os.kill(pid, number))

@@ -44,7 +44,11 @@ def test_what_is_complete_is_skipped_and_what_failed_runs_again(binn: Program) -
     assert binn.ran == [] and statuses(sweep) == ["complete", "failed", "complete"]
     assert binn.sweep("model.modes=1,2,3", "resume=true") == 0
     assert binn.ran == [2] and sweeps() == [sweep] and statuses(sweep) == ["complete"] * 3
-    assert [Path(line).parent.name for line in binn.out] == ["0_regress_sine_binn", "1_regress_sine_binn-2", "2_regress_sine_binn"]
+    assert [Path(line).parent.name for line in binn.out] == [
+        "0_regress_sine_binn",
+        "1_regress_sine_binn-2",
+        "2_regress_sine_binn",
+    ]
     assert read(sweep / "1_regress_sine_binn/results.h5").reason == "ZeroDivisionError: as told"
     assert binn.sweep("model.modes=1,2,3", "resume=true") == 0 and binn.ran == []
 
@@ -204,7 +208,10 @@ def test_a_sweep_that_is_being_worked_on_is_left_alone(binn: Program) -> None:
             from binn_cli.errors import BinnError
             from binn_cli.results.holder import held
 
-            with pytest.raises(BinnError, match=r"another process \(number \d+\) is working on this sweep"), held(sweep, ".lock"):
+            with (
+                pytest.raises(BinnError, match=r"another process \(number \d+\) is working on this sweep"),
+                held(sweep, ".lock"),
+            ):
                 pass
 
     binn.act = another

@@ -37,14 +37,27 @@ def made_run(
         "seed": seed,
     }
     name = "-".join(str(value) for section in ("dataset", "model") for key, value in config[section].items() if key != "cache")
-    header = Header("regress", config["dataset"]["name"], config["model"]["name"], f"{name}-{seed}", seed, yaml.safe_dump(config), note)
+    header = Header(
+        "regress",
+        config["dataset"]["name"],
+        config["model"]["name"],
+        f"{name}-{seed}",
+        seed,
+        yaml.safe_dump(config),
+        note,
+    )
     found = {"test": {"rmse": 0.5}} if scores is None else scores
     metrics = {
         split: {metric: np.broadcast_to(np.asarray(value, dtype=float), len(outputs)) for metric, value in named.items()}
         for split, named in found.items()
     }
     steps = (Step(n_train=60, metrics=metrics, timings={"fit": fit, "compile": 2.0}, peak_rss_bytes=10**8),) if metrics else ()
-    known = {"program_version": "0.1.0", "code_digest": "sha256:aaaaaaaaaaaaaaaa", "data_identity": "{}", **(provenance or {})}
+    known = {
+        "program_version": "0.1.0",
+        "code_digest": "sha256:aaaaaaaaaaaaaaaa",
+        "data_identity": "{}",
+        **(provenance or {}),
+    }
     directory.mkdir(parents=True)
     write(directory / "results.h5", RunRecord(header, status, reason, known, steps, outputs if steps else ()))
     return directory

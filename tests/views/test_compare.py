@@ -47,8 +47,17 @@ def test_means_over_seeds_and_the_best(root: Path, capsys) -> None:
     found = rows(capsys, "outputs")
     assert [row["keys"] for row in found] == [{"model": "binn"}, {"model": "gp"}, {"model": "mlp"}]
     binn, gp, mlp = (row["metrics"]["test"]["rmse"] for row in found)
-    assert binn == {"mean": pytest.approx(0.2), "standard_error": pytest.approx(0.1 / math.sqrt(3)), "n": 3, "mark": "best"}
-    assert (gp["mean"], gp["standard_error"], gp["mark"]) == (pytest.approx(0.3), pytest.approx(0.05 / math.sqrt(3)), None)
+    assert binn == {
+        "mean": pytest.approx(0.2),
+        "standard_error": pytest.approx(0.1 / math.sqrt(3)),
+        "n": 3,
+        "mark": "best",
+    }
+    assert (gp["mean"], gp["standard_error"], gp["mark"]) == (
+        pytest.approx(0.3),
+        pytest.approx(0.05 / math.sqrt(3)),
+        None,
+    )
     assert (mlp["standard_error"], mlp["n"], mlp["mark"]) == (None, 1, None)
     assert [row["metrics"]["test"]["coverage_95"]["mark"] for row in found] == [None, "best", None]
     assert found[0]["seeds"] == [0, 1, 2] and "train" not in found[0]["metrics"]
@@ -81,10 +90,18 @@ def test_only_keys_that_differ_become_columns(root: Path, capsys) -> None:
 def test_grouped_by_a_key_of_choice(root: Path, capsys) -> None:
     for modes in (2, 4):
         for n_train in (30, 60):
-            made_run(root / f"{modes}-{n_train}", model={"modes": modes}, dataset={"n_train": n_train}, scores={"test": {"rmse": modes}})
+            made_run(
+                root / f"{modes}-{n_train}",
+                model={"modes": modes},
+                dataset={"n_train": n_train},
+                scores={"test": {"rmse": modes}},
+            )
     for name in ("model.modes", "modes"):
         found = rows(capsys, "outputs", "--by", name)
-        assert [(row["keys"], row["metrics"]["test"]["rmse"]["n"]) for row in found] == [({"model.modes": 2}, 2), ({"model.modes": 4}, 2)]
+        assert [(row["keys"], row["metrics"]["test"]["rmse"]["n"]) for row in found] == [
+            ({"model.modes": 2}, 2),
+            ({"model.modes": 4}, 2),
+        ]
     assert len(rows(capsys, "outputs", "--by", "n_train,modes")) == 4
     assert main(["compare", "outputs", "--by", "modes"]) == 0
     assert "means are also over dataset.n_train (30, 60)" in capsys.readouterr().out
@@ -190,7 +207,10 @@ def test_parquet(root: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nope"], "nope: does not exist; name directories of runs, of sweeps or of all outputs, or a pattern such as 'outputs/*_sweep'"),
+        (
+            ["nope"],
+            "nope: does not exist; name directories of runs, of sweeps or of all outputs, or a pattern such as 'outputs/*_sweep'",
+        ),
         (["outputs/z*"], "outputs/z*: matches nothing; name directories"),
         (["outputs", "--by", "mode"], '--by mode: no run has such a key; did you mean "model"?'),
         (["outputs", "--metric", "rsme"], '--metric rsme: no run has it; there are rmse; did you mean "rmse"?'),

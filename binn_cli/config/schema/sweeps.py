@@ -22,7 +22,10 @@ class LimitsConfig:
             if value is not None:
                 positive(f"limits.{name}", value)
         if not self.isolate and (self.seconds is not None or self.memory_gb is not None):
-            raise ConfigError("limits.isolate", "must be true where limits.seconds or limits.memory_gb is set: only a process can be ended")
+            raise ConfigError(
+                "limits.isolate",
+                "must be true where limits.seconds or limits.memory_gb is set: only a process can be ended",
+            )
 
     @property
     def any(self) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from binn_cli.config.compose import NOT_SCIENCE
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
+from binn_cli.results.gather import Run
 from binn_cli.results.head import Scalar
-from binn_cli.views.compare.gather import Run
 
 OPTIONS = ("task", "dataset", "model", "budget")
 """What a run is made of, in the order of the columns."""

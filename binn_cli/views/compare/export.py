@@ -142,7 +142,12 @@ def _latex_cell(row: Row, cell: tuple[str, str]) -> str:
     return f"\\{command}{{{text}}}" if command else text
 
 
-_LATEX = {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "&%$#_{}"}}
+_LATEX = {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
 
 
 def _escaped(text: str) -> str:

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from binn_cli.results.gather import Gathered, Run
 from binn_cli.results.head import Scalar
 from binn_cli.results.provenance import SIDE_BY_SIDE
 from binn_cli.views.compare.columns import SEED, differing, value_of
-from binn_cli.views.compare.gather import Gathered, Run
 
 LOWER = ("rmse", "rel_rmse", "mae", "max_error", "nlpd", "crps", "miscalibration_area", "interval_score_95")
 HIGHER = ("r2",)
@@ -126,7 +126,12 @@ def _order(value: Scalar) -> tuple[int, float, str]:
 
 
 def _row(
-    keys: Mapping[str, Scalar], runs: Sequence[Run], output: str, metrics: Sequence[str], splits: Sequence[str], all_times: bool
+    keys: Mapping[str, Scalar],
+    runs: Sequence[Run],
+    output: str,
+    metrics: Sequence[str],
+    splits: Sequence[str],
+    all_times: bool,
 ) -> Row:
     having = [run for run in runs if output in run.head.outputs]
     means = {(split, metric): Mean.of([_score(run, output, split, metric) for run in having]) for split in splits for metric in metrics}

@@ -96,7 +96,13 @@ def _time(row: Row, phase: str) -> str:
 
 
 def _failures(others: Sequence[Fate]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=f"{len(others)} not compared", title_justify="left")
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title=f"{len(others)} not compared",
+        title_justify="left",
+    )
     for name in ("run", "fate", "why"):
         table.add_column(name, overflow="fold", no_wrap=name == "fate")
     for fate in others:

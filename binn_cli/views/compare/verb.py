@@ -8,9 +8,9 @@ from pathlib import Path
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
 from binn_cli.results.fate import UNREADABLE
+from binn_cli.results.gather import Gathered, gathered
 from binn_cli.views.compare.columns import chosen
 from binn_cli.views.compare.export import export
-from binn_cli.views.compare.gather import Gathered, gathered
 from binn_cli.views.compare.summary import compared
 from binn_cli.views.compare.table import print_comparison
 from binn_cli.views.console.streams import Notices, Results

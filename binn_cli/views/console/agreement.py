@@ -21,7 +21,10 @@ MOST_ROWS = 8
 
 
 def print_agreement(
-    found: Sequence[Difference] | None, apart: Mapping[str, tuple[object, object]], added: Mapping[str, object], before: str
+    found: Sequence[Difference] | None,
+    apart: Mapping[str, tuple[object, object]],
+    added: Mapping[str, object],
+    before: str,
 ) -> None:
     """Print the verdict on stdout, the largest differences, and what the two runs do not share.
 
@@ -33,7 +36,12 @@ def print_agreement(
     """
     console = Results()
     if found is None:
-        console.print(f"nothing to compare with: the run was not complete ({before})", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"nothing to compare with: the run was not complete ({before})",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
         verdict = verdict_of(list(found))
         colour = "red" if verdict == NOT else "green"

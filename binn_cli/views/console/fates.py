@@ -128,7 +128,10 @@ def _headed(names: Iterable[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in names:
         table.add_column(
-            name, overflow="fold", no_wrap=name in ("job", "fate", "took", "would"), justify="right" if name == "job" else "left"
+            name,
+            overflow="fold",
+            no_wrap=name in ("job", "fate", "took", "would"),
+            justify="right" if name == "job" else "left",
         )
     return table
 

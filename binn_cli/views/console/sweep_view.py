@@ -71,7 +71,11 @@ class SweepView:
         self._line(f"{self._directory}: {self._launched} {'job' if self._launched == 1 else 'jobs'} to run{rest}")
         if self._console.is_terminal:
             self._live = Live(
-                console=self._console, transient=True, redirect_stdout=False, refresh_per_second=4, get_renderable=self._screen
+                console=self._console,
+                transient=True,
+                redirect_stdout=False,
+                refresh_per_second=4,
+                get_renderable=self._screen,
             )
             self._live.start()
         self._thread.start()

@@ -31,7 +31,11 @@ class Run:
     def identity(self) -> tuple[str, str, str]:
         """What two runs have in common that are one: configuration, data and code."""
         known = self.head.provenance
-        return self.head.config_id, str(known.get(DATA_IDENTITY, "")), str(known.get("code_digest", known.get("git_commit", "")))
+        return (
+            self.head.config_id,
+            str(known.get(DATA_IDENTITY, "")),
+            str(known.get("code_digest", known.get("git_commit", ""))),
+        )
 
     @property
     def data(self) -> str:
