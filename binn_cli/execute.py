@@ -258,6 +258,9 @@ class _Interruption:
     def on_note(self, note: str) -> None:
         self._heed()
 
+    def on_data(self, line: str) -> None:
+        self._heed()
+
     def on_plan(self, total: int) -> None:
         self._heed()
 

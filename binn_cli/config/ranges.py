@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -30,6 +31,12 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def written(text: str) -> str:
+    """A text as an element of a list on the command line, in quotes where Hydra would not take it for a text otherwise."""
+    plain = re.fullmatch(r"[A-Za-z_][\w.+-]*", text) and text.lower() not in ("true", "false", "null", "nan", "inf")
+    return text if plain else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def at_least(key: str, value: float, least: float) -> None:

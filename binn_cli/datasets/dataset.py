@@ -105,6 +105,20 @@ def identity_of(dataset: object) -> dict[str, str]:
 
 
 @runtime_checkable
+class SaysWhatWasRead(Protocol):
+    """A data set out of files, in which something may be other than the user believes."""
+
+    def reading(self, announce: Announce = silent) -> str:
+        """One line on what was read: inputs, outputs, units, rows, and what was left out and why."""
+        ...
+
+
+def reading_of(dataset: object, announce: Announce = silent) -> str:
+    """What was read, in one line; empty for data sets that read no file of the user's."""
+    return dataset.reading(announce) if isinstance(dataset, SaysWhatWasRead) else ""
+
+
+@runtime_checkable
 class StreamsRows(Protocol):
     """A data set whose training rows may be too many for memory."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -135,7 +136,7 @@ class Within:
     Attributes:
         rows: what is read.
         ranges: (D, 2) smallest and largest value of every input, NaN where anything will do.
-        where: what an error names as the place of the rows.
+        where: the file that the rows are of, for the error.
     """
 
     rows: RowChunks
@@ -161,20 +162,24 @@ class Within:
         """See `RowChunks.chunks`."""
         first = begin
         for x, y in self.rows.chunks(size, begin, end):
-            require_within(x, first, self.inputs, self.ranges, self.where)
+            require_within(x, self.inputs, self.ranges, partial(self._place, first))
             first += len(x)
             yield x, y
 
+    def _place(self, first: int, row: int) -> str:
+        return f"{self.where}, row {first + row:,} (counted from 0)"
 
-def require_within(x: Float[np.ndarray, "r D"], first: int, inputs: Sequence[str], ranges: Float[np.ndarray, "D 2"], where: str) -> None:
+
+def require_within(
+    x: Float[np.ndarray, "r D"], inputs: Sequence[str], ranges: Float[np.ndarray, "D 2"], where: Callable[[int], str]
+) -> None:
     """Raise unless every input lies in its range.
 
     Args:
-        x: inputs of consecutive rows.
-        first: number of the first of them.
+        x: inputs of some rows.
         inputs: their names.
         ranges: smallest and largest value of every input, NaN where anything will do.
-        where: the place of the rows, for the error.
+        where: file and place of one of these rows, counted from 0, for the error.
 
     Raises:
         DataError: naming the first row and column that does not.
@@ -183,8 +188,8 @@ def require_within(x: Float[np.ndarray, "r D"], first: int, inputs: Sequence[str
         if np.isnan(low) or len(x) == 0 or (x[:, column].min() >= low and x[:, column].max() <= high):
             continue
         row = int(np.argmax((x[:, column] < low) | (x[:, column] > high)))
-        problem = f"{name!r} is {x[row, column]} in row {first + row:,}, outside its range [{low:g}, {high:g}] of dataset.ranges"
-        raise DataError(f"{where}: {problem}; mend the row, or widen the range")
+        problem = f"{name!r} is {x[row, column]}, outside its range [{low:g}, {high:g}] of dataset.ranges"
+        raise DataError(f"{where(row)}: {problem}; mend the row, or widen the range")
 
 
 def finite(chunk: Chunk, first: int, rows: RowChunks) -> Chunk:

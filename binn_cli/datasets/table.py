@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,15 +11,29 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.config.schema import TableConfig
+from binn_cli.config.schema.table import DECIMALS, SEPARATORS
+from binn_cli.datasets.columns.column_file import Reading
+from binn_cli.datasets.columns.streaming import added_rows, streamed_rows
+from binn_cli.datasets.columns.table_reader import TableContent, TableReport, read_table
 from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.digest import file_digest
-from binn_cli.datasets.hdf5_rows import Hdf5Rows
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_selection import Without, picked
 from binn_cli.datasets.rows import RowChunks, Within, require_within
-from binn_cli.datasets.table_file import HDF5, read_columns, require
 from binn_cli.errors import ConfigError, DataError
+
+
+def reading_options(config: TableConfig) -> Reading:
+    """What the user says of the file."""
+    return Reading(
+        separator=SEPARATORS.get(config.separator, config.separator),
+        decimal=DECIMALS.get(config.decimal, config.decimal),
+        comment="" if config.comment == "none" else config.comment,
+        encoding=config.encoding,
+        units_row=config.units_row,
+        missing_values=tuple(config.missing_values),
+    )
 
 
 class Table:
@@ -32,14 +47,14 @@ class Table:
         """Nothing is read before it is asked for.
 
         Raises:
-            ConfigError: if no file is named, or a file that is not HDF5 shall be read in chunks.
+            ConfigError: if no file is named.
         """
         if not config.path:
-            raise ConfigError("dataset.path", "names no file; give the HDF5, CSV or npz file with your data")
+            raise ConfigError(
+                "dataset.path", "names no file; give the file with your data, such as CSV or other text, HDF5, NetCDF, Parquet or npz"
+            )
         self.config, self.seed, self.path = config, seed, Path(config.path)
         self.initial_cases = config.initial_cases
-        if config.stream and self.path.suffix.lower() not in HDF5:
-            raise ConfigError("dataset.stream", f"must be false for {self.path.name}: only HDF5 can be read in chunks ({', '.join(HDF5)})")
 
     def identity(self) -> dict[str, str]:
         """The digest of every file that is named, by its key.
@@ -50,18 +65,45 @@ class Table:
         named = {"dataset.path": self.config.path, "dataset.test_path": self.config.test_path}
         return {key: file_digest(Path(path)) for key, path in named.items() if path}
 
+    def reading(self, announce: Announce = silent) -> str:
+        """What was read of the file and of that of the test, in one line."""
+        report = self._streamed[1] if self.config.stream else self._content.report
+        return report.line + (f"; test: {self._test.report.line}" if self.config.test_path else "")
+
+    @cached_property
+    def _content(self) -> TableContent:
+        return self._read(self.path, self.config.inputs, self.config.outputs)
+
+    def _read(self, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TableContent:
+        content = read_table(path, reading_options(self.config), inputs, outputs, drop_missing=self.config.missing == "drop")
+        names = tuple(content.report.inputs)
+        require_within(content.x, names, self.stated_ranges(names), lambda row: f"{path}, {content.file.place(int(content.kept[row]))}")
+        return content
+
+    @cached_property
+    def _test(self) -> TableContent:
+        """The rows of `test_path`, whose columns are known by their names.
+
+        Raises:
+            DataError: if it states other units.
+        """
+        known = self._report
+        content = self._read(Path(self.config.test_path), list(known.inputs), list(known.outputs))
+        for kind in ("inputs", "outputs"):
+            for name, unit in getattr(known, kind).items():
+                other = dict(zip(getattr(known, kind), getattr(content.report, kind).values(), strict=True))[name]
+                if unit and other and unit != other:
+                    problem = f"{name!r} is in {other}, but in {unit} in {self.path}; convert one of them, and state the same unit"
+                    raise DataError(f"{self.config.test_path}: {problem}")
+        return content
+
+    @property
+    def _report(self) -> TableReport:
+        return self._streamed[1] if self.config.stream else self._content.report
+
     @cached_property
     def _data(self) -> ProductData:
-        return self._read(self.path)
-
-    def _read(self, path: Path) -> ProductData:
-        inputs, outputs, (x, y) = read_columns(path, self.config.inputs, self.config.outputs)
-        if len(x) == 0:
-            raise DataError(f"{path}: there is no row; give at least one")
-        if len(x) != len(y):
-            raise DataError(f"{path}: the inputs have {len(x):,} rows, but the outputs {len(y):,}")
-        require_within(x, 0, inputs, self.stated_ranges(inputs), str(path))
-        return ProductData((Axis("point", x, inputs),), y, outputs)
+        return _product(self._content, self._content.report)
 
     @property
     def candidates(self) -> Axis:
@@ -78,8 +120,9 @@ class Table:
             return np.zeros(0, dtype=int)
         count = max(1, round(self.config.test_share * n))
         if count >= n:
+            rows = "1 row" if n == 1 else f"{n:,} rows"
             raise DataError(
-                f"{self.path}: {n} rows cannot be divided into training and test; lower dataset.test_share or give dataset.test_path"
+                f"{self.path}: {rows} cannot be divided into training and test; lower dataset.test_share or give dataset.test_path"
             )
         return np.sort(stream(self.seed, "table test").choice(n, count, replace=False, shuffle=False))
 
@@ -94,7 +137,7 @@ class Table:
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
         """The given rows of the file."""
         rows = np.asarray(cases, dtype=int)
-        return ProductData((self.candidates.taken(rows),), self._data.values[rows], self._data.outputs)
+        return ProductData((self.candidates.taken(rows),), self._data.values[rows], self._data.outputs, self._data.output_units)
 
     def training(self, announce: Announce = silent) -> ProductData:
         """The first n_train rows of `order`, or all of them."""
@@ -107,10 +150,10 @@ class Table:
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test`: the rows set aside, or those of `test_path`."""
         if self.config.test_path:
-            return {"test": self._read(Path(self.config.test_path))}
+            return {"test": _product(self._test, self._report)}
         if not self.config.stream:
             return {"test": self.label(self.held_out)}
-        return {"test": picked(self._streamed, self._left_out)}
+        return {"test": picked(self._within, self._left_out)}
 
     def rows(self) -> RowChunks | None:
         """The training rows as they stand in the file, or None where they are to be in memory."""
@@ -118,10 +161,10 @@ class Table:
             return None
         if self.config.n_train:
             raise ConfigError("dataset.n_train", "must be 0 where dataset.stream is true: all rows are read that are not set aside")
-        unnamed = [name for name in self._file.inputs if name not in (self.config.ranges or {})]
+        unnamed = [name for name in self._report.inputs if name not in (self.config.ranges or {})]
         if self.config.ranges and unnamed:
             raise ConfigError("dataset.ranges", f"must name every input where dataset.stream is true; {', '.join(unnamed)} is missing")
-        return Without(self._streamed, self._left_out)
+        return Without(self._within, self._left_out)
 
     def stated_ranges(self, inputs: Sequence[str]) -> Float[np.ndarray, "D 2"]:
         """`dataset.ranges`; NaN for inputs that it does not name."""
@@ -133,20 +176,41 @@ class Table:
 
     def remarks(self) -> tuple[str, ...]:
         """That the file has grown while it was read in chunks, whose later rows were not used."""
-        found = self._file.rows_now() - self._file.n_points if self.config.stream else 0
+        found = added_rows(self._streamed[0]) if self.config.stream else 0
         return (f"{self.path} has grown by {found:,} rows since the run began; they were not used",) if found else ()
 
     @cached_property
-    def _file(self) -> Hdf5Rows:
-        """All rows as of the first time that somebody asks for them: training and test rows stay apart if more are written meanwhile."""
-        require(self.path)
-        return Hdf5Rows.of(self.path, self.config.inputs, self.config.outputs)
+    def _within(self) -> RowChunks:
+        rows, report = self._streamed
+        ranges = self.stated_ranges(tuple(report.inputs))
+        return Within(rows, ranges, str(self.path)) if self.config.ranges else rows
 
     @cached_property
     def _left_out(self) -> Int[np.ndarray, " E"]:
-        return self._set_aside(self._file.n_points)
+        return self._set_aside(self._streamed[0].n_points)
 
     @cached_property
-    def _streamed(self) -> RowChunks:
-        ranges = self.stated_ranges(self._file.inputs)
-        return Within(self._file, ranges, str(self.path)) if self.config.ranges else self._file
+    def _streamed(self) -> tuple[RowChunks, TableReport]:
+        config = self.config
+        return streamed_rows(
+            self.path,
+            reading_options(config),
+            config.inputs,
+            config.outputs,
+            drop_missing=config.missing == "drop",
+            directory=self._directory,
+        )
+
+    @cached_property
+    def _directory(self) -> Path:
+        if self.config.cache:
+            return Path(self.config.cache).absolute()
+        # It is removed together with this object.
+        self._temporary = tempfile.TemporaryDirectory(prefix="binn-table-")
+        return Path(self._temporary.name)
+
+
+def _product(content: TableContent, known: TableReport) -> ProductData:
+    """Rows on one axis, under the names and units of the training file."""
+    axis = Axis("point", content.x, tuple(known.inputs), tuple(known.inputs.values()))
+    return ProductData((axis,), content.y, tuple(known.outputs), tuple(known.outputs.values()))

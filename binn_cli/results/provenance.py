@@ -27,6 +27,8 @@ PACKAGES = (
     "numpy",
     "scipy",
     "h5py",
+    "pandas",
+    "xarray",
     "scikit-fem",
     "scoringrules",
     "matplotlib",

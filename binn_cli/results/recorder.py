@@ -20,6 +20,8 @@ from binn_cli.results.surface import SurfacePrediction
 
 LOG = logging.getLogger("binn")
 
+DATA = "data"
+"""The attribute of /provenance that says what was read."""
 
 @runtime_checkable
 class Listener(Protocol):
@@ -27,6 +29,10 @@ class Listener(Protocol):
 
     def on_note(self, note: str) -> None:
         """What to say of the data beside their name, such as "synthetic"."""
+        ...
+
+    def on_data(self, line: str) -> None:
+        """What was read: one line on inputs, outputs, units, rows, and what was left out."""
         ...
 
     def on_plan(self, total: int) -> None:
@@ -120,6 +126,15 @@ class Recorder:
             changed = ", ".join(key for key in {**json.loads(str(known)), **data} if json.loads(str(known)).get(key) != data.get(key))
             raise BinnError(f"{self._directory}: the data have changed since this run began ({changed}); begin a new run with binn run")
         self._keep(replace(self._record, provenance={**self._record.provenance, DATA_IDENTITY: text}))
+
+    def describe(self, data: str) -> None:
+        """Say in one line what was read, and keep it as `data` of /provenance; nothing happens where there is nothing to say."""
+        if not data:
+            return
+        self._keep(replace(self._record, provenance={**self._record.provenance, DATA: data}))
+        LOG.info("data: %s", data)
+        for listener in self._listeners:
+            listener.on_data(data)
 
     def plan(self, total: int) -> None:
         """Say how many steps the run will have, those already done included."""

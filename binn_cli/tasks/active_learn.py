@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from binn_cli.config.schema import ActiveLearnConfig
-from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.dataset import Dataset, reading_of
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
@@ -64,6 +64,7 @@ class ActiveLearn:
         if done > rounds:
             return
         with Timer() as timer:
+            recorder.describe(reading_of(dataset, recorder.announce))
             if done:
                 state = self._resumed(dataset, model, recorder)
             else:

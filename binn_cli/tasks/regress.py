@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import RegressConfig
-from binn_cli.datasets.dataset import Dataset, OnSurface, StreamsRows
+from binn_cli.datasets.dataset import Dataset, OnSurface, StreamsRows, reading_of
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_selection import picked, spread
@@ -63,6 +63,7 @@ class Regress:
             return
         timings = PhaseTimings()
         with Timer() as timer:
+            recorder.describe(reading_of(dataset, recorder.announce))
             given = self._given(dataset, recorder)
             evaluation = dataset.evaluation(recorder.announce)
         timings.data = timer.seconds

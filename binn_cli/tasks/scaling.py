@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from binn_cli.config.schema import ScalingConfig
-from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.dataset import Dataset, reading_of
 from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Surrogate
 from binn_cli.results.record import Step
@@ -49,6 +49,7 @@ class Scaling:
         sizes = list(self.config.sizes)
         parameter = dataset.size_parameter if self.config.parameter is None else self.config.parameter
         recorder.plan(len(sizes))
+        recorder.describe(reading_of(dataset, recorder.announce))
         state = dict(recorder.record.state or {})
         for size in sizes[len(recorder.record.steps) :]:
             recorder.announce(f"{parameter} = {size:,} in a process of its own, which also compiles", 0, 1)

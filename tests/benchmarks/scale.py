@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 
 from binn_cli.config.schema import BinnConfig, PoissonConfig, SineConfig
-from binn_cli.datasets.hdf5_rows import Hdf5Rows
+from binn_cli.datasets.columns.column_file import Reading
+from binn_cli.datasets.columns.streaming import streamed_rows
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.sine import Sine
@@ -57,7 +58,7 @@ def streamed_against_reading(n: int = 4_000_000) -> Row:
         path = Path(directory) / "sine.h5"
         with h5py.File(path, "w") as file:
             file["x"], file["y"] = data.axes[0].points[:, 0], data.values[:, 0]
-        rows = Hdf5Rows.of(path, ["x"], ["y"])
+        rows = streamed_rows(path, Reading(), ["x"], ["y"], drop_missing=False, directory=path.parent)[0]
         domain = np.array([[-1.0, 1.0]])
 
         def reading() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import h5py
 import numpy as np
+
+from binn_cli.datasets.columns.column_file import Reading
+from binn_cli.datasets.columns.streaming import streamed_rows
+from binn_cli.datasets.rows import RowChunks
 
 NAMES = ("x", "z", "u")
 
@@ -33,6 +38,11 @@ def written(path: Path, table: np.ndarray, names: tuple[str, ...] = NAMES, *, ma
                 for name, column in zip(names, table.T, strict=True):
                     file[name] = column
     return path
+
+
+def rows_of(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> RowChunks:
+    """The rows of a file in chunks."""
+    return streamed_rows(path, Reading(), inputs, outputs, drop_missing=False, directory=path.parent)[0]
 
 
 @lru_cache

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binn_cli.datasets.hdf5_rows import Hdf5Rows
 from binn_cli.datasets.row_selection import Without, picked, spread
 from binn_cli.datasets.rows import Chunk, TableRows, spans
-from tests.datasets.table_files import values, written
+from tests.datasets.table_files import rows_of, values, written
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,14 @@ def test_few_wanted_rows_cost_few_reads() -> None:
 
 
 def test_left_out_rows_at_either_end_and_side_by_side(tmp_path: Path) -> None:
-    rows = Hdf5Rows.of(written(tmp_path / "t.h5", values(10)), (), ["u"])
+    rows = rows_of(written(tmp_path / "t.h5", values(10)), (), ["u"])
     excluded = np.array([0, 3, 4, 5, 9])
     kept = np.concatenate([y for _, y in Without(rows, excluded).chunks(2)])[:, 0]
     np.testing.assert_array_equal(kept, np.delete(values(10)[:, 2], excluded))
 
 
 def test_rows_are_picked_and_spread(tmp_path: Path) -> None:
-    rows = Hdf5Rows.of(written(tmp_path / "t.h5", values(10), matrix=True), (), ["u"])
+    rows = rows_of(written(tmp_path / "t.h5", values(10), matrix=True), (), ["u"])
     np.testing.assert_array_equal(picked(rows, np.array([2, 9])).values[:, 0], values(10)[[2, 9], 2])
     assert spread(rows, 4).n_points == 4 and spread(rows, 99).n_points == 10
     assert spread(TableRows(spread(rows, 4)), 2).n_points == 2

@@ -22,6 +22,9 @@ class Notes:
     def on_note(self, note: str) -> None:
         self.heard.append(("note", note))
 
+    def on_data(self, line: str) -> None:
+        self.heard.append(("data", line))
+
     def on_plan(self, total: int) -> None:
         self.heard.append(("plan", total))
 

@@ -143,6 +143,8 @@ class Listener:
 
     def on_note(self, note: str) -> None: ...
 
+    def on_data(self, line: str) -> None: ...
+
     def on_plan(self, total: int) -> None:
         self.planned.append(total)
 

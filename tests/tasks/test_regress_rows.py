@@ -11,7 +11,7 @@ import pytest
 from binn_cli.cli import main
 from binn_cli.datasets import row_selection as rows_module
 from binn_cli.datasets import table as table_module
-from binn_cli.datasets.hdf5_rows import Hdf5Rows
+from binn_cli.datasets.columns.hdf5_file import Hdf5File
 from binn_cli.errors import BinnError
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.streamed import fit as fit_module
@@ -52,18 +52,18 @@ def test_nothing_is_read_as_a_whole(
     reads: list[int] = []
     fitted: list[tuple[int, np.ndarray | None]] = []
     monkeypatch.setattr(rows_module, "ROWS_AT_ONCE", 512)
-    monkeypatch.setattr(table_module, "read_columns", lambda *_: pytest.fail("the whole file was read"))
-    reading, fit, fit_rows = Hdf5Rows._table, Binn.fit, Binn.fit_rows
+    monkeypatch.setattr(table_module, "read_table", lambda *_, **__: pytest.fail("the whole file was read"))
+    reading, fit, fit_rows = Hdf5File._table, Binn.fit, Binn.fit_rows
 
-    def read(self: Hdf5Rows, file: object, names: tuple[str, ...], first: int, last: int) -> np.ndarray:
+    def read(self: Hdf5File, file: object, places: list, first: int, last: int) -> np.ndarray:
         reads.append(last - first)
-        return reading(self, file, names, first, last)
+        return reading(self, file, places, first, last)
 
     def learn(self: Binn, data: object, *arguments: object, domain: np.ndarray | None, **options: object) -> object:
         fitted.append((sum(reads), domain))
         return (fit_rows if seen == "rows" else fit)(self, data, *arguments, domain=domain, **options)
 
-    monkeypatch.setattr(Hdf5Rows, "_table", read)
+    monkeypatch.setattr(Hdf5File, "_table", read)
     monkeypatch.setattr(Binn, "fit_rows" if seen == "rows" else "fit", learn)
     monkeypatch.setattr(fit_module, "CHUNK_BYTES", 512 * 24)
     path = written(tmp_path / "t.h5", values(5_000))

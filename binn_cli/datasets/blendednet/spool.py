@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import h5py
+import numpy as np
 
 from binn_cli.datasets.blendednet.cache import Cache
 from binn_cli.datasets.blendednet.inputs import Inputs
 from binn_cli.datasets.blendednet.selection import Case
+from binn_cli.datasets.columns.column_file import Reading
+from binn_cli.datasets.columns.hdf5_file import Hdf5File
+from binn_cli.datasets.columns.streaming import FileRows
 from binn_cli.datasets.dataset import Announce
-from binn_cli.datasets.hdf5_rows import Hdf5Rows
-from binn_cli.errors import ConfigError
+from binn_cli.datasets.row_table import write_rows
+from binn_cli.datasets.rows import Chunk
 
 SPOOL = "rows-"
 """What the names of the files begin with."""
@@ -25,7 +25,7 @@ SPOOL = "rows-"
 
 def spooled(
     cases: Sequence[Case], cache: Cache, inputs: Inputs, outputs: Sequence[str], stride: int, directory: Path, announce: Announce
-) -> Hdf5Rows:
+) -> FileRows:
     """All points of the cases, one case behind the other, written once; one case is in memory at a time.
 
     Args:
@@ -45,34 +45,15 @@ def spooled(
     content = json.dumps([origin, inputs.names, list(outputs), stride])
     path = directory / f"{SPOOL}{hashlib.sha256(content.encode()).hexdigest()[:16]}.h5"
     if not path.is_file():
-        try:
-            _write(path, cases, cache, inputs, outputs, stride, announce)
-        except OSError as error:
-            problem = f"{directory} cannot be written ({error.strerror or error}); name a directory with enough room"
-            raise ConfigError("dataset.cache", problem) from error
-    return Hdf5Rows.of(path, inputs.names, outputs)
+        sizes = [-(-cache.size(case) // stride) for case in cases]
+        write_rows(path, inputs.names, outputs, _rows(cases, cache, inputs, outputs, stride, announce), rows=sum(sizes))
+    file = Hdf5File.of(path, Reading())
+    return FileRows(file, tuple(inputs.names), tuple(outputs), file.count(inputs.names))
 
 
-def _write(
-    path: Path, cases: Sequence[Case], cache: Cache, inputs: Inputs, outputs: Sequence[str], stride: int, announce: Announce
-) -> None:
-    sizes = [-(-cache.size(case) // stride) for case in cases]
-    width, begin = len(inputs.of_points), 0
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            tables = {}
-            for name, columns in (("inputs", inputs.names), ("outputs", tuple(outputs))):
-                tables[name] = file.create_dataset(name, (sum(sizes), len(columns)), dtype="f8")
-                tables[name].attrs["columns"] = list(columns)
-            for i, (case, size) in enumerate(zip(cases, sizes, strict=True)):
-                announce("writing rows of cases", i, len(cases))
-                rows = slice(begin, begin + size)
-                tables["inputs"][rows, :width] = cache.coordinates(case, inputs.of_points, stride)
-                tables["inputs"][rows, width:] = inputs.of_case(case)
-                tables["outputs"][rows] = cache.values(case, outputs, stride)
-                begin += size
-        os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+def _rows(cases: Sequence[Case], cache: Cache, inputs: Inputs, outputs: Sequence[str], stride: int, announce: Announce) -> Iterator[Chunk]:
+    for i, case in enumerate(cases):
+        announce("writing rows of cases", i, len(cases))
+        points = cache.coordinates(case, inputs.of_points, stride)
+        own = np.broadcast_to(inputs.of_case(case), (len(points), len(inputs.names) - len(inputs.of_points)))
+        yield np.concatenate([points, own], axis=1), cache.values(case, outputs, stride)

@@ -54,6 +54,10 @@ class LiveView:
         self._header = replace(self._header, note=note)
         self._describe("")
 
+    def on_data(self, line: str) -> None:
+        """Say what was read, once and for all."""
+        self._line(f"data: {line}")
+
     def on_plan(self, total: int) -> None:
         """Know how many steps there will be."""
         self._total = total

@@ -1,0 +1,197 @@
+"""A file as a table of inputs and outputs, with all that was found on the way and should be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from binn_cli.datasets.columns.choice import Choice, chosen, counts_rows, numbers_rows
+from binn_cli.datasets.columns.column_file import ColumnFile, Reading, read
+from binn_cli.datasets.columns.hdf5_file import Hdf5File
+from binn_cli.datasets.columns.netcdf_file import NetcdfFile, has_dimensions
+from binn_cli.datasets.columns.numpy_file import NumpyFile
+from binn_cli.datasets.columns.opening import kind_of
+from binn_cli.datasets.columns.parquet_file import ParquetFile
+from binn_cli.datasets.columns.text_file import TextFile
+from binn_cli.errors import DataError
+
+LISTED = 40
+"""Columns that are named in the line about a file."""
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What reading a file has found, for the line that says so.
+
+    Attributes:
+        path: the file.
+        inputs, outputs: names of the columns, with their units.
+        rows: how many rows were read.
+        dropped: how many of them were left out.
+        why_dropped: the first of them, and what it lacks.
+        left_out: the columns that are neither, and why.
+        notes: what else should be said.
+    """
+
+    path: Path
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    rows: int
+    dropped: int = 0
+    why_dropped: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        parts = [f"{self.path.name}: {self.rows:,} rows"]
+        if self.dropped:
+            parts[0] += f", {self.dropped:,} left out ({self.why_dropped})"
+        parts += [_listed("input", self.inputs), _listed("output", self.outputs)]
+        if self.left_out:
+            parts.append("columns left out: " + _some([f"{name} ({reason})" for name, reason in self.left_out.items()]))
+        return "; ".join((*parts, *self.notes))
+
+
+def _listed(kind: str, units: Mapping[str, str]) -> str:
+    return f"{kind}{'s' if len(units) != 1 else ''} {_some([f'{name} [{unit}]' if unit else name for name, unit in units.items()])}"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - LISTED
+    return ", ".join(texts[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class TableContent:
+    """Rows of a file.
+
+    Attributes:
+        x: (N, D) inputs.
+        y: (N, L) outputs.
+        report: names, units and what was left out.
+        file: where they come from.
+        kept: (N,) which rows of the file they are.
+    """
+
+    x: Float[np.ndarray, "N D"]
+    y: Float[np.ndarray, "N L"]
+    report: TableReport
+    file: ColumnFile
+    kept: np.ndarray
+
+
+def opened_columns(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> ColumnFile:
+    """The columns of a file of any kind; `wanted` are names that are asked for.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    kind = kind_of(path)
+    if kind == "text":
+        return TextFile.of(path, reading, wanted)
+    if kind in ("npz", "npy"):
+        return NumpyFile.of(path, reading)
+    if kind == "parquet":
+        return ParquetFile.of(path, reading)
+    if kind == "netcdf3":
+        return NetcdfFile.of(path, reading, "scipy")
+    return NetcdfFile.of(path, reading, "h5netcdf") if has_dimensions(path) else Hdf5File.of(path, reading)
+
+
+def read_table(
+    path: Path, reading: Reading, inputs: Sequence[str], outputs: Sequence[str], *, drop_missing: bool = False, say_left_out: bool = True
+) -> TableContent:
+    """The inputs and outputs of all rows of a file.
+
+    Args:
+        path: the file.
+        reading: what the user says of it.
+        inputs: names of the inputs; every other column where empty.
+        outputs: names of the outputs.
+        drop_missing: whether rows that lack a value are left out; they are refused otherwise.
+        say_left_out: whether the report names the columns that nobody asked for.
+
+    Raises:
+        DataError: if the file or a row cannot be used.
+    """
+    file = opened_columns(path, reading, (*inputs, *outputs))
+    choice = chosen(file, inputs, outputs)
+    names = [*choice.inputs, *choice.outputs]
+    table = read(file, names)
+    rows = np.arange(len(table))
+    blank = blank_rows(file, table)
+    table, rows = (table[~blank], rows[~blank]) if blank.any() else (table, rows)
+    if len(table) == 0:
+        raise DataError(f"{path}: there is no row below the names; give at least one")
+    choice, notes = without_useless(choice, dict(zip(names, table.T, strict=True)))
+    kept = [names.index(name) for name in (*choice.inputs, *choice.outputs)]
+    table = table[:, kept] if len(kept) < len(names) else table
+    lacking = ~np.isfinite(table).all(axis=1)
+    why = ""
+    if lacking.any():
+        why = first_missing(file, choice, table, rows)
+        if not drop_missing:
+            raise DataError(refusal(path, why, int(lacking.sum()), len(table)))
+        table, rows = table[~lacking], rows[~lacking]
+        if len(table) == 0:
+            raise DataError(f"{path}: every row lacks a number ({why}); mend the file")
+    report = TableReport(
+        path=path,
+        inputs={name: file.units[name] for name in choice.inputs},
+        outputs={name: file.units[name] for name in choice.outputs},
+        rows=len(lacking),
+        dropped=int(lacking.sum()),
+        why_dropped=why,
+        left_out=choice.left_out if say_left_out else {},
+        notes=(*file.notes, *notes, *(_told_blank(int(blank.sum())))),
+    )
+    count = len(choice.inputs)
+    return TableContent(np.ascontiguousarray(table[:, :count]), np.ascontiguousarray(table[:, count:]), report, file, rows)
+
+
+def blank_rows(file: ColumnFile, table: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, " n"]:
+    """Which rows hold nothing at all."""
+    blank = np.zeros(len(table), dtype=bool)
+    empty = np.flatnonzero(np.isnan(table).all(axis=1)) if len(table) and np.isnan(table[:, 0]).any() else np.zeros(0, dtype=int)
+    if len(empty):
+        blank[empty] = file.blank(empty)
+    return blank
+
+
+def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"]]) -> tuple[Choice, tuple[str, ...]]:
+    """The choice without inputs that hold nothing or only number the rows, if nobody named them; and notes on those that might."""
+    if not choice.all_others:
+        return choice, ()
+    reasons, notes = {}, []
+    for name in choice.inputs:
+        if np.isnan(columns[name]).all():
+            reasons[name] = "no value"
+        elif counts_rows(columns[name]) and len(choice.inputs) - len(reasons) > 1:
+            if numbers_rows(name):
+                reasons[name] = "only counts the rows"
+            else:
+                notes.append(f"{name} counts the rows; if it means nothing, leave it out by naming the others with dataset.inputs=[…]")
+    return choice.without(reasons), tuple(notes)
+
+
+def first_missing(file: ColumnFile, choice: Choice, table: Float[np.ndarray, "n k"], rows: Int[np.ndarray, " n"]) -> str:
+    """Where the first value is missing and what stands there: `line 35: 'drag' is nan`."""
+    row, column = np.argwhere(~np.isfinite(table))[0]
+    name = (*choice.inputs, *choice.outputs)[column]
+    return f"{file.place(int(rows[row]))}: {name!r} is {file.text(int(rows[row]), name)}"
+
+
+def refusal(path: Path, why: str, lacking: int, rows: int) -> str:
+    """The sentence about rows that lack a number."""
+    count = f"{lacking:,} of {rows:,} rows {'lacks' if lacking == 1 else 'lack'} a number"
+    return f"{path}, {why}; {count}: mend the file, or leave such rows out with dataset.missing=drop"
+
+
+def _told_blank(count: int) -> tuple[str, ...]:
+    return (f"{count:,} empty {'row' if count == 1 else 'rows'} passed over",) if count else ()
