@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import h5py
 import numpy as np
+
+TRUE_NAME = "long_name"
+"""The attribute with what a variable is called where its own name had to differ; xarray labels figures with it."""
 
 TEXT = h5py.string_dtype("utf-8")
 
@@ -41,6 +45,15 @@ def dataset(group: h5py.Group, name: str, values: Sequence | np.ndarray, dimensi
     for index, dimension in enumerate(dimensions):
         created.dims[index].attach_scale(group[dimension])
     return created
+
+
+def free_name(group: h5py.Group, name: str) -> str:
+    """A name for a variable, which must hold no slash and not be taken: one much like a slash stands for it.
+
+    The name itself belongs into the attribute `TRUE_NAME`.
+    """
+    plain = name.replace("/", "\N{DIVISION SLASH}")
+    return plain if plain not in group else next(f"{plain}_{k}" for k in itertools.count(2) if f"{plain}_{k}" not in group)
 
 
 def values_of(found: h5py.Dataset) -> np.ndarray:

@@ -152,7 +152,7 @@ class RunRecord:
         predictions: of the last step that had some.
         surrogate: the last fitted surrogate.
         state: what a task needs to resume; for active learning also which cases it saw: `initial` (n0, D), `acquired` (r, D),
-            `held_out` (m, D) and `case_coordinates` ("k,P"); for regress a sample of the training points (see `training_sample`);
+            `held_out` (m, D) and `case_coordinates` (their names); for regress a sample of the training points (see `training_sample`);
             for scaling why a size failed, `reason_SIZE`.
         surface: what the last fit predicts on a whole surface, where the data have one.
     """

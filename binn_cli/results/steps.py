@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import h5py
 import numpy as np
 
-from binn_cli.results.dimensions import dataset, length_scale, scaled_group, values_of, variables
+from binn_cli.results.dimensions import TRUE_NAME, dataset, free_name, length_scale, scaled_group, values_of, variables
 from binn_cli.results.record import RunRecord, Step, one_or_all
 
 _ACQUIRED = "acquired_"
@@ -42,7 +42,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
     n_train = columns.pop("n_train")
     warnings = columns.pop("warnings", np.full(len(n_train), ""))
     acquired = {
-        name.removeprefix(_ACQUIRED): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
+        _true_name(file["step"][name]): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
     }
     metrics, diagnostics = _read_metrics(file["metrics"]), _read_diagnostics(file["diagnostics"])
     return tuple(
@@ -72,7 +72,13 @@ def _write_acquired(group: h5py.Group, steps: Sequence[Step]) -> None:
         for i, row in enumerate(acquired):
             cases = row.get(name, np.zeros(0))
             column[i, : len(cases)] = cases
-        dataset(group, _ACQUIRED + name, *((column, ("step", "batch")) if batch > 1 else (column[:, 0], ("step",))))
+        values, dimensions = (column, ("step", "batch")) if batch > 1 else (column[:, 0], ("step",))
+        dataset(group, free_name(group, _ACQUIRED + name), values, dimensions).attrs[TRUE_NAME] = name
+
+
+def _true_name(found: h5py.Dataset) -> str:
+    """The name of a coordinate, which a variable's own name cannot hold if there is a slash in it."""
+    return str(found.attrs.get(TRUE_NAME, str(found.name).rpartition("/")[2].removeprefix(_ACQUIRED)))
 
 
 def _write_metrics(file: h5py.File, record: RunRecord) -> None:

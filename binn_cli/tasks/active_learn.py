@@ -149,7 +149,7 @@ class ActiveLearn:
             "initial": candidates.points[list(state.initial)],
             "acquired": candidates.points[list(state.acquired)],
             "held_out": candidates.points[list(dataset.held_out)],
-            "case_coordinates": ",".join(names),
+            "case_coordinates": np.array(names, dtype=str),
             "initial_rows": np.asarray(state.initial, dtype=np.int64),
             "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
             "chosen_rows": np.asarray(state.chosen, dtype=np.int64),

@@ -148,7 +148,7 @@ def test_the_last_predictions_and_the_cases_are_kept(tmp_path) -> None:
     np.testing.assert_array_equal(record.predictions.inputs[:2, 1:], CASES[list(HELD_OUT)])
     assert record.surrogate["generation"] == 4
     np.testing.assert_array_equal(record.state["held_out"], CASES[list(HELD_OUT)])
-    assert record.state["case_coordinates"] == "k,P"
+    assert record.state["case_coordinates"].tolist() == ["k", "P"]
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -61,7 +61,7 @@ def active(n_cases: int, names: tuple[str, ...], rounds: int = 20, outputs: tupl
         "initial": low + (high - low) * rng.uniform(size=(n_cases, len(names))),
         "acquired": chosen,
         "held_out": low + (high - low) * rng.uniform(size=(10, len(names))),
-        "case_coordinates": ",".join(names),
+        "case_coordinates": np.array(names),
     }
     axes = (Axis.of("x", np.linspace(0, 1, 40), "m"), Axis.of("y", np.linspace(0, 1, 40), "m"), Axis("case", chosen[:10], names))
     truth = rng.normal(size=(40, 40, 10, len(outputs))) * 1e-2

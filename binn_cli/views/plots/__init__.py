@@ -27,10 +27,12 @@ def draw(directory: Path) -> list[Path]:
 
 def draw_record(record: RunRecord, directory: Path) -> list[Path]:
     """As `draw`, from a record in memory."""
+    import warnings
+
     import matplotlib
 
     from binn_cli.views.plots import acquisitions, calibration, curve, parity, scaling, surface
-    from binn_cli.views.plots.style import STYLE, saved
+    from binn_cli.views.plots.style import STYLE, fonts_for, saved
 
     figures = {
         "curve": curve.drawn,
@@ -42,7 +44,12 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
         "surface_oblique": surface.oblique,
     }
     paths = []
-    with matplotlib.rc_context(STYLE):
+    shown = record.predictions
+    told = () if shown is None else (*shown.input_names, *shown.input_units, *shown.output_units)
+    fonts = fonts_for((*record.outputs, *record.case_coordinates, *told))
+    with matplotlib.rc_context({**STYLE, "font.family": fonts}), warnings.catch_warnings():
+        # A letter that no font of this machine has is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name, drawn in figures.items():
             figure = drawn(record)
             if figure is not None:

@@ -68,7 +68,9 @@ def _errors(ax: Axes, record: RunRecord) -> None:
 
 def _cases(record: RunRecord) -> Cases | None:
     state = record.state or {}
-    names = tuple(str(state["case_coordinates"]).split(",")) if state.get("case_coordinates") else record.case_coordinates
+    kept = state.get("case_coordinates", ())
+    # runs of earlier versions have one text
+    names = tuple(kept.split(",") if isinstance(kept, str) else map(str, kept)) or record.case_coordinates
     if not names:
         return None
     seen = [step.acquired for step in record.steps if step.acquired and set(names) <= set(step.acquired)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
 
 from binn_cli.results.record import RunRecord
 
@@ -79,8 +80,27 @@ def label(name: str, unit: str = "") -> str:
 
 
 def verbatim(text: str) -> str:
-    """Text that matplotlib does not read as mathematics."""
-    return text.replace("$", r"\$")
+    """Text that matplotlib does not read as mathematics, nor as something to keep out of legends."""
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+
+
+def fonts_for(texts: Iterable[str]) -> list[str]:
+    """The default font and those of this machine that have letters which it lacks, such as Chinese ones."""
+    letters = {ord(letter) for text in texts for letter in text if ord(letter) > 0x7F}
+    lacking = letters - set(get_font(findfont("DejaVu Sans")).get_charmap())
+    if not lacking:
+        return ["DejaVu Sans"]
+    chosen = []
+    for entry in fontManager.ttflist:
+        if lacking and entry.name not in chosen and entry.style == "normal":
+            try:
+                here = lacking & set(get_font(entry.fname).get_charmap())
+            except (OSError, RuntimeError):
+                continue
+            if here:
+                chosen.append(entry.name)
+                lacking -= here
+    return ["DejaVu Sans", *chosen]
 
 
 def case_label(record: RunRecord, name: str) -> str:
