@@ -27,7 +27,7 @@ def measure(resolved: dict[str, Any], repeats: int, say: Callable[[dict[str, Any
     with Timer() as timer:
         train, evaluation = dataset.training(), dataset.evaluation()
     timings.data = timer.seconds
-    say({"n_train": train.n_points})
+    say({"n_train": train.n_observed})
     domain = domain_of(dataset, train)
     fitted = fitted_on(model, train, timings, domain=domain)
     seconds = []

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from binn_cli.errors import DataError
 
@@ -19,6 +19,19 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     view = np.ascontiguousarray(array, dtype=np.float64).view()
     view.flags.writeable = False
     return view
+
+
+def _mask(observed: Bool[np.ndarray, "*points"] | None, shape: tuple[int, ...]) -> Bool[np.ndarray, "*points"] | None:
+    """The mask of observed combinations, read-only, or None where everything is observed."""
+    if observed is None:
+        return None
+    mask = np.array(observed, dtype=bool)
+    if mask.shape != shape:
+        raise DataError(f"the mask of observed values has the shape {mask.shape}, but there are {shape} combinations of points")
+    if not mask.any():
+        raise DataError("no value is observed; give at least one")
+    mask.flags.writeable = False
+    return None if mask.all() else mask
 
 
 def _units(units: Sequence[str], names: tuple[str, ...], owner: str) -> tuple[str, ...]:
@@ -105,17 +118,19 @@ class ProductData:
         values: (n_1, …, n_A, L) the L outputs at every combination of axis points.
         outputs: the L names of the outputs.
         output_units: the L units.
+        observed: (n_1, …, n_A) which combinations have values, None where all have; the others are NaN and never read.
         pieces: what `appended` has put together, first to last; data made in another way are one piece of their own.
         newest: the values of the last of several pieces, so that reading them touches no other case.
 
     Raises:
-        DataError: if shapes disagree, a name repeats, or a value is not finite.
+        DataError: if shapes disagree, a name repeats, an observed value is not finite, or nothing is observed.
     """
 
     axes: tuple[Axis, ...]
     values: Float[np.ndarray, "*points L"]
     outputs: tuple[str, ...]
     output_units: tuple[str, ...] = ()
+    observed: Bool[np.ndarray, "*points"] | None = None
     pieces: tuple[Piece, ...] = field(init=False, compare=False, repr=False)
     newest: Float[np.ndarray, "*points L"] | None = field(init=False, compare=False, repr=False, default=None)
 
@@ -129,14 +144,19 @@ class ProductData:
                 raise DataError(f"{kind} names repeat: {', '.join(names)}")
         if not self.outputs:
             raise DataError("there is no output; name at least one")
-        if not np.isfinite(values).all():
-            index = np.argwhere(~np.isfinite(values))[0]
+        observed = _mask(self.observed, values.shape[:-1])
+        if observed is not None:
+            values = _frozen(np.where(observed[..., None], values, np.nan))
+        missing = ~np.isfinite(values) if observed is None else ~np.isfinite(values) & observed[..., None]
+        if missing.any():
+            index = np.argwhere(missing)[0]
             where = ", ".join(f"{axis.name} {i}" for axis, i in zip(self.axes, index, strict=False))
             raise DataError(
                 f"output {self.outputs[index[-1]]!r} is {values[tuple(index)]} at row {where}; "
                 "every value must be finite: drop the row or mend it"
             )
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "observed", observed)
         object.__setattr__(self, "output_units", _units(self.output_units, self.outputs, "outputs"))
         object.__setattr__(self, "pieces", (Piece(values.shape[-2]),))
 
@@ -150,12 +170,28 @@ class ProductData:
         """N: the number of combinations of axis points."""
         return int(np.prod([axis.size for axis in self.axes]))
 
+    @property
+    def n_observed(self) -> int:
+        """How many of the combinations have values."""
+        return self.n_points if self.observed is None else int(np.count_nonzero(self.observed))
+
+    @property
+    def observed_rows(self) -> Int[np.ndarray, " n"]:
+        """Flat indices (C order) of the combinations that have values."""
+        return np.arange(self.n_points) if self.observed is None else np.flatnonzero(self.observed)
+
+    def scattered(self) -> ProductData:
+        """The observed combinations as a plain table, for whoever knows nothing of missing ones."""
+        inputs, values = self.table()
+        units = tuple(unit for axis in self.axes for unit in axis.units)
+        return ProductData((Axis("point", inputs, self.inputs, units),), values, self.outputs, self.output_units)
+
     def table(self, rows: np.ndarray | None = None) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
-        """Inputs and outputs as a plain table; `rows` picks flat indices (C order) without building the rest."""
-        if rows is None and len(self.axes) == 1:
+        """Inputs and outputs of what was observed as a plain table; `rows` picks flat indices (C order) without building the rest."""
+        if rows is None and len(self.axes) == 1 and self.observed is None:
             return self.axes[0].points, self.values
         shape = tuple(axis.size for axis in self.axes)
-        flat = np.arange(self.n_points) if rows is None else np.asarray(rows)
+        flat = self.observed_rows if rows is None else np.asarray(rows)
         indices = np.unravel_index(flat, shape)
         inputs = np.concatenate([axis.points[i] for axis, i in zip(self.axes, indices, strict=True)], axis=1)
         return inputs, self.values.reshape(-1, len(self.outputs))[flat]
@@ -170,7 +206,11 @@ class ProductData:
         if self.outputs != slab.outputs:
             raise DataError("a slab must have the same axes, but for the last, and the same outputs as the data it extends")
         values = np.concatenate([self.values, slab.values], axis=len(self.axes) - 1)
-        grown = replace(self, axes=axes, values=values)
+        observed = None
+        if self.observed is not None or slab.observed is not None:
+            masks = [np.ones(data.values.shape[:-1], dtype=bool) if data.observed is None else data.observed for data in (self, slab)]
+            observed = np.concatenate(masks, axis=len(self.axes) - 1)
+        grown = replace(self, axes=axes, values=values, observed=observed)
         object.__setattr__(grown, "pieces", (*self.pieces, Piece(slab.axes[-1].size)))
         object.__setattr__(grown, "newest", slab.values)
         return grown

@@ -1,4 +1,4 @@
-"""The user's own scattered data: rows of a file, some of them set aside for the test."""
+"""The user's own data: rows of a file, some of them, or some of the simulations that they are of, set aside for the test."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from binn_cli.config.schema import TableConfig
 from binn_cli.config.schema.table import DECIMALS, SEPARATORS
+from binn_cli.datasets.arrangement import Arrangement, ByRow, arranged
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.streaming import added_rows, streamed_rows
 from binn_cli.datasets.columns.table_reader import TableContent, TableReport, read_table
@@ -37,7 +38,7 @@ def reading_options(config: TableConfig) -> Reading:
 
 
 class Table:
-    """Rows of a file on one axis, `point`; each row is a case of its own."""
+    """Rows of a file: each a case of its own, or all rows of a simulation one case; see `arrangement.py`."""
 
     name = "table"
     note = ""
@@ -67,8 +68,9 @@ class Table:
 
     def reading(self, announce: Announce = silent) -> str:
         """What was read of the file and of that of the test, in one line."""
-        report = self._streamed[1] if self.config.stream else self._content.report
-        return report.line + (f"; test: {self._test.report.line}" if self.config.test_path else "")
+        structure = "" if self.config.stream else self._arrangement.text
+        test = f"test: {self._test.report.line}" if self.config.test_path else ""
+        return "; ".join(part for part in (self._report.line, structure, test) if part)
 
     @cached_property
     def _content(self) -> TableContent:
@@ -102,20 +104,24 @@ class Table:
         return self._streamed[1] if self.config.stream else self._content.report
 
     @cached_property
-    def _data(self) -> ProductData:
-        return _product(self._content, self._content.report)
+    def _arrangement(self) -> Arrangement:
+        data = _product(self._content, self._content.report)
+        return arranged(data, self.config.cases, structured=self.config.structure == "auto")
 
     @property
     def candidates(self) -> Axis:
-        """Every row of the file: (N, D)."""
-        return self._data.axes[0]
+        """Every row of the file or, where the rows are simulations on the same points, every simulation."""
+        return self._arrangement.candidates
 
     @cached_property
     def held_out(self) -> tuple[int, ...]:
-        """The rows that are set aside, ascending; none where the test has a file of its own."""
-        return tuple(self._set_aside(self._data.n_points).tolist())
+        """The candidates that are set aside, ascending; none where the test has a file of its own."""
+        units = self._arrangement.units
+        chosen = self._set_aside(int(units.max()) + 1)
+        return tuple(np.flatnonzero(np.isin(units, chosen)).tolist())
 
     def _set_aside(self, n: int) -> Int[np.ndarray, " E"]:
+        """So many of n rows, or simulations, as `test_share` says."""
         if self.config.test_path:
             return np.zeros(0, dtype=int)
         count = max(1, round(self.config.test_share * n))
@@ -128,24 +134,24 @@ class Table:
 
     @cached_property
     def order(self) -> Int[np.ndarray, " n"]:
-        """All other rows in random order."""
-        left = np.setdiff1d(np.arange(self._data.n_points), np.asarray(self.held_out, dtype=int))
+        """All other candidates in random order."""
+        left = np.setdiff1d(np.arange(self.candidates.size), np.asarray(self.held_out, dtype=int))
         order = stream(self.seed, "table order").permutation(left)
         order.flags.writeable = False
         return order
 
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
-        """The given rows of the file."""
-        rows = np.asarray(cases, dtype=int)
-        return ProductData((self.candidates.taken(rows),), self._data.values[rows], self._data.outputs, self._data.output_units)
+        """The given candidates."""
+        return self._arrangement.label(cases)
 
     def training(self, announce: Announce = silent) -> ProductData:
-        """The first n_train rows of `order`, or all of them."""
+        """The first n_train candidates of `order`, or all of them."""
         if self.config.n_train > len(self.order):
+            what = "rows" if isinstance(self._arrangement, ByRow) else "cases"
             raise ConfigError(
-                "dataset.n_train", f"must be at most {len(self.order):,}, the rows not set aside, not {self.config.n_train:,}"
+                "dataset.n_train", f"must be at most {len(self.order):,}, the {what} not set aside, not {self.config.n_train:,}"
             )
-        return self.label(self.order[: self.config.n_train or None])
+        return self._arrangement.training(self.order[: self.config.n_train or None])
 
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test`: the rows set aside, or those of `test_path`."""

@@ -154,6 +154,14 @@ class FitsRows(Protocol):
         ...
 
 
+def learnable(model: Surrogate, data: ProductData) -> ProductData:
+    """The data as a model can learn them: a table of what was observed where values are missing and the model knows nothing of that.
+
+    A model that does has the attribute `learns_incomplete = True`.
+    """
+    return data if data.observed is None or getattr(model, "learns_incomplete", False) else data.scattered()
+
+
 class Surrogate(Protocol):
     """A model with its hyperparameters, before it has seen data."""
 

@@ -131,8 +131,8 @@ class Predictions:
             std_total=np.sqrt(epistemic + noise),
             input_names=data.inputs,
             output_names=data.outputs,
-            stride=int(rows[1]) if len(rows) > 1 else data.n_points,
-            n_points_total=data.n_points,
+            stride=int(rows[1] - rows[0]) if len(rows) > 1 else data.n_points,
+            n_points_total=data.n_observed,
             input_units=tuple(unit for axis in data.axes for unit in axis.units),
             output_units=data.output_units,
         )

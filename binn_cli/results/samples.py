@@ -18,7 +18,11 @@ def strided(data: ProductData, max_points: int) -> Int[np.ndarray, " n"]:
     # a stride that shares a factor with an axis would keep only some of its points, and perhaps only one of the cases
     while stride > 1 and len(data.axes) > 1 and any(gcd(stride, axis.size) > 1 for axis in data.axes):
         stride += 1
-    return np.arange(0, total, stride)
+    rows = np.arange(0, total, stride)
+    if data.observed is None:
+        return rows
+    seen = rows[data.observed.ravel()[rows]]
+    return seen if len(seen) else data.observed_rows[: max(1, max_points)]
 
 
 def training_sample(data: ProductData, max_points: int) -> Tree:

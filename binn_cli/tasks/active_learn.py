@@ -76,7 +76,7 @@ class ActiveLearn:
                 state = self._labelled(dataset, replace(state, number=number), timings, recorder)
             capacity = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
             compiles = "; the first fit also compiles" if number == done else ""
-            recorder.announce(f"fitting {state.data.n_points:,} points{compiles}", 0, 1)
+            recorder.announce(f"fitting {state.data.n_observed:,} points{compiles}", 0, 1)
             fitted = fitted_on(
                 model, state.data, timings, domain=domain_of(dataset, state.data), warm_start=state.fitted, capacity=capacity
             )
@@ -136,7 +136,7 @@ class ActiveLearn:
         names = candidates.coordinates
         latest = dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True)) if state.latest else None
         step = Step(
-            n_train=state.data.n_points,
+            n_train=state.data.n_observed,
             coordinates={"round": state.number},
             acquired=latest,
             metrics=metrics,

@@ -14,7 +14,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, Watched
 from binn_cli.errors import BinnError
 from binn_cli.metrics import score
-from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Prediction, Surrogate
+from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Prediction, Surrogate, learnable
 from binn_cli.results.provenance import peak_rss_bytes
 
 
@@ -49,13 +49,13 @@ class Timer:
 
 
 def domain_of(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
-    """Smallest and largest value of every input that the surrogate will be asked about: the data's, the whole pool's for a case."""
-    return _with_stated(dataset, data.inputs, _reach([*data.axes[:-1], dataset.candidates]))
+    """Smallest and largest value of every input that the surrogate will be asked about: the data's and the whole pool's."""
+    return _with_stated(dataset, data.inputs, _reach(data.inputs, [*data.axes, dataset.candidates]))
 
 
 def domain_of_drawn(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
     """The same where all that is known are these points, drawn out of more rows than fit into memory."""
-    return _with_stated(dataset, data.inputs, _reach(data.axes))
+    return _with_stated(dataset, data.inputs, _reach(data.inputs, data.axes))
 
 
 def domain_of_rows(dataset: Dataset, rows: RowChunks) -> Float[np.ndarray, "D 2"] | None:
@@ -65,8 +65,14 @@ def domain_of_rows(dataset: Dataset, rows: RowChunks) -> Float[np.ndarray, "D 2"
     return None if np.isnan(domain).any() else domain
 
 
-def _reach(axes: Sequence[Axis]) -> Float[np.ndarray, "D 2"]:
-    return np.concatenate([np.stack([axis.points.min(axis=0), axis.points.max(axis=0)], axis=1) for axis in axes])
+def _reach(inputs: Sequence[str], axes: Sequence[Axis]) -> Float[np.ndarray, "D 2"]:
+    """Smallest and largest value of every input on axes that may share some of them."""
+    found: dict[str, tuple[float, float]] = {}
+    for axis in axes:
+        for name, low, high in zip(axis.coordinates, axis.points.min(axis=0), axis.points.max(axis=0), strict=True):
+            before = found.get(name, (low, high))
+            found[name] = (min(before[0], low), max(before[1], high))
+    return np.array([found[name] for name in inputs])
 
 
 def _with_stated(dataset: Dataset, inputs: Sequence[str], reach: Float[np.ndarray, "D 2"]) -> Float[np.ndarray, "D 2"]:
@@ -85,8 +91,11 @@ def fitted_on(
     warm_start: FittedSurrogate | None = None,
     capacity: int | None = None,
 ) -> FittedSurrogate:
-    """Fit, and add what it cost to the timings."""
-    fitted = model.fit(data, warm_start=warm_start, domain=domain, capacity=capacity)
+    """Fit, and add what it cost to the timings; data with gaps as the model can learn them."""
+    learned = learnable(model, data)
+    if capacity is not None and learned is not data:
+        capacity *= data.n_points // data.axes[-1].size  # rows instead of cases
+    fitted = model.fit(learned, warm_start=warm_start, domain=domain, capacity=capacity)
     timings.compile += fitted.report.compile_seconds
     timings.fit += fitted.report.fit_seconds
     return fitted
@@ -129,5 +138,13 @@ def scores_of(
         timings.predict += timer.seconds - found.compile_seconds
         keep = (slice(None),) * len(others) + (slice(0, cases.size),)
         predictions[name] = Prediction(found.mean[keep], found.epistemic_var[keep], found.noise_var[keep])
-        metrics[name] = score(data.values, predictions[name])
+        metrics[name] = score(*_where_observed(data, predictions[name]))
     return metrics, predictions
+
+
+def _where_observed(data: ProductData, prediction: Prediction) -> tuple[np.ndarray, Prediction]:
+    """Truth and prediction at the combinations that have values."""
+    seen = data.observed
+    if seen is None:
+        return data.values, prediction
+    return data.values[seen], Prediction(prediction.mean[seen], prediction.epistemic_var[seen], prediction.noise_var[seen])

@@ -68,7 +68,7 @@ class Regress:
             evaluation = dataset.evaluation(recorder.announce)
         timings.data = timer.seconds
         train, rows = given.train, given.rows
-        n_train = train.n_points if rows is None else rows.n_points
+        n_train = train.n_observed if rows is None else rows.n_points
         recorder.announce(f"fitting {n_train:,} points; the first fit also compiles", 0, 1)
         if rows is None:
             assert given.domain is not None
@@ -94,8 +94,8 @@ class Regress:
         count = self.config.train_points
         if rows is None:
             train = dataset.training(recorder.announce)
-            drawn = train if count is None or count >= train.n_points else self._drawn(train, count)
-            return _Given(drawn, None, train.n_points, domain_of(dataset, train))
+            drawn = train if count is None or count >= train.n_observed else self._drawn(train, count)
+            return _Given(drawn, None, train.n_observed, domain_of(dataset, train))
         if count is not None and count < rows.n_points:
             drawn = self._drawn(rows, count)
             return _Given(drawn, None, rows.n_points, domain_of_drawn(dataset, drawn))
@@ -103,10 +103,11 @@ class Regress:
 
     def _drawn(self, available: ProductData | RowChunks, count: int) -> ProductData:
         """A random part of the training points, as a table."""
-        wanted = np.sort(stream(self.config.seed, "training points").choice(available.n_points, count, replace=False))
+        many = available.n_observed if isinstance(available, ProductData) else available.n_points
+        wanted = np.sort(stream(self.config.seed, "training points").choice(many, count, replace=False))
         if not isinstance(available, ProductData):
             return picked(available, wanted)
-        points, values = available.table(wanted)
+        points, values = available.table(available.observed_rows[wanted])
         units = tuple(unit for axis in available.axes for unit in axis.units)
         return ProductData((Axis("point", points, available.inputs, units),), values, available.outputs, available.output_units)
 

@@ -138,3 +138,43 @@ def test_a_mask_takes_its_true_rows():
 def test_what_does_not_fit_is_refused(make, says):
     with pytest.raises(DataError, match=says):
         make()
+
+
+def with_gaps() -> ProductData:
+    values = np.arange(12.0).reshape(3, 4, 1)
+    observed = np.ones((3, 4), dtype=bool)
+    observed[1, 2] = observed[0, 0] = False
+    return ProductData((Axis.of("x", np.arange(3.0), "m"), Axis.of("case", np.arange(4.0))), values, ("u",), ("K",), observed)
+
+
+def test_what_is_not_observed_is_nan_and_no_row_of_the_table():
+    data = with_gaps()
+    assert np.isnan(data.values[1, 2, 0]) and np.isnan(data.values).sum() == 2
+    assert data.n_points == 12 and data.n_observed == 10
+    inputs, values = data.table()
+    np.testing.assert_array_equal(values[:, 0], np.delete(np.arange(12.0), [0, 6]))
+    table = data.scattered()
+    assert table.observed is None and table.axes[0].units == ("m", "") and table.output_units == ("K",)
+    np.testing.assert_array_equal(table.axes[0].points, inputs)
+    np.testing.assert_array_equal(data.observed_rows, np.delete(np.arange(12), [0, 6]))
+
+
+def test_a_mask_without_gaps_is_none_and_one_without_values_is_refused():
+    data = with_gaps()
+    full = ProductData(data.axes, np.zeros((3, 4, 1)), ("u",), observed=np.ones((3, 4), dtype=bool))
+    assert full.observed is None and full.n_observed == 12
+    with pytest.raises(DataError, match="no value is observed"):
+        ProductData(data.axes, np.zeros((3, 4, 1)), ("u",), observed=np.zeros((3, 4), dtype=bool))
+    with pytest.raises(DataError, match="mask of observed values has the shape"):
+        ProductData(data.axes, np.zeros((3, 4, 1)), ("u",), observed=np.ones(3, dtype=bool))
+    with pytest.raises(DataError, match="every value must be finite"):
+        ProductData(data.axes, np.full((3, 4, 1), np.nan), ("u",), observed=data.observed)
+
+
+def test_gaps_stay_where_they_are_when_cases_are_added():
+    data = with_gaps()
+    slab = ProductData((data.axes[0], Axis.of("case", np.array([7.0]))), np.ones((3, 1, 1)), ("u",))
+    for grown, gaps in ((data.appended(slab), [[0, 0], [1, 2]]), (slab.appended(data), [[0, 1], [1, 3]])):
+        assert grown.observed is not None
+        np.testing.assert_array_equal(np.argwhere(~grown.observed), gaps)
+        assert np.isnan(grown.values).sum() == 2

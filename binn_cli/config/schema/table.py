@@ -34,6 +34,8 @@ class TableConfig:
     comment: str = AUTO
     encoding: str = AUTO
     units_row: str = AUTO
+    structure: str = AUTO
+    cases: list[Any] = field(default_factory=list)
     stream: bool = False
     initial_cases: int = 8
     cache: str = "data/table"
@@ -47,7 +49,7 @@ class TableConfig:
             self.ranges = intervals("dataset.ranges", self.ranges)
         at_least("dataset.n_train", self.n_train, 0)
         at_least("dataset.initial_cases", self.initial_cases, 2)
-        for key in ("inputs", "outputs", "missing_values"):
+        for key in ("inputs", "outputs", "missing_values", "cases"):
             setattr(self, key, texts(f"dataset.{key}", getattr(self, key)))
         for key, names in (("inputs", self.inputs), ("outputs", self.outputs)):
             if len(set(names)) != len(names):
@@ -56,6 +58,7 @@ class TableConfig:
         if twice:
             raise ConfigError("dataset.outputs", f"names what dataset.inputs names too: {', '.join(twice)}")
         one_of("dataset.missing", self.missing, ("refuse", "drop"))
+        one_of("dataset.structure", self.structure, (AUTO, "off"))
         self._check_text()
 
     def _check_text(self) -> None:
