@@ -89,6 +89,10 @@ COMMANDS: dict[str, str | None] = {
         f"dataset.inputs=[x,alpha_deg] {TINY_BINN} {NO_FIGURES}"
     ),
     "python -m binn_cli.datasets.blendednet.synthetic big.zip --points 85000": "--points 100 --train-geometries 0",
+    # docs/tables.md
+    "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag] dataset.missing=drop": f"{TINY_BINN} {NO_FIGURES}",
+    "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u]": f"{TINY_BINN} {NO_FIGURES}",
+    "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u] dataset.stream=true": f"{TINY_BINN} {NO_FIGURES}",
     # docs/paper.md
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",

@@ -23,6 +23,7 @@ LOG = logging.getLogger("binn")
 DATA = "data"
 """The attribute of /provenance that says what was read."""
 
+
 @runtime_checkable
 class Listener(Protocol):
     """Who wants to know how a run goes."""

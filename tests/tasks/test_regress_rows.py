@@ -71,7 +71,7 @@ def test_nothing_is_read_as_a_whole(
     assert max(reads) <= 1024
     ((before, domain),) = fitted
     # Inputs and outputs are read apart: twice once through the file for the sample or the drawn points, and again for the test rows.
-    assert before <= 4 * 5_000
+    assert before <= 4 * 5_000 + 512, "beside a look at the first rows"
     if seen == "points":
         assert domain.shape == (2, 2) and 0 < domain[0, 0] < 0.01, "of the drawn points, not of all"
     else:

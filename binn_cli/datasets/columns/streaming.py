@@ -28,8 +28,10 @@ from binn_cli.errors import ConfigError, DataError
 SCHEMA = 1
 """Changes whenever the same file gives other rows, so that copies of before are made anew."""
 REMEDY = "mend the file, or leave rows that lack a number out with dataset.missing=drop"
-LOOKED_AT = 2**16
+LOOKED_AT = 2**9
 """Rows that tell whether a column of HDF5 or Parquet only counts the rows."""
+ROWS_AT_ONCE = 2**16
+"""Rows that are read at a time to find those that lack a number."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _report(file: ColumnFile, choice: Choice, rows: int, notes: tuple[str, ...])
 def _lacking(rows: FileRows) -> tuple[Int[np.ndarray, " E"], str]:
     """Numbers of the rows that lack a value, and what the first of them lacks."""
     found, first, why = [], 0, ""
-    for x, y in rows.chunks(LOOKED_AT):
+    for x, y in rows.chunks(ROWS_AT_ONCE):
         table = np.concatenate([x, y], axis=1)
         lacking = np.flatnonzero(~np.isfinite(table).all(axis=1))
         if len(lacking) and not why:
