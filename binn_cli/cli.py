@@ -117,6 +117,23 @@ def _rerun(arguments: Sequence[str]) -> int:
     return rerun(chosen.run, chosen.changes)
 
 
+def _check(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn check", description="Look at data without fitting: what would be read, ranges, and what is odd.")
+    parser.add_argument(
+        "words", nargs="+", metavar="FILE|KEY=VALUE", help="a table, and options such as dataset.outputs=[drag]; or dataset=heat"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of a table")
+    chosen = parser.parse_intermixed_args(arguments)
+    files = [word for word in chosen.words if "=" not in word or Path(word).exists()]
+    if len(files) > 1:
+        parser.error(f"one file at a time, not {' and '.join(files)}")
+    if not files and not any(word.startswith("dataset=") for word in chosen.words):
+        parser.error("name a file, or a data set with dataset=NAME")
+    from binn_cli.check import check
+
+    return check(Path(files[0]) if files else None, [word for word in chosen.words if word not in files], chosen.json)
+
+
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -126,6 +143,7 @@ VERBS: dict[str, Verb] = {
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
     "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
+    "check": Verb("look at data without fitting (binn check runs.csv dataset.outputs=[drag])", _check),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),
 }
 """Every verb; one more is a function above and a line here."""

@@ -91,6 +91,8 @@ COMMANDS: dict[str, str | None] = {
     "python -m binn_cli.datasets.blendednet.synthetic big.zip --points 85000": "--points 100 --train-geometries 0",
     # docs/tables.md
     "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag] dataset.missing=drop": f"{TINY_BINN} {NO_FIGURES}",
+    "binn check runs.csv dataset.outputs=[drag] dataset.missing=drop": "",
+    "binn check --json runs.csv dataset.outputs=[drag] dataset.missing=drop > check.json": "",
     "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u]": f"{TINY_BINN} {NO_FIGURES}",
     "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u] dataset.stream=true": f"{TINY_BINN} {NO_FIGURES}",
     # docs/paper.md
@@ -113,6 +115,7 @@ REFUSED = {
 
 NOT_COMMANDS = {
     "binn compare",
+    "binn check",
     "binn resume",
     "binn resume SWEEP",
     "binn resume SWEEP limits.memory_gb=16",

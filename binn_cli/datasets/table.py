@@ -68,12 +68,17 @@ class Table:
 
     def reading(self, announce: Announce = silent) -> str:
         """What was read of the file and of that of the test, in one line."""
-        structure = "" if self.config.stream else self._arrangement.text
         test = f"test: {self._test.report.line}" if self.config.test_path else ""
-        return "; ".join(part for part in (self._report.line, structure, test) if part)
+        return "; ".join(part for part in (self.report.line, self.structure, test) if part)
+
+    @property
+    def structure(self) -> str:
+        """The axes that the rows are, in words; empty where they are scattered."""
+        return "" if self.config.stream else self._arrangement.text
 
     @cached_property
-    def _content(self) -> TableContent:
+    def content(self) -> TableContent:
+        """All rows of the file, and what was found in it."""
         return self._read(self.path, self.config.inputs, self.config.outputs)
 
     def _read(self, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TableContent:
@@ -89,7 +94,7 @@ class Table:
         Raises:
             DataError: if it states other units.
         """
-        known = self._report
+        known = self.report
         content = self._read(Path(self.config.test_path), list(known.inputs), list(known.outputs))
         for kind in ("inputs", "outputs"):
             for name, unit in getattr(known, kind).items():
@@ -100,12 +105,13 @@ class Table:
         return content
 
     @property
-    def _report(self) -> TableReport:
-        return self._streamed[1] if self.config.stream else self._content.report
+    def report(self) -> TableReport:
+        """What was found in the file."""
+        return self._streamed[1] if self.config.stream else self.content.report
 
     @cached_property
     def _arrangement(self) -> Arrangement:
-        data = _product(self._content, self._content.report)
+        data = _product(self.content, self.content.report)
         return arranged(data, self.config.cases, structured=self.config.structure == "auto")
 
     @property
@@ -156,7 +162,7 @@ class Table:
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test`: the rows set aside, or those of `test_path`."""
         if self.config.test_path:
-            return {"test": _product(self._test, self._report)}
+            return {"test": _product(self._test, self.report)}
         if not self.config.stream:
             return {"test": self.label(self.held_out)}
         return {"test": picked(self._within, self._left_out)}
@@ -167,7 +173,7 @@ class Table:
             return None
         if self.config.n_train:
             raise ConfigError("dataset.n_train", "must be 0 where dataset.stream is true: all rows are read that are not set aside")
-        unnamed = [name for name in self._report.inputs if name not in (self.config.ranges or {})]
+        unnamed = [name for name in self.report.inputs if name not in (self.config.ranges or {})]
         if self.config.ranges and unnamed:
             raise ConfigError("dataset.ranges", f"must name every input where dataset.stream is true; {', '.join(unnamed)} is missing")
         return Without(self._within, self._left_out)

@@ -51,13 +51,13 @@ def same_name(one: str, other: str) -> bool:
     return first is not None and first == second
 
 
-def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str]) -> Choice:
+def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, outputs_needed: bool = True) -> Choice:
     """The columns that are asked for; no inputs stands for every column that is not an output.
 
     Raises:
         DataError: if a name is unknown or is no column of numbers, a column's use is in doubt, or nothing is left.
     """
-    if not outputs:
+    if not outputs and outputs_needed:
         raise DataError(f"{file.path}: name the columns that are outputs with dataset.outputs=[…]; the file has {_listed(file.units)}")
     named_outputs = tuple(_found(file, name) for name in outputs)
     named_inputs = tuple(_found(file, name) for name in inputs)

@@ -35,6 +35,7 @@ class TableReport:
         why_dropped: the first of them, and what it lacks.
         left_out: the columns that are neither, and why.
         notes: what else should be said.
+        missing: how many rows lack a column, for every column that some lack.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class TableReport:
     why_dropped: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -52,7 +54,7 @@ class TableReport:
         parts = [f"{self.path.name}: {self.rows:,} rows"]
         if self.dropped:
             parts[0] += f", {self.dropped:,} left out ({self.why_dropped})"
-        parts += [_listed("input", self.inputs), _listed("output", self.outputs)]
+        parts += [_listed("input", self.inputs), _listed("output", self.outputs)] if self.outputs else [_listed("column", self.inputs)]
         if self.left_out:
             parts.append("columns left out: " + _some([f"{name} ({reason})" for name, reason in self.left_out.items()]))
         return "; ".join((*parts, *self.notes))
@@ -105,7 +107,7 @@ def opened_columns(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> 
 
 
 def read_table(
-    path: Path, reading: Reading, inputs: Sequence[str], outputs: Sequence[str], *, drop_missing: bool = False, say_left_out: bool = True
+    path: Path, reading: Reading, inputs: Sequence[str], outputs: Sequence[str], *, drop_missing: bool = False, outputs_needed: bool = True
 ) -> TableContent:
     """The inputs and outputs of all rows of a file.
 
@@ -115,13 +117,13 @@ def read_table(
         inputs: names of the inputs; every other column where empty.
         outputs: names of the outputs.
         drop_missing: whether rows that lack a value are left out; they are refused otherwise.
-        say_left_out: whether the report names the columns that nobody asked for.
+        outputs_needed: whether there must be an output.
 
     Raises:
         DataError: if the file or a row cannot be used.
     """
     file = opened_columns(path, reading, (*inputs, *outputs))
-    choice = chosen(file, inputs, outputs)
+    choice = chosen(file, inputs, outputs, outputs_needed=outputs_needed)
     names = [*choice.inputs, *choice.outputs]
     table = read(file, names)
     rows = np.arange(len(table))
@@ -133,6 +135,7 @@ def read_table(
     kept = [names.index(name) for name in (*choice.inputs, *choice.outputs)]
     table = table[:, kept] if len(kept) < len(names) else table
     lacking = ~np.isfinite(table).all(axis=1)
+    absent = {name: int(n) for name, n in zip([*choice.inputs, *choice.outputs], (~np.isfinite(table)).sum(axis=0), strict=True) if n}
     why = ""
     if lacking.any():
         why = first_missing(file, choice, table, rows)
@@ -148,8 +151,9 @@ def read_table(
         rows=len(lacking),
         dropped=int(lacking.sum()),
         why_dropped=why,
-        left_out=choice.left_out if say_left_out else {},
+        left_out=choice.left_out,
         notes=(*file.notes, *notes, *(_told_blank(int(blank.sum())))),
+        missing=absent,
     )
     count = len(choice.inputs)
     return TableContent(np.ascontiguousarray(table[:, :count]), np.ascontiguousarray(table[:, count:]), report, file, rows)
