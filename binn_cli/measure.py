@@ -19,7 +19,8 @@ def measure(resolved: dict[str, Any], repeats: int, say: Callable[[dict[str, Any
     from binn_cli import build
     from binn_cli.config.compose import validated
     from binn_cli.results.provenance import peak_rss_bytes
-    from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
+    from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on
+    from binn_cli.tasks.scoring import scores_of
 
     settings = validated(resolved)
     dataset, model = build.dataset(settings), build.model(settings)
@@ -37,7 +38,7 @@ def measure(resolved: dict[str, Any], repeats: int, say: Callable[[dict[str, Any
         seconds.append(again.fit)
     timings.fit = statistics.median(seconds)
     fit_peak = peak_rss_bytes()
-    metrics, _ = scores_of(fitted, evaluation, timings)
+    metrics = scores_of(fitted, evaluation, timings).metrics
     return {
         "outputs": train.outputs,
         "metrics": {split: {name: values.tolist() for name, values in named.items()} for split, named in metrics.items()},

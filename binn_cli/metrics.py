@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float
 
@@ -28,6 +31,88 @@ METRICS = (
 _GRID = (np.arange(200) + 0.5) / 200
 
 
+@dataclass(frozen=True)
+class Tally:
+    """What the metrics of any number of points need: sums over the points, which add up over parts of them.
+
+    Attributes:
+        points: how many points N.
+        truth: (L,) mean of the truth, and `truth_squares` the sum of squares about it.
+        largest: (L,) largest size of the truth.
+        sums: (L,) sums over the points by name.
+        max_error: (L,) largest absolute error.
+        within: (L, P) points inside the central interval of each level of `LEVELS` and of the grid of the miscalibration area.
+    """
+
+    points: int
+    truth: Float[np.ndarray, " L"]
+    truth_squares: Float[np.ndarray, " L"]
+    largest: Float[np.ndarray, " L"]
+    sums: Mapping[str, Float[np.ndarray, " L"]]
+    max_error: Float[np.ndarray, " L"]
+    within: Float[np.ndarray, "L P"]
+
+    @classmethod
+    def of(cls, truth: Float[np.ndarray, "*points L"], prediction: Prediction) -> Tally:
+        """The sums over some points; see `score`, which raises the same errors."""
+        mean, std = np.asarray(prediction.mean), np.asarray(prediction.total_std)
+        if truth.shape != mean.shape or truth.shape != std.shape:
+            raise ValueError(f"truth of shape {truth.shape} cannot be scored against a prediction of shape {mean.shape}")
+        if truth.size == 0:
+            raise ValueError("there is no point to score")
+        outputs = truth.shape[-1]
+        truth, mean, std = (np.asarray(a, dtype=np.float64).reshape(-1, outputs) for a in (truth, mean, std))
+        # one output at a time keeps the working memory to a few columns, also for millions of points
+        columns = [[np.ascontiguousarray(a[:, i]) for a in (truth, mean, std)] for i in range(outputs)]
+        with np.errstate(invalid="ignore", over="ignore"):
+            centre = truth.mean(axis=0)
+            sums, within = zip(*(_sums_of_output(*column) for column in columns), strict=True)
+            return cls(
+                points=len(truth),
+                truth=centre,
+                truth_squares=np.sum((truth - centre) ** 2, axis=0),
+                largest=np.abs(truth).max(axis=0),
+                sums={name: np.array([own[name] for own in sums]) for name in sums[0]},
+                max_error=np.abs(mean - truth).max(axis=0),
+                within=np.array(within),
+            )
+
+    def __add__(self, other: Tally) -> Tally:
+        points = self.points + other.points
+        apart = other.truth - self.truth
+        return Tally(
+            points=points,
+            truth=self.truth + apart * (other.points / points),
+            truth_squares=self.truth_squares + other.truth_squares + apart**2 * (self.points * other.points / points),
+            largest=np.maximum(self.largest, other.largest),
+            sums={name: own + other.sums[name] for name, own in self.sums.items()},
+            max_error=np.maximum(self.max_error, other.max_error),
+            within=self.within + other.within,
+        )
+
+    def metrics(self) -> dict[str, Float[np.ndarray, " L"]]:
+        """Every metric of `METRICS` for each output; see `score`."""
+        mean = {name: total / self.points for name, total in self.sums.items()}
+        rmse, spread = np.sqrt(mean["error_squares"]), np.sqrt(self.truth_squares / self.points)
+        # a constant computed in floating point has a spread of a few units in the last place
+        varies = spread > 8 * np.finfo(float).eps * self.largest
+        relative = np.where(varies, rmse / np.where(varies, spread, 1.0), np.nan)
+        coverage = self.within / self.points
+        return {
+            "rmse": rmse,
+            "rel_rmse": relative,
+            "mae": mean["error"],
+            "max_error": self.max_error,
+            "r2": 1 - relative**2,
+            "nlpd": mean["nlpd"],
+            "crps": mean["crps"],
+            **{f"coverage_{level}": coverage[:, i] for i, level in enumerate(LEVELS)},
+            "miscalibration_area": np.mean(np.abs(coverage[:, len(LEVELS) :] - _GRID), axis=1),
+            "sharpness": np.sqrt(mean["variance"]),
+            "interval_score_95": mean["interval"],
+        }
+
+
 def score(truth: Float[np.ndarray, "*points L"], prediction: Prediction) -> dict[str, Float[np.ndarray, " L"]]:
     """Every metric of `METRICS` for each output, against observations or exact values.
 
@@ -47,64 +132,40 @@ def score(truth: Float[np.ndarray, "*points L"], prediction: Prediction) -> dict
     Raises:
         ValueError: if the shapes differ or there is no point.
     """
-    mean, std = np.asarray(prediction.mean), np.asarray(prediction.total_std)
-    if truth.shape != mean.shape or truth.shape != std.shape:
-        raise ValueError(f"truth of shape {truth.shape} cannot be scored against a prediction of shape {mean.shape}")
-    if truth.size == 0:
-        raise ValueError("there is no point to score")
-    outputs = truth.shape[-1]
-    truth, mean, std = (np.asarray(a, dtype=np.float64).reshape(-1, outputs) for a in (truth, mean, std))
-    # one output at a time keeps the working memory to a few columns, also for millions of points
-    columns = [_score_output(*(np.ascontiguousarray(a[:, i]) for a in (truth, mean, std))) for i in range(outputs)]
-    return {name: np.array([column[name] for column in columns]) for name in METRICS}
+    return Tally.of(truth, prediction).metrics()
 
 
 def observed_coverage(
     truth: Float[np.ndarray, " N"], mean: Float[np.ndarray, " N"], std: Float[np.ndarray, " N"], levels: Float[np.ndarray, " P"]
 ) -> Float[np.ndarray, " P"]:
     """The share of the truth inside the central Gaussian interval of each level (between 0 and 1)."""
-    return _coverage(np.sort(np.abs(truth - mean) / _floored(truth, mean, std)), np.asarray(levels))
+    return _within(np.abs(truth - mean) / _floored(truth, mean, std), np.asarray(levels)) / truth.size
 
 
-def _score_output(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return {**_mean_scores(truth, mean), **_gaussian_scores(truth, mean, std)}
-
-
-def _mean_scores(truth: np.ndarray, mean: np.ndarray) -> dict[str, float]:
-    error = mean - truth
-    rmse = float(np.sqrt(np.mean(error**2)))
-    spread = float(truth.std())
-    # a constant computed in floating point has a spread of a few units in the last place
-    varies = spread > 8 * np.finfo(float).eps * float(np.abs(truth).max())
-    return {
-        "rmse": rmse,
-        "rel_rmse": rmse / spread if varies else np.nan,
-        "mae": float(np.mean(np.abs(error))),
-        "max_error": float(np.max(np.abs(error))),
-        "r2": 1 - (rmse / spread) ** 2 if varies else np.nan,
-    }
-
-
-def _gaussian_scores(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
+def _sums_of_output(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+    """Sums over the points of one output, and how many of them lie inside each interval."""
     import scoringrules
 
-    floored = _floored(truth, mean, std)
-    z = np.abs(truth - mean) / floored
-    nlpd = float(np.mean(0.5 * z**2 + np.log(floored)) + 0.5 * np.log(2 * np.pi))
+    error, floored = np.abs(truth - mean), _floored(truth, mean, std)
+    z = error / floored
     reach = _half_width(np.array([0.95]))[0] * floored
-    crps = scoringrules.crps_normal(truth, mean, floored, backend="numpy")
-    interval = scoringrules.interval_score(truth, mean - reach, mean + reach, 0.05, backend="numpy")
-    z.sort()
-    coverage = _coverage(z, np.array(LEVELS) / 100)
-    return {
-        "nlpd": nlpd,
-        "crps": float(np.mean(crps)),
-        **{f"coverage_{level}": float(share) for level, share in zip(LEVELS, coverage, strict=True)},
-        "miscalibration_area": float(np.mean(np.abs(_coverage(z, _GRID) - _GRID))),
-        "sharpness": float(np.sqrt(np.mean(std**2))),
-        "interval_score_95": float(np.mean(interval)),
+    sums = {
+        "error": np.sum(error),
+        "error_squares": np.sum(error**2),
+        "nlpd": np.sum(0.5 * z**2 + np.log(floored)) + 0.5 * np.log(2 * np.pi) * z.size,
+        "crps": np.sum(scoringrules.crps_normal(truth, mean, floored, backend="numpy")),
+        "variance": np.sum(std**2),
+        "interval": np.sum(scoringrules.interval_score(truth, mean - reach, mean + reach, 0.05, backend="numpy")),
     }
+    return {name: float(total) for name, total in sums.items()}, _within(z, np.array([*(np.array(LEVELS) / 100), *_GRID]))
+
+
+def _within(z: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """How many of the standardised distances lie inside the central interval of each level."""
+    z = np.sort(z)
+    if np.isnan(z[-1]):  # NaN sorts last
+        return np.full(levels.shape, np.nan)
+    return np.searchsorted(z, _half_width(levels), side="right").astype(np.float64)
 
 
 def _floored(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
@@ -117,9 +178,3 @@ def _half_width(levels: np.ndarray) -> np.ndarray:
     from scipy.special import ndtri
 
     return ndtri(0.5 + 0.5 * levels)
-
-
-def _coverage(sorted_z: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    if np.isnan(sorted_z[-1]):  # NaN sorts last
-        return np.full(levels.shape, np.nan)
-    return np.searchsorted(sorted_z, _half_width(levels), side="right") / sorted_z.size

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from functools import reduce
+from itertools import pairwise
+from operator import add
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from binn_cli.metrics import LEVELS, METRICS, observed_coverage, score
+from binn_cli.metrics import LEVELS, METRICS, Tally, observed_coverage, score
 from binn_cli.models.surrogate import Prediction
 
 DIMENSIONAL = ("rmse", "mae", "max_error", "crps", "sharpness", "interval_score_95")
@@ -122,6 +125,18 @@ def test_a_mean_that_is_not_finite_does_not_look_good():
     truth = np.zeros((3, 1))
     scores = score(truth, gaussian(np.array([[0.0], [np.nan], [0.0]]), 1.0))
     assert np.isnan(scores["rmse"][0]) and np.isnan(scores["coverage_95"][0]) and np.isnan(scores["miscalibration_area"][0])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 49), min_size=1, max_size=4, unique=True), st.floats(-1e6, 1e6))
+def test_parts_add_up(seed: int, cuts: list[int], shift: float):
+    truth, mean, std = case(seed)
+    truth, mean = truth + shift, mean + shift
+    parts = [slice(a, b) for a, b in pairwise([0, *sorted(cuts), len(truth)])]
+    tallies = [Tally.of(truth[rows], gaussian(mean[rows], std[rows])) for rows in parts]
+    added, whole = reduce(add, tallies).metrics(), score(truth, gaussian(mean, std))
+    for name in METRICS:
+        np.testing.assert_allclose(added[name], whole[name], rtol=1e-9, err_msg=name)
 
 
 def test_shapes_must_agree():

@@ -126,6 +126,10 @@ class StreamsRows(Protocol):
         """The training rows to be read in chunks, or None where `training` gives them all at once."""
         ...
 
+    def evaluation_rows(self) -> Mapping[str, RowChunks]:
+        """The splits of `evaluation`, likewise to be read in chunks."""
+        ...
+
     def remarks(self) -> tuple[str, ...]:
         """What must be said of these rows once they have been read, such as that there are more by now."""
         ...

@@ -61,20 +61,60 @@ class Without:
             yield (np.delete(x, gone, axis=0), np.delete(y, gone, axis=0)) if len(gone) else (x, y)
 
 
-ROWS_AT_ONCE = 2**18
-"""Most rows that are read at a time when some are picked out; none of a part out of which none is."""
+@dataclass(frozen=True)
+class Only:
+    """Some of the rows alone; see `RowChunks`.
+
+    Attributes:
+        rows: all rows.
+        wanted: (n,) which to read, ascending.
+    """
+
+    rows: RowChunks
+    wanted: Int[np.ndarray, " n"]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return self.rows.inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.rows.outputs
+
+    @property
+    def n_points(self) -> int:
+        """Number of rows that are wanted."""
+        return len(self.wanted)
+
+    def chunks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
+        """See `RowChunks.chunks`; never more than twice `size` rows are read at a time, and none where none is wanted."""
+        for first, last in spans(size, begin, self.n_points if end is None else end):
+            x, y = np.empty((last - first, len(self.inputs))), np.empty((last - first, len(self.outputs)))
+            at = first
+            while at < last:
+                low = int(self.wanted[at])
+                until = min(last, int(np.searchsorted(self.wanted, low + 2 * size)))
+                ((inputs, outputs),) = self.rows.chunks(2 * size, low, int(self.wanted[until - 1]) + 1)
+                here, places = slice(at - first, until - first), self.wanted[at:until] - low
+                x[here], y[here] = inputs[places], outputs[places]
+                at = until
+            yield x, y
+
+
+ROWS_AT_ONCE = 2**17
+"""Rows that are picked out at a time; twice as many are read."""
 
 
 def picked(rows: RowChunks, wanted: Int[np.ndarray, " n"]) -> ProductData:
-    """The wanted rows, ascending, out of rows that are read in chunks."""
+    """The wanted rows, ascending, in memory."""
     x, y = np.empty((len(wanted), len(rows.inputs))), np.empty((len(wanted), len(rows.outputs)))
-    for first, last in spans(ROWS_AT_ONCE, 0, rows.n_points):
-        begin, end = np.searchsorted(wanted, (first, last))
-        if begin == end:
-            continue
-        first, last = int(wanted[begin]), int(wanted[end - 1]) + 1
-        ((inputs, outputs),) = rows.chunks(last - first, first, last)
-        x[begin:end], y[begin:end] = inputs[wanted[begin:end] - first], outputs[wanted[begin:end] - first]
+    first = 0
+    for inputs, outputs in Only(rows, wanted).chunks(ROWS_AT_ONCE):
+        here = slice(first, first + len(inputs))
+        x[here], y[here] = inputs, outputs
+        first = here.stop
     return ProductData((Axis("point", x, rows.inputs),), y, rows.outputs)
 
 

@@ -20,8 +20,8 @@ from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
-from binn_cli.datasets.row_selection import Without, picked
-from binn_cli.datasets.rows import RowChunks, Within, require_within
+from binn_cli.datasets.row_selection import Only, Without, picked
+from binn_cli.datasets.rows import RowChunks, TableRows, Within, require_within
 from binn_cli.errors import ConfigError, DataError
 
 
@@ -177,6 +177,12 @@ class Table:
         if self.config.ranges and unnamed:
             raise ConfigError("dataset.ranges", f"must name every input where dataset.stream is true; {', '.join(unnamed)} is missing")
         return Without(self._within, self._left_out)
+
+    def evaluation_rows(self) -> Mapping[str, RowChunks]:
+        """`test`, as `evaluation`, but rows that are set aside are never in memory as a whole."""
+        if self.config.test_path:
+            return {name: TableRows(data) for name, data in self.evaluation().items()}
+        return {"test": Only(self._within, self._left_out)}
 
     def stated_ranges(self, inputs: Sequence[str]) -> Float[np.ndarray, "D 2"]:
         """`dataset.ranges`; NaN for inputs that it does not name."""

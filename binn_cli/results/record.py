@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.surrogate import Prediction, Tree
 from binn_cli.results.samples import strided
 from binn_cli.results.surface import SurfacePrediction
@@ -70,6 +71,7 @@ class Step:
         peak_rss_bytes: the largest resident memory of the process so far.
         acquired: coordinates of the case acquired in this step by name, or of all of them; None where none was.
         diagnostics: arrays of any shape by name, such as the residual of every sweep.
+        scored: how many points of a split its metrics are from, where that is a sample of the split.
         warnings: sentences about what makes the step doubtful, without line breaks; the recorder adds those of `cautions`.
     """
 
@@ -80,6 +82,7 @@ class Step:
     peak_rss_bytes: int = 0
     acquired: Mapping[str, Coordinates] | None = None
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scored: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -118,23 +121,42 @@ class Predictions:
     def of(cls, data: ProductData, prediction: Prediction, max_points: int) -> Predictions:
         """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat points."""
         rows = strided(data, max_points)
-        inputs, truth = data.table(rows)
+        flat = (
+            np.asarray(a).reshape(-1, len(data.outputs))[rows] for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+        )
+        return cls.at(data.table(rows), data, Prediction(*flat), rows)
+
+    @classmethod
+    def at(
+        cls,
+        points: tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n L"]],
+        split: ProductData | RowChunks,
+        prediction: Prediction,
+        rows: Int[np.ndarray, " n"],
+    ) -> Predictions:
+        """Evenly strided points of a split.
+
+        Args:
+            points: inputs and values at the points.
+            split: where they come from.
+            prediction: (n, L) at the points.
+            rows: which points of the split they are.
+        """
         mean, epistemic, noise = (
-            np.asarray(a, dtype=np.float64).reshape(-1, len(data.outputs))[rows]
-            for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+            np.asarray(a, dtype=np.float64) for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
         )
         return cls(
-            inputs=inputs,
-            truth=truth,
+            inputs=points[0],
+            truth=points[1],
             mean=mean,
             std_epistemic=np.sqrt(epistemic),
             std_total=np.sqrt(epistemic + noise),
-            input_names=data.inputs,
-            output_names=data.outputs,
-            stride=int(rows[1] - rows[0]) if len(rows) > 1 else data.n_points,
-            n_points_total=data.n_observed,
-            input_units=tuple(unit for axis in data.axes for unit in axis.units),
-            output_units=data.output_units,
+            input_names=split.inputs,
+            output_names=split.outputs,
+            stride=int(rows[1] - rows[0]) if len(rows) > 1 else split.n_points,
+            n_points_total=split.n_observed if isinstance(split, ProductData) else split.n_points,
+            input_units=tuple(unit for axis in split.axes for unit in axis.units) if isinstance(split, ProductData) else (),
+            output_units=split.output_units if isinstance(split, ProductData) else (),
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from binn_cli.results.dimensions import TRUE_NAME, dataset, free_name, length_scale, scaled_group, values_of, variables
 from binn_cli.results.record import RunRecord, Step, one_or_all
 
-_ACQUIRED = "acquired_"
+_ACQUIRED, _SCORED = "acquired_", "n_scored_"
 
 
 def write_steps(file: h5py.File, record: RunRecord) -> None:
@@ -22,6 +22,9 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
     for name, column in _columns([step.coordinates for step in steps]).items():
         dataset(group, name, _whole(column), ("step",))
     _write_acquired(group, steps)
+    for split in dict.fromkeys(split for step in steps for split in step.scored):
+        scored = [step.scored.get(split, step.n_train) for step in steps]
+        dataset(group, _SCORED + split, np.array(scored, dtype=np.int64), ("step",))
     if any(step.warnings for step in steps):
         dataset(group, "warnings", np.array(["\n".join(step.warnings) for step in steps], dtype=object), ("step",))
     group = scaled_group(file, "timings", {"step": numbers})
@@ -41,6 +44,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
     warnings = columns.pop("warnings", np.full(len(n_train), ""))
+    scored = {name.removeprefix(_SCORED): columns.pop(name) for name in tuple(columns) if name.startswith(_SCORED)}
     acquired = {
         _true_name(file["step"][name]): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
     }
@@ -54,6 +58,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
             peak_rss_bytes=int(peak[i]),
             acquired={name: one_or_all(cases[i]) for name, cases in acquired.items() if not np.isnan(cases[i]).all()} or None,
             diagnostics=diagnostics(i),
+            scored={split: int(counts[i]) for split, counts in scored.items() if counts[i] != n_train[i]},
             warnings=tuple(str(warnings[i]).splitlines()),
         )
         for i in range(len(n_train))

@@ -13,10 +13,11 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
 from binn_cli.results.provenance import peak_rss_bytes
-from binn_cli.results.record import Predictions, Step, one_or_all
+from binn_cli.results.record import Step, one_or_all
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
-from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, scores_of
+from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on
+from binn_cli.tasks.scoring import scores_of
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ class ActiveLearn:
     ) -> None:
         """Score every split and write the step, with all that resuming needs."""
         assert state.fitted is not None
-        metrics, predictions = scores_of(state.fitted, {"train": state.data, **evaluation}, timings, capacity)
+        splits = {"train": state.data, **evaluation}
+        scores = scores_of(state.fitted, splits, timings, capacity=capacity, keep=self.max_points, announce=recorder.announce)
         candidates = dataset.candidates
         names = candidates.coordinates
         latest = dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True)) if state.latest else None
@@ -139,7 +141,8 @@ class ActiveLearn:
             n_train=state.data.n_observed,
             coordinates={"round": state.number},
             acquired=latest,
-            metrics=metrics,
+            metrics=scores.metrics,
+            scored=scores.scored,
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=state.fitted.report.diagnostics,
@@ -154,8 +157,7 @@ class ActiveLearn:
             "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
             "chosen_rows": np.asarray(state.chosen, dtype=np.int64),
         }
-        test = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
-        recorder.step(step, predictions=test, surrogate=state.fitted.state(), state=kept)
+        recorder.step(step, predictions=scores.predictions, surrogate=state.fitted.state(), state=kept)
 
     def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
         """The state at the end of the last recorded round."""

@@ -1,9 +1,9 @@
-"""Fitting and scoring, timed phase by phase: what every task does in a step."""
+"""Fitting, timed phase by phase: what every task does in a step before it scores."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,8 +13,7 @@ from binn_cli.datasets.dataset import Announce, Dataset, StatesRanges
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, Watched
 from binn_cli.errors import BinnError
-from binn_cli.metrics import score
-from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Prediction, Surrogate, learnable
+from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Surrogate, learnable
 from binn_cli.results.provenance import peak_rss_bytes
 
 
@@ -119,32 +118,3 @@ def fitted_on_rows(
     timings.compile += fitted.report.compile_seconds
     timings.fit += fitted.report.fit_seconds
     return fitted
-
-
-def scores_of(
-    fitted: FittedSurrogate, splits: Mapping[str, ProductData], timings: PhaseTimings, capacity: int | None = None
-) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Prediction]]:
-    """Metrics and predictions of every split; prediction is timed, scoring is not, and compilation goes to its own phase.
-
-    The training split is predicted with `capacity` cases, the last one repeated, so that a growing split compiles once.
-    """
-    metrics, predictions = {}, {}
-    for name, data in splits.items():
-        *others, cases = data.axes
-        rows = np.minimum(np.arange(capacity if capacity and name == "train" else cases.size), cases.size - 1)
-        with Timer() as timer:
-            found = fitted.predict([*others, cases.taken(rows)])
-        timings.compile += found.compile_seconds
-        timings.predict += timer.seconds - found.compile_seconds
-        keep = (slice(None),) * len(others) + (slice(0, cases.size),)
-        predictions[name] = Prediction(found.mean[keep], found.epistemic_var[keep], found.noise_var[keep])
-        metrics[name] = score(*_where_observed(data, predictions[name]))
-    return metrics, predictions
-
-
-def _where_observed(data: ProductData, prediction: Prediction) -> tuple[np.ndarray, Prediction]:
-    """Truth and prediction at the combinations that have values."""
-    seen = data.observed
-    if seen is None:
-        return data.values, prediction
-    return data.values[seen], Prediction(prediction.mean[seen], prediction.epistemic_var[seen], prediction.noise_var[seen])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,10 @@ from binn_cli.datasets.dataset import Dataset, OnSurface, StreamsRows, reading_o
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_selection import picked, spread
-from binn_cli.datasets.rows import RowChunks
+from binn_cli.datasets.rows import RowChunks, TableRows
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
-from binn_cli.results.record import Predictions, Step
+from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.samples import training_sample
 from binn_cli.results.surface import SurfacePrediction
@@ -27,8 +28,8 @@ from binn_cli.tasks.evaluation import (
     domain_of_rows,
     fitted_on,
     fitted_on_rows,
-    scores_of,
 )
+from binn_cli.tasks.scoring import Split, scores_of
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class _Given:
         rows: the training rows that are read in chunks, or None.
         available: how many training points there are.
         domain: range of every input, or None where the rows are to be looked at for it.
+        evaluation: the splits that are never trained on.
     """
 
     train: ProductData
     rows: RowChunks | None
     available: int
     domain: Float[np.ndarray, "D 2"] | None
+    evaluation: Mapping[str, Split]
 
 
 class Regress:
@@ -65,7 +68,6 @@ class Regress:
         with Timer() as timer:
             recorder.describe(reading_of(dataset, recorder.announce))
             given = self._given(dataset, recorder)
-            evaluation = dataset.evaluation(recorder.announce)
         timings.data = timer.seconds
         train, rows = given.train, given.rows
         n_train = train.n_observed if rows is None else rows.n_points
@@ -75,18 +77,21 @@ class Regress:
             fitted = fitted_on(model, train, timings, domain=given.domain)
         else:
             fitted = fitted_on_rows(model, rows, timings, recorder.announce, given.domain)
-        metrics, predictions = scores_of(fitted, {"train": train, **evaluation}, timings)
+        splits: dict[str, Split] = {"train": train if rows is None else TableRows(train), **given.evaluation}
+        scores = scores_of(fitted, splits, timings, keep=self.max_points, announce=recorder.announce)
         step = Step(
             n_train=n_train,
-            metrics=metrics,
+            metrics=scores.metrics,
+            scored=scores.scored | ({} if rows is None else {"train": train.n_points}),
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=fitted.report.diagnostics,
             warnings=(*_told(n_train, given.available), *(dataset.remarks() if isinstance(dataset, StreamsRows) else ())),
         )
-        kept = Predictions.of(evaluation["test"], predictions["test"], self.max_points)
         surface = _surface(dataset, fitted, recorder)
-        recorder.step(step, predictions=kept, surface=surface, surrogate=fitted.state(), state=training_sample(train, self.max_points))
+        recorder.step(
+            step, predictions=scores.predictions, surface=surface, surrogate=fitted.state(), state=training_sample(train, self.max_points)
+        )
 
     def _given(self, dataset: Dataset, recorder: Recorder) -> _Given:
         """What the surrogate learns from; nothing of a streamed data set is read but the points that are kept."""
@@ -95,11 +100,13 @@ class Regress:
         if rows is None:
             train = dataset.training(recorder.announce)
             drawn = train if count is None or count >= train.n_observed else self._drawn(train, count)
-            return _Given(drawn, None, train.n_observed, domain_of(dataset, train))
+            return _Given(drawn, None, train.n_observed, domain_of(dataset, train), dataset.evaluation(recorder.announce))
+        assert isinstance(dataset, StreamsRows)
+        evaluation = dataset.evaluation_rows()
         if count is not None and count < rows.n_points:
             drawn = self._drawn(rows, count)
-            return _Given(drawn, None, rows.n_points, domain_of_drawn(dataset, drawn))
-        return _Given(spread(rows, self.max_points), rows, rows.n_points, domain_of_rows(dataset, rows))
+            return _Given(drawn, None, rows.n_points, domain_of_drawn(dataset, drawn), evaluation)
+        return _Given(spread(rows, self.max_points), rows, rows.n_points, domain_of_rows(dataset, rows), evaluation)
 
     def _drawn(self, available: ProductData | RowChunks, count: int) -> ProductData:
         """A random part of the training points, as a table."""

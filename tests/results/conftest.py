@@ -24,6 +24,7 @@ def make_step(i: int) -> Step:
         peak_rss_bytes=10_000_000 + i,
         acquired=None if i == 0 else {"k": 2.5, "P": 150.0 + i},
         diagnostics={"residual": np.arange(1.0, 4 + i), "divergences": np.array(float(i))} | ({"rhat": np.ones((2, 3))} if i else {}),
+        scored={"train": 90} if i else {},
         warnings=("a doubt", "ä second one") if i == 1 else (),
     )
 

@@ -24,7 +24,7 @@ from binn_cli.datasets.blendednet.spool import spooled
 from binn_cli.datasets.dataset import Announce, SurfaceCase, silent
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
-from binn_cli.datasets.rows import RowChunks
+from binn_cli.datasets.rows import RowChunks, TableRows
 from binn_cli.errors import ConfigError
 
 _TRAINING = Keys("dataset.folder", "dataset.geometries", "dataset.cases")
@@ -98,6 +98,10 @@ class BlendedNet:
         self._convert(silent)
         cases = [self._pool.training[row] for row in self._pool.order[: self.config.train_cases]]
         return spooled(cases, self._cache, self._inputs, self.config.outputs, self.config.stride, self._directory, silent)
+
+    def evaluation_rows(self) -> Mapping[str, RowChunks]:
+        """The points of the judged cases, which are in memory."""
+        return {name: TableRows(data) for name, data in self.evaluation().items()}
 
     def remarks(self) -> tuple[str, ...]:
         """Nothing: the table is written before it is read, and never again."""

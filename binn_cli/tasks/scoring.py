@@ -1,0 +1,186 @@
+"""Scores of every split, part after part, so that memory does not grow with the splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from binn_cli.datasets.dataset import Announce, silent
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.datasets.row_selection import ROWS_AT_ONCE
+from binn_cli.datasets.rows import RowChunks, spans
+from binn_cli.metrics import Tally
+from binn_cli.models.surrogate import FittedSurrogate, Prediction
+from binn_cli.results.record import Predictions
+from binn_cli.results.samples import drawn, strided
+from binn_cli.tasks.evaluation import PhaseTimings, Timer
+
+SCORED_POINTS = 20_000
+"""Most training points that are scored: they say whether the fit went well, for which two digits are enough, and would cost more than all
+other splits. One is drawn at random out of each of so many equal parts, so that an RMSE is right to half a percent."""
+
+POINTS_AT_ONCE = 2**18
+"""Points that are predicted at a time, or one whole case, if that has more."""
+
+STREAMED_AT_ONCE = 2**12
+"""The same for rows that are read in chunks: who streams is short of memory, and a surrogate may need a hundred numbers a point or more."""
+
+KEPT = "test"
+"""The split whose predictions are kept."""
+
+Split = ProductData | RowChunks
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a fitted surrogate is worth.
+
+    Attributes:
+        metrics: (L,) values by split and name.
+        scored: number of points by split, where its metrics are from a sample.
+        predictions: at a sample of the split `test`; None where none was asked for.
+    """
+
+    metrics: dict[str, dict[str, np.ndarray]]
+    scored: dict[str, int]
+    predictions: Predictions | None
+
+
+def scores_of(
+    fitted: FittedSurrogate,
+    splits: Mapping[str, Split],
+    timings: PhaseTimings,
+    *,
+    capacity: int | None = None,
+    keep: int = 0,
+    announce: Announce = silent,
+) -> Scores:
+    """Metrics of every split, the training split's from a sample where it has more than `SCORED_POINTS`.
+
+    Prediction is timed, reading counts as data, scoring is not timed, and compilation goes to its own phase.
+
+    Args:
+        fitted: the surrogate.
+        splits: data by name.
+        timings: what it costs is added here.
+        capacity: cases with which the training split is predicted, the last one repeated, so that a growing split compiles once.
+        keep: predictions of the split `test` that are kept at most.
+        announce: told which split is predicted and how far it is.
+    """
+    metrics, scored, kept = {}, {}, None
+    for name, split in splits.items():
+        if name == "train" and isinstance(split, ProductData) and split.n_observed > SCORED_POINTS:
+            split = _sample(split)
+            scored[name] = split.n_points
+        wanted = strided(split, keep) if keep and name == KEPT else np.zeros(0, dtype=int)
+        sample = _Sample(wanted, split)
+        tally, done, told = None, 0, 0
+        for first, part in _parts(split, timings):
+            if done >= told + POINTS_AT_ONCE:
+                announce(f"predicting the split {name}", done, split.n_points)
+                told = done
+            prediction = _predicted(fitted, part, _width(split, capacity if name == "train" else None), timings)
+            own = _tally(part, prediction)
+            tally = own if tally is None else tally + own
+            sample.add(first, part, prediction)
+            done += part.n_points
+        assert tally is not None
+        metrics[name] = tally.metrics()
+        kept = sample.predictions() if len(wanted) else kept
+    return Scores(metrics, scored, kept)
+
+
+def _sample(split: ProductData) -> ProductData:
+    rows = drawn(split.n_observed, SCORED_POINTS)
+    inputs, values = split.table(rows if split.observed is None else split.observed_rows[rows])
+    units = tuple(unit for axis in split.axes for unit in axis.units)
+    return ProductData((Axis("point", inputs, split.inputs, units),), values, split.outputs, split.output_units)
+
+
+def _cases_at_once(split: Split) -> int:
+    if not isinstance(split, ProductData):
+        return STREAMED_AT_ONCE
+    return max(1, POINTS_AT_ONCE // int(np.prod([axis.size for axis in split.axes[:-1]])))
+
+
+def _width(split: Split, capacity: int | None) -> int:
+    """Points of the last axis that are predicted at once, the same for all parts of a split."""
+    cases = split.axes[-1].size if isinstance(split, ProductData) else split.n_points
+    return min(max(cases, capacity or 0), _cases_at_once(split))
+
+
+def _parts(split: Split, timings: PhaseTimings) -> Iterator[tuple[int, ProductData]]:
+    """Parts of a split along its last axis, each with where it begins there."""
+    size = _cases_at_once(split)
+    if isinstance(split, ProductData):
+        *others, cases = split.axes
+        for first in range(0, cases.size, size):
+            rows = np.arange(first, min(first + size, cases.size))
+            if len(rows) == cases.size:
+                yield 0, split
+                return
+            seen = None if split.observed is None else split.observed[..., rows]
+            if seen is None or seen.any():
+                axes = (*others, cases.taken(rows))
+                yield first, ProductData(axes, split.values[..., rows, :], split.outputs, split.output_units, seen)
+        return
+    first, chunks = 0, split.chunks(ROWS_AT_ONCE)
+    while True:
+        with Timer() as timer:
+            chunk = next(chunks, None)
+        timings.data += timer.seconds
+        if chunk is None:
+            return
+        for begin, end in spans(size, 0, len(chunk[0])):
+            x, y = (table[begin:end] for table in chunk)
+            yield first + begin, ProductData((Axis("point", x, split.inputs),), y, split.outputs)
+        first += len(chunk[0])
+
+
+def _predicted(fitted: FittedSurrogate, part: ProductData, width: int, timings: PhaseTimings) -> Prediction:
+    """The prediction of a part, with its last case repeated up to `width` while it is computed."""
+    *others, cases = part.axes
+    with Timer() as timer:
+        found = fitted.predict([*others, cases.taken(np.minimum(np.arange(max(width, cases.size)), cases.size - 1))])
+    timings.compile += found.compile_seconds
+    timings.predict += timer.seconds - found.compile_seconds
+    own = (slice(None),) * len(others) + (slice(0, cases.size),)
+    return Prediction(found.mean[own], found.epistemic_var[own], found.noise_var[own])
+
+
+def _tally(part: ProductData, prediction: Prediction) -> Tally:
+    """The sums over the combinations that have values."""
+    seen = part.observed
+    if seen is None:
+        return Tally.of(part.values, prediction)
+    there = Prediction(prediction.mean[seen], prediction.epistemic_var[seen], prediction.noise_var[seen])
+    return Tally.of(part.values[seen], there)
+
+
+class _Sample:
+    """Wanted points of a split, collected from its parts."""
+
+    def __init__(self, wanted: np.ndarray, split: Split) -> None:
+        self._wanted, self._split = wanted, split
+        self._cases = split.axes[-1].size if isinstance(split, ProductData) else split.n_points
+        shape = (len(wanted), len(split.outputs))
+        self._inputs = np.empty((len(wanted), len(split.inputs)))
+        self._columns = [np.empty(shape) for _ in range(4)]
+
+    def add(self, first: int, part: ProductData, prediction: Prediction) -> None:
+        """Take what is wanted out of a part that begins at a row of the last axis."""
+        size = part.axes[-1].size
+        outer, case = np.divmod(self._wanted, self._cases)
+        here = np.flatnonzero((case >= first) & (case < first + size))
+        rows = outer[here] * size + case[here] - first
+        self._inputs[here], truth = part.table(rows)
+        found = (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+        for column, values in zip(self._columns, (truth, *(a.reshape(part.n_points, -1)[rows] for a in found)), strict=True):
+            column[here] = values
+
+    def predictions(self) -> Predictions:
+        """All that was wanted."""
+        truth, mean, epistemic, noise = self._columns
+        return Predictions.at((self._inputs, truth), self._split, Prediction(mean, epistemic, noise), self._wanted)
