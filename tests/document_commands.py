@@ -71,6 +71,12 @@ COMMANDS: dict[str, str | None] = {
     "binn compare 'outputs/*_sweep' --by model --metric rmse,crps --split test": "",
     "binn compare outputs --csv runs.csv --latex runs.tex --json -": "",
     "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
+    # docs/launchers.md
+    "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": f"{SWEEP} {FIXED}",
+    "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (
+        f"{SWEEP} {FIXED}"
+    ),
+    "binn run hydra/launcher=slurm --cfg hydra": "",
     # docs/active-learning.md
     "binn run task=active_learn dataset=heat": HEAT,
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (
@@ -121,6 +127,7 @@ NOT_COMMANDS = {
     "binn resume SWEEP limits.memory_gb=16",
     "binn run",
     "binn show",
+    "binn show SWEEP",
     "binn run dataset=<TAB>",
     "binn run model.<TAB>",
     "binn run --cfg job model=NAME",

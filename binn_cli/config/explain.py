@@ -14,9 +14,11 @@ from binn_cli.config.ranges import did_you_mean
 from binn_cli.config.schema import PLAIN_KEYS, SCHEMAS, SECTIONS
 from binn_cli.config.store import leaves, options
 from binn_cli.config.suggestions import no_such_key
-from binn_cli.errors import BinnError
+from binn_cli.errors import BinnError, MissingExtraError
 
 GROUPS = (*SCHEMAS, "budget", "experiment")
+LAUNCHERS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
+"""The extra that brings a launcher of another package under its own name."""
 
 
 def explained(error: Exception, overrides: Sequence[str]) -> str:
@@ -70,6 +72,8 @@ def _missing(error: MissingConfigException) -> str:
     if group in GROUPS:
         known = options(group)
         return f'{group}: "{name}" is not one of {", ".join(known)}{did_you_mean(name, known)}'
+    if group == "hydra/launcher" and name in LAUNCHERS:
+        return str(MissingExtraError(LAUNCHERS[name], f"{group}={name}"))
     if group:
         known = sorted(error.options or [])
         listed = f"is not one of {', '.join(known)}" if known else "is not known"

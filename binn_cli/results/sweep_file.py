@@ -25,6 +25,7 @@ class PlannedJob:
         stands_for: directory of a run elsewhere that stands for the job, relative to the sweep's; empty where there is none.
         why: why the job is skipped; empty where it is not.
         goes_on: directory of the run that the job goes on with, relative to the sweep's; empty where it begins anew.
+        attempt: number of the attempt that is planned, from 1.
     """
 
     job: int
@@ -33,6 +34,7 @@ class PlannedJob:
     stands_for: str = ""
     why: str = ""
     goes_on: str = ""
+    attempt: int = 1
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ GRACE_SECONDS = 10.0
 """How long a run that is asked to stop may take to close its files before it is killed."""
 POLL_SECONDS = 0.1
 
+STANDARD_METHODS = ("fork", "forkserver", "spawn")
+
 NEEDED = (
     "numpy",
     "h5py",
@@ -108,6 +110,20 @@ def _context() -> Any:
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
+@contextmanager
+def _known_start_method() -> Iterator[None]:
+    """Let the new process know how processes are started here: it would not know joblib's way, which it is told otherwise."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    if before in (None, *STANDARD_METHODS):
+        yield
+        return
+    multiprocessing.set_start_method(_context().get_start_method(), force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+
+
 def supervised(request: Request, limits: LimitsConfig, stop_asked: Callable[[], str | None] = lambda: None) -> End:
     """Execute a run in a process of its own and wait for its end.
 
@@ -126,7 +142,8 @@ def supervised(request: Request, limits: LimitsConfig, stop_asked: Callable[[], 
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(request, theirs), daemon=False)
     with _signals() as asked:
-        process.start()
+        with _known_start_method():
+            process.start()
         theirs.close()
         watch = _Watch(process, ours, limits)
         while not watch.ended(POLL_SECONDS):
@@ -255,7 +272,7 @@ def _work(request: Request, answers: Connection) -> None:
             listeners=listeners,
         )
         answers.send(End(COMPLETE))
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         answers.send(End(INTERRUPTED, INTERRUPTION))
     except Exception as error:
         answers.send(_failed(error))

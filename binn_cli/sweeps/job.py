@@ -18,6 +18,7 @@ from binn_cli.errors import BinnError
 from binn_cli.execute import Interrupted, RunFailed, execute, prepare_jax, reason_of
 from binn_cli.results.fate import (
     COMPLETE,
+    ENDED_EARLY,
     FAILED,
     INTERRUPTED,
     INTERRUPTION,
@@ -25,6 +26,7 @@ from binn_cli.results.fate import (
     OUT_OF_MEMORY,
     RESULTS,
     TIMED_OUT,
+    fate_of,
     latest_attempts,
 )
 from binn_cli.results.holder import held
@@ -51,6 +53,7 @@ class Place:
         number: the job's.
         overrides: the arguments that set it apart.
         goes_on: directory of the run that it goes on with; None for a new one.
+        attempt: number of the attempt; 0 where there is no plan.
         serial: whether the jobs of the sweep run one after the other in this process.
     """
 
@@ -58,6 +61,7 @@ class Place:
     number: int
     overrides: tuple[str, ...]
     goes_on: Path | None
+    attempt: int
     serial: bool
 
     @classmethod
@@ -68,8 +72,19 @@ class Place:
         plan = read_sweep(sweep)
         job = next((job for job in plan.jobs if job.overrides == overrides), None) if plan is not None else None
         if job is None:
-            return cls(sweep, int(hydra.job.num), overrides, None, serial)
-        return cls(sweep, job.job, overrides, sweep / job.goes_on if job.goes_on else None, serial)
+            return cls(sweep, int(hydra.job.num), overrides, None, 0, serial)
+        place = cls(sweep, job.job, overrides, sweep / job.goes_on if job.goes_on else None, job.attempt, serial)
+        return place if place.goes_on is not None else replace(place, goes_on=_begun_before(place))
+
+
+def _begun_before(place: Place) -> Path | None:
+    """The run of the very attempt, where a cluster has ended the job and queued it again: it goes on from its last step."""
+    latest = latest_attempts(place.sweep).get(place.number)
+    job = None if latest is None else read_job(latest)
+    if latest is None or job is None or job.attempt < place.attempt:
+        return None
+    fate = fate_of(latest)
+    return latest if fate.status in ENDED_EARLY and fate.steps else None
 
 
 def run_job(config: Any, hydra: Any) -> None:

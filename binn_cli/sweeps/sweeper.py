@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,16 @@ from binn_cli.config.compose import Settings, validated
 from binn_cli.config.schema import Wishes
 from binn_cli.directory import claimed, stamped
 from binn_cli.errors import BinnError
-from binn_cli.results.fate import fates_of
+from binn_cli.results.fate import fates_of, latest_attempts
 from binn_cli.results.holder import held
+from binn_cli.results.job_file import read_job
 from binn_cli.results.provenance import now
 from binn_cli.results.sweep_file import PlannedJob, SweepFile, write_sweep
 from binn_cli.sweeps.current import current
 from binn_cli.sweeps.earlier_sweeps import EarlierSweep, composed_with, earlier_sweeps, the_same_sweep
 from binn_cli.sweeps.isolation import modules_of, warm_up
 from binn_cli.sweeps.job import STOP, SweepStopped
+from binn_cli.sweeps.launchers import every_job_waited_for, launcher_of, require_launcher, stopping_all
 from binn_cli.sweeps.overrides import WISHES, telling, without_wishes
 from binn_cli.sweeps.plan import AGAIN, GO_ON, LEAVE, RUN, SKIP, Decision, EarlierRuns
 
@@ -73,7 +75,8 @@ class Sweeper(HydraSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra has for a sweeper."""
         self.hydra_context, self.config = hydra_context, config
-        self.launcher = Plugins.instance().instantiate_launcher(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.task_function = task_function
+        require_launcher(config)
 
     def sweep(self, arguments: list[str]) -> Any:
         """Plan, then launch."""
@@ -115,7 +118,7 @@ class Sweeper(HydraSweeper):
             else:
                 first[identity] = number
                 decision = runs.decide(config_id, wishes, settings)
-            if decision.action in (RUN, AGAIN, GO_ON) and not wishes.dry_run and self._serial:
+            if decision.action in (RUN, AGAIN, GO_ON) and not wishes.dry_run and self._one_by_one:
                 warm_up(() if settings is None else modules_of(settings))
             plan.append(Candidate(arguments, config_id, decision))
         return plan
@@ -135,8 +138,9 @@ class Sweeper(HydraSweeper):
             return None
 
     @property
-    def _serial(self) -> bool:
-        return str(self.config.hydra.launcher._target_).endswith(".BasicLauncher") and bool(self.config.limits.isolate)
+    def _one_by_one(self) -> bool:
+        """Whether the jobs run one after the other, each waited for by this process."""
+        return str(self.config.hydra.launcher._target_).endswith(".BasicLauncher")
 
     def _launched(self, plan: Sequence[Candidate], root: Path, wishes: Wishes) -> list[Any]:
         try:
@@ -147,6 +151,8 @@ class Sweeper(HydraSweeper):
             return []
         current().directory, current().planned = directory, True
         self._tell_jobs(directory)
+        # Not before: its values may name the directory of the sweep.
+        self.launcher = launcher_of(self.hydra_context, self.task_function, self.config)
         (directory / STOP).unlink(missing_ok=True)
         with held(directory, LOCK), ExitStack() as stack:
             jobs = _numbered(plan, directory, before)
@@ -166,7 +172,7 @@ class Sweeper(HydraSweeper):
                 from binn_cli.views.console.sweep_view import SweepView
 
                 stack.enter_context(SweepView(directory, [job.job for job, _ in todo], len(jobs)))
-            return self._batches(todo)
+            return self._batches(todo, directory)
 
     def _before(self, plan: Sequence[Candidate], wishes: Wishes, root: Path) -> EarlierSweep | None:
         """The sweep that goes on, or None where a new one begins."""
@@ -181,19 +187,25 @@ class Sweeper(HydraSweeper):
             self.config.hydra.sweep.dir = str(directory)
             self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={json.dumps(str(directory))}")
 
-    def _batches(self, todo: Sequence[tuple[PlannedJob, tuple[str, ...]]]) -> list[Any]:
+    def _batches(self, todo: Sequence[tuple[PlannedJob, tuple[str, ...]]], directory: Path) -> list[Any]:
         size = self.max_batch_size or max(len(todo), 1)
-        try:
-            return [
-                self.launcher.launch([list(arguments) for _, arguments in todo[k : k + size]], initial_job_idx=todo[k][0].job)
-                for k in range(0, len(todo), size)
-            ]
-        except SweepStopped:
-            pass
-        except Exception as error:
-            # What a cluster says of a job that it ended; the others' results are there all the same.
-            current().trouble = error
-        return []
+        returned = []
+        asked: AbstractContextManager[list[int]] = nullcontext([]) if self._one_by_one else stopping_all(directory / STOP)
+        with asked as stops:
+            try:
+                with every_job_waited_for(self.launcher) as troubles:
+                    for k in range(0, len(todo), size):
+                        batch = [list(arguments) for _, arguments in todo[k : k + size]]
+                        returned.append(self.launcher.launch(batch, initial_job_idx=todo[k][0].job))
+                current().trouble = troubles[0] if troubles else None
+            except SweepStopped:
+                pass
+            except Exception as error:
+                # What a cluster says of a job that it ended; the others' results are there all the same.
+                current().trouble = error
+            if stops:
+                raise KeyboardInterrupt
+        return returned
 
 
 def _put_in_place() -> None:
@@ -224,11 +236,13 @@ def _numbered(plan: Sequence[Candidate], directory: Path, before: EarlierSweep |
     """The jobs with the numbers that they had in the sweep that goes on."""
     numbers = {} if before is None else before.numbers
     free = iter(sorted(set(range(len(plan) + len(numbers))) - set(numbers.values())))
+    attempts = {number: read_job(attempt) for number, attempt in latest_attempts(directory).items()}
     jobs = []
     for candidate in plan:
         identity = candidate.config_id or " ".join(candidate.overrides)
         number = numbers.pop(identity) if identity in numbers else next(free)
-        jobs.append(_planned_job(number, candidate, directory))
+        job, last = _planned_job(number, candidate, directory), attempts.get(number)
+        jobs.append(replace(job, attempt=1 if last is None else last.attempt + (not job.goes_on)))
     return jobs
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
@@ -90,3 +92,11 @@ def settings() -> Callable[..., Settings]:
 
 def sweeps() -> list[Path]:
     return sorted(path.parent for path in Path("outputs").glob("*/sweep.json"))
+
+
+def as_killed(run: Path) -> None:
+    """Leave of a run that ended what SIGKILL would have left: files that say that it still runs."""
+    with h5py.File(run / "results.h5", "r+") as file:
+        file.attrs["status"] = "running"
+        del file.attrs["reason"]
+    assert json.loads((run / "job.json").read_text())["status"] == "running"

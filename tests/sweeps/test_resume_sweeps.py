@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from binn_cli.results import provenance
 from binn_cli.results.fate import fates_of
 from binn_cli.results.store import read
-from tests.sweeps.conftest import Program, sweeps
+from tests.sweeps.conftest import Program, as_killed, sweeps
 
 
 def fail_for(*modes: int, error: type[BaseException] = ZeroDivisionError):
@@ -94,12 +93,12 @@ def test_a_killed_sweep_goes_on(binn: Program) -> None:
     with pytest.raises(SystemExit):
         binn.sweep("model.modes=1,2,3")
     (sweep,) = sweeps()
-    path = sweep / "1_regress_sine_binn"
-    job = json.loads((path / "job.json").read_text())
-    assert job["status"] == "running"
+    as_killed(sweep / "1_regress_sine_binn")
+    assert statuses(sweep) == ["complete", "interrupted", "not started"]
     binn.act = fail_for()
     assert binn("resume", str(sweep)) == 0
-    assert binn.ran[-1] == 3 and statuses(sweep) == ["complete"] * 3
+    assert binn.ran == [2, 3] and statuses(sweep) == ["complete"] * 3
+    assert len(read(sweep / "1_regress_sine_binn" / "results.h5").steps) == 2
 
 
 def test_force_runs_everything_again(binn: Program) -> None:
