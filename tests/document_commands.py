@@ -73,9 +73,7 @@ COMMANDS: dict[str, str | None] = {
     "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
     # docs/launchers.md
     "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": f"{SWEEP} {FIXED}",
-    "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (
-        f"{SWEEP} {FIXED}"
-    ),
+    "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (f"{SWEEP} {FIXED}"),
     "binn run hydra/launcher=slurm --cfg hydra": "",
     # docs/active-learning.md
     "binn run task=active_learn dataset=heat": HEAT,

@@ -14,6 +14,7 @@ from binn_cli.config.schema import HeatConfig
 from binn_cli.datasets.case_split import CaseSplit
 from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.heat_fem import VERSION, HeatSolver
+from binn_cli.datasets.once import made_once
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.slab_cache import SlabCache
@@ -147,9 +148,13 @@ class Heat:
                 else:
                     self._known[lattice.digest, k] = found
         for done, k in enumerate(missing):
-            announce(f"solving k = {k:.4g}", done, len(missing))
-            solution = self._solver.solution(k, lattice.x, lattice.y, lattice.steps)
-            self._cache.store(f"k-{k:.6g}", self._description(k, lattice), solution)
+            label, description = f"k-{k:.6g}", self._description(k, lattice)
+            with made_once(self._cache.path(label, description), announce):
+                solution = self._cache.load(label, description, lattice.shape)
+                if solution is None:
+                    announce(f"solving k = {k:.4g}", done, len(missing))
+                    solution = self._solver.solution(k, lattice.x, lattice.y, lattice.steps)
+                    self._cache.store(label, description, solution)
             self._known[lattice.digest, k] = solution
         if missing:
             announce(f"solved {len(missing)} values of k", len(missing), len(missing))

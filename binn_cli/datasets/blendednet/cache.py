@@ -20,6 +20,7 @@ from binn_cli.datasets.blendednet.archive import Archive
 from binn_cli.datasets.blendednet.mesh import same_mesh, vertex_normals
 from binn_cli.datasets.blendednet.selection import Case
 from binn_cli.datasets.blendednet.vtk import SurfaceFields, captured, require, require_vtk, surface_fields
+from binn_cli.datasets.once import made_once
 from binn_cli.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,10 @@ class Cache:
             DataError: if a file cannot be used, or lacks an output.
             ConfigError: if the directory cannot be written to.
         """
+        with made_once(self.path(cases[0])):
+            return self._convert(cases, outputs)
+
+    def _convert(self, cases: Sequence[Case], outputs: Sequence[str]) -> int:
         path = self.path(cases[0])
         stamps = {case.row.name: self._archive.stamp(case.member) for case in cases}
         held = _stamps(path)
