@@ -13,9 +13,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
+import xarray
 
 from binn_cli import build
 from binn_cli.config.ranges import did_you_mean
@@ -27,9 +28,6 @@ from binn_cli.results.found import find_runs
 from binn_cli.results.gather import gathered
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import opened, read
-
-if TYPE_CHECKING:
-    import xarray
 
 RunPath = str | os.PathLike[str]
 """The directory of a run, or its results file."""
@@ -217,7 +215,7 @@ class Run:
             taken = name in (*coordinates, *arrays, "point")
             coordinates[f"{name} (input)" if taken else name] = ("point", table[:, column])
         dimensions = ("point", "output")
-        return _xarray().Dataset({name: (dimensions, np.asarray(values)) for name, values in arrays.items()}, coordinates)
+        return xarray.Dataset({name: (dimensions, np.asarray(values)) for name, values in arrays.items()}, coordinates)
 
     @cached_property
     def _fate(self) -> Fate:
@@ -232,7 +230,7 @@ class Run:
     def _group(self, name: str) -> xarray.Dataset:
         if not self._has(name):
             raise BinnError(f"{self.path}: has no {name}; the run ended before its first step ({self.status})")
-        with _xarray().open_dataset(self.path, group=name, engine="h5netcdf") as data:
+        with xarray.open_dataset(self.path, group=name, engine="h5netcdf") as data:
             return data.load()
 
 
@@ -282,7 +280,7 @@ class Runs(Sequence[Run]):
     def _along_run(self, parts: Sequence[xarray.Dataset]) -> xarray.Dataset:
         if not parts:
             raise BinnError("there is no run among them")
-        whole = _xarray().concat(parts, dim="run", join="outer", data_vars="all", coords="minimal", compat="override")
+        whole = xarray.concat(parts, dim="run", join="outer", data_vars="all", coords="minimal", compat="override")
         labels = {name: ("run", [getattr(run, name) for run in self]) for name in ("task", "dataset", "model", "seed", "config_id")}
         return whole.assign_coords({"run": [str(run.path.parent) for run in self], **labels})
 
@@ -354,13 +352,3 @@ def _table(points: Any, inputs: Sequence[str]) -> np.ndarray:
         row, column = np.argwhere(~np.isfinite(table))[0]
         raise BinnError(f"points: {inputs[column]} of point {row} is {table[row, column]}; every input must be finite")
     return table
-
-
-def _xarray() -> Any:
-    try:
-        import h5netcdf
-        import xarray
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("xarray", "binn_cli.load") from error
-    assert h5netcdf is not None
-    return xarray

@@ -16,7 +16,7 @@ import binn_cli
 from binn_cli.cli import main
 from binn_cli.config.schema.bnn import BnnMapConfig
 from binn_cli.datasets.product import Axis
-from binn_cli.errors import BinnError, MissingExtraError
+from binn_cli.errors import BinnError
 from binn_cli.models.bnn.density import Density
 from binn_cli.models.bnn.posterior_tree import to_posterior
 from binn_cli.results.store import read, write
@@ -168,12 +168,6 @@ def test_arviz_opens_the_posterior(elsewhere: Path) -> None:
     assert posterior.sizes["chain"] == 3 and posterior.sizes["draw"] == 50
     summary = arviz.summary(arviz.InferenceData(posterior=posterior), var_names=["noise_variance"])
     assert summary["r_hat"].iloc[0] < 1.2 and summary["ess_bulk"].iloc[0] > 50
-
-
-def test_without_the_extra(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "h5netcdf", None)
-    with pytest.raises(MissingExtraError, match=r'binn_cli.load needs the extra "xarray": pip install "binn\[xarray\]"'):
-        _ = binn_cli.load(run).metrics
 
 
 def test_the_door_is_light_and_typed() -> None:

@@ -17,7 +17,7 @@ from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, MissingExtraError
 
 GROUPS = (*SCHEMAS, "budget", "experiment")
-LAUNCHERS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
+LAUNCHERS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """The extra that brings a launcher of another package under its own name."""
 
 

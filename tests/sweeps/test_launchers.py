@@ -74,10 +74,12 @@ def test_without_the_extra(binn: Program, monkeypatch: pytest.MonkeyPatch, launc
     assert not Path("outputs").exists()
 
 
-def test_without_the_package_that_names_it(binn: Program) -> None:
-    assert explain.LAUNCHERS["ray"] == "ray"
+def test_without_the_package_that_names_it(binn: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "LAUNCHERS", {"condor": "condor"})
+    assert binn.sweep("seed=0,1", "hydra/launcher=condor") == 1
+    assert binn.err == ['hydra/launcher=condor needs the extra "condor": pip install "binn[condor]"']
     assert binn.sweep("seed=0,1", "hydra/launcher=ray") == 1
-    assert binn.err == ['hydra/launcher=ray needs the extra "ray": pip install "binn[ray]"']
+    assert "is not one of basic, cores," in binn.err[0] and "ray_cluster, slurm" in binn.err[0]
 
 
 def test_ready_configurations_compose(binn: Program) -> None:
