@@ -163,6 +163,7 @@ options:
   -h, --help            show this help
   --version             show the version
   -sc install=bash      print a script that completes verbs, groups and keys: eval "$(binn -sc install=bash)"
+  -sc install=zsh       likewise for zsh; -sc install=fish for fish
 
 examples:
   binn run task=active_learn dataset=heat
@@ -240,7 +241,7 @@ def _main(arguments: Sequence[str]) -> int:
     if first in ("-sc", "--shell-completion", "--shell_completion"):
         from binn_cli.completion import complete
 
-        return complete(arguments, list(VERBS))
+        return complete(arguments[1:], {name: verb.act for name, verb in VERBS.items()})
     print(_unknown(first), file=sys.stderr)
     return MISUSE
 

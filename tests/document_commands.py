@@ -118,6 +118,7 @@ REFUSED = {
 """What is refused, with the sentence that the page has as a comment."""
 
 NOT_COMMANDS = {
+    "binn -sc install=fish | source",
     "binn compare",
     "binn check",
     "binn resume",

@@ -249,32 +249,3 @@ def test_hydras_help_is_not_about_overrides(capsys) -> None:
         main(["run", "seed=1", "--hydra-help"])
     assert leaving.value.code == 0
     assert "--experimental-rerun" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("binn r", {"run", "resume"}),
-        ("binn ", {"run", "show", "resume"}),
-        ("binn run dataset=", {"dataset=blendednet", "dataset=heat", "dataset=poisson", "dataset=sine", "dataset=table"}),
-        ("binn run dataset=p", {"dataset=poisson"}),
-        ("binn run dataset=sine task=r", {"task=regress"}),
-        ("binn run model.mod", {"model.modes="}),
-        ("binn run ", {"dataset=", "experiment=", "output.", "seed="}),
-        ("binn show outp", set()),
-    ],
-)
-def test_completion(capsys, monkeypatch, line: str, words: set[str]) -> None:
-    monkeypatch.setenv("COMP_LINE", line)
-    monkeypatch.setenv("COMP_POINT", str(len(line)))
-    assert main(["-sc", "query=bash"]) == 0
-    offered = set(capsys.readouterr().out.split())
-    assert words <= offered
-    assert not any(word.startswith("schema") for word in offered)
-    if (words and "=" in line) or not words:
-        assert words == offered
-
-
-def test_completion_script_names_the_program(capsys) -> None:
-    assert main(["-sc", "install=bash"]) == 0
-    assert capsys.readouterr().out.strip().endswith("hydra_bash_completion binn")

@@ -1,0 +1,1 @@
+"""What the shells run: one script each."""

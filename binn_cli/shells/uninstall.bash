@@ -1,0 +1,2 @@
+complete -r binn 2>/dev/null
+unset -f _binn_complete

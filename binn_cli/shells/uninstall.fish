@@ -1,0 +1,2 @@
+complete -c binn -e
+functions -e __binn_complete

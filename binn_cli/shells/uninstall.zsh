@@ -1,0 +1,2 @@
+compdef -d binn
+unfunction _binn_complete
