@@ -57,7 +57,7 @@ def _show(arguments: Sequence[str]) -> int:
     parser.add_argument("runs", nargs="+", type=_path, metavar="RUN", help="directory of a run, its results.h5, or a directory of runs")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of tables")
     chosen = parser.parse_args(arguments)
-    from binn_cli.views.console import show
+    from binn_cli.views.console.show import show
 
     return show(chosen.runs, chosen.json)
 

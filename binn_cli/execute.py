@@ -132,7 +132,7 @@ def _recorded(settings: Settings, recorder: Any, interruption: _Interruption, li
     try:
         with ExitStack() as stack:
             if live:
-                from binn_cli.views.console import LiveView
+                from binn_cli.views.console.live import LiveView
 
                 recorder.subscribe(stack.enter_context(LiveView(recorder.record.header)))
             for listener in (*listeners, interruption):
@@ -143,12 +143,12 @@ def _recorded(settings: Settings, recorder: Any, interruption: _Interruption, li
         steps = "no finished step" if kept == 0 else "1 finished step" if kept == 1 else f"{kept} finished steps"
         command = shlex.join(["binn", "resume", str(directory)])
         raise Interrupted(f"interrupted: {steps} kept in {recorder.path}; go on with: {command}") from error
-    if settings.output.figures:
-        _draw(directory)
     if live:
-        from binn_cli.views.console import summarise
+        from binn_cli.views.console.tables import summarise
 
         summarise(recorder.record)
+    if settings.output.figures:
+        _draw(directory)  # after the tables, which are what one waits for
     return Path(recorder.path)
 
 

@@ -1,4 +1,7 @@
-"""The verb `run`: Hydra composes, one run is executed, errors become sentences."""
+"""The verb `run`: Hydra composes, one run is executed, errors become sentences.
+
+What executes a run is imported when there is one to execute: `--cfg job`, completion and mistakes are answered without it.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,7 @@ from binn_cli.arguments import refuse_added_groups, told_apart
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
 from binn_cli.config.store import conf_directory, register
-from binn_cli.directory import claimed, stamped
-from binn_cli.execute import execute, prepare_jax
-from binn_cli.models.processes import join_if_asked, leave_without_waiting
-from binn_cli.results.fate import RESULTS
 from binn_cli.sweeps import current as sweep_state
-from binn_cli.sweeps.job import run_job
-from binn_cli.sweeps.plan import GO_ON, LEAVE, SKIP, EarlierRuns
-from binn_cli.sweeps.single import run_single
-from binn_cli.sweeps.sweeper import note_fates
 
 __all__ = ["job", "main"]
 
@@ -44,12 +39,18 @@ def job(config: DictConfig) -> None:
     composition = HydraConfig.get()
     with _environment_as_found():
         if composition.mode == RunMode.MULTIRUN:
+            from binn_cli.sweeps.job import run_job
+
             run_job(config, composition)
         else:
             _single(config)
 
 
 def _single(config: DictConfig) -> None:
+    from binn_cli.directory import claimed
+    from binn_cli.execute import execute, prepare_jax
+    from binn_cli.models.processes import join_if_asked, leave_without_waiting
+
     try:
         settings = validated(config)
         prepare_jax()
@@ -69,6 +70,11 @@ def _single(config: DictConfig) -> None:
 
 def _decided(settings: Settings) -> Path | None:
     """Run what is needed; gives the results file, or None where nothing was asked for but the plan."""
+    from binn_cli.directory import claimed, stamped
+    from binn_cli.results.fate import RESULTS
+    from binn_cli.sweeps.plan import GO_ON, LEAVE, SKIP, EarlierRuns
+    from binn_cli.sweeps.single import run_single
+
     wishes, root = settings.wishes, Path(settings.output.root)
     runs = EarlierRuns.below(root) if wishes.resume else EarlierRuns()
     decision = runs.decide(settings.config_id, wishes, settings)
@@ -126,7 +132,7 @@ def main(arguments: Sequence[str], program: str = "binn run", goes_on_in: Path |
             # Nobody reads any more: not a mistake to explain.
             raise
         except Exception as error:
-            note_fates()
+            _note_fates()
             if full:
                 raise
             print(explained(sweep_state.current().refusal or error, known.overrides), file=sys.stderr)
@@ -151,7 +157,7 @@ def _reported(overrides: Sequence[str]) -> int:
 
 def _interrupted() -> str:
     """The sentence for a Ctrl-C that no single run has answered."""
-    note_fates()
+    _note_fates()
     sweep = sweep_state.current()
     if sweep.directory is None:
         return "interrupted"
@@ -159,6 +165,12 @@ def _interrupted() -> str:
 
     report_sweep(sweep.directory, sweep.fates)
     return f"interrupted; {_how_to_go_on(sweep.directory)}" if sweep.planned else f"interrupted; what there is stands in {sweep.directory}"
+
+
+def _note_fates() -> None:
+    from binn_cli.sweeps.sweeper import note_fates
+
+    note_fates()
 
 
 def _how_to_go_on(directory: Path) -> str:

@@ -68,6 +68,27 @@ def variables(group: h5py.Group) -> dict[str, h5py.Dataset]:
     return {name: item for name, item in group.items() if isinstance(item, h5py.Dataset) and not item.is_scale}
 
 
+def contents(group: h5py.Group, only: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The values of the data sets of a group by name, without its dimension scales and groups; of some names alone where they are given.
+
+    The same as `values_of` for each of `variables`, in half the time: lists of runs read thousands of them.
+    """
+    values = {}
+    for name in group:
+        if only is not None and name not in only:
+            continue
+        found = h5py.h5o.open(group.id, name.encode())
+        if not isinstance(found, h5py.h5d.DatasetID) or h5py.h5ds.is_scale(found):
+            continue
+        if found.dtype.kind == "O":
+            values[name] = values_of(h5py.Dataset(found))
+            continue
+        array = np.empty(found.shape, found.dtype)
+        found.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
+        values[name] = array
+    return values
+
+
 def _dataset(group: h5py.Group, name: str, values: Sequence | np.ndarray) -> h5py.Dataset:
     array = np.asarray(values)
     if array.dtype.kind in "UO":

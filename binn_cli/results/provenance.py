@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import binn_cli
@@ -71,6 +70,8 @@ def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | 
     Args:
         argv: the command line; by default what was typed.
     """
+    from importlib.metadata import PackageNotFoundError, version  # with all of `email`: not for `--cfg job`
+
     known: dict[str, str | int | float | bool] = {
         "program_version": binn_cli.__version__,
         "code_digest": code_digest(),

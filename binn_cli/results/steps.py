@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import h5py
 import numpy as np
 
-from binn_cli.results.dimensions import TRUE_NAME, dataset, free_name, length_scale, scaled_group, values_of, variables
+from binn_cli.results.dimensions import TRUE_NAME, contents, dataset, free_name, length_scale, scaled_group, values_of
 from binn_cli.results.record import RunRecord, Step, one_or_all
 
 _ACQUIRED, _SCORED = "acquired_", "n_scored_"
@@ -37,10 +37,13 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
     _write_diagnostics(file, steps)
 
 
-def read_steps(file: h5py.File) -> tuple[Step, ...]:
-    """The steps that `write_steps` wrote; what is NaN throughout is left out."""
-    columns = {name: values_of(found) for name, found in variables(file["step"]).items()}
-    timings = {name: values_of(found) for name, found in variables(file["timings"]).items()}
+LISTED = ("fit_seconds",)
+"""The diagnostics that lists of runs show."""
+
+
+def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]:
+    """The steps that `write_steps` wrote; what is NaN throughout is left out, and without `diagnostics` all of those but `LISTED`."""
+    columns, timings = contents(file["step"]), contents(file["timings"])
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
     warnings = columns.pop("warnings", np.full(len(n_train), ""))
@@ -48,7 +51,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
     acquired = {
         _true_name(file["step"][name]): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
     }
-    metrics, diagnostics = _read_metrics(file["metrics"]), _read_diagnostics(file["diagnostics"])
+    metrics, of_model = _read_metrics(file["metrics"]), _read_diagnostics(file["diagnostics"], None if diagnostics else LISTED)
     return tuple(
         Step(
             n_train=int(n_train[i]),
@@ -57,7 +60,7 @@ def read_steps(file: h5py.File) -> tuple[Step, ...]:
             timings=_row(timings, i),
             peak_rss_bytes=int(peak[i]),
             acquired={name: one_or_all(cases[i]) for name, cases in acquired.items() if not np.isnan(cases[i]).all()} or None,
-            diagnostics=diagnostics(i),
+            diagnostics=of_model(i),
             scored={split: int(counts[i]) for split, counts in scored.items() if counts[i] != n_train[i]},
             warnings=tuple(str(warnings[i]).splitlines()),
         )
@@ -101,7 +104,7 @@ def _write_metrics(file: h5py.File, record: RunRecord) -> None:
 
 def _read_metrics(group: h5py.Group) -> Callable[[int], dict[str, dict[str, np.ndarray]]]:
     splits = [str(split) for split in values_of(group["split"])]
-    metrics = {name: values_of(found) for name, found in variables(group).items()}
+    metrics = contents(group)
 
     def of_step(i: int) -> dict[str, dict[str, np.ndarray]]:
         return {
@@ -129,8 +132,8 @@ def _write_diagnostics(file: h5py.File, steps: Sequence[Step]) -> None:
         dataset(group, name, stacked, ("step", *dimensions))
 
 
-def _read_diagnostics(group: h5py.Group) -> Callable[[int], dict[str, np.ndarray]]:
-    stacked = {name: values_of(found) for name, found in variables(group).items()}
+def _read_diagnostics(group: h5py.Group, only: Sequence[str] | None) -> Callable[[int], dict[str, np.ndarray]]:
+    stacked = contents(group, only)
 
     def of_step(i: int) -> dict[str, np.ndarray]:
         return {name: _unpadded(values[i, ...]) for name, values in stacked.items() if not np.isnan(values[i]).all()}

@@ -106,18 +106,19 @@ def _require_schema(path: Path, schema: object) -> None:
     raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
 
 
-def read(path: Path, *, arrays: bool = True) -> RunRecord:
+def read(path: Path, *, arrays: bool = True, provenance: bool = True) -> RunRecord:
     """Read a run's file.
 
     Args:
         path: the file.
-        arrays: whether also predictions, surrogate, state and surface are read, which may be large.
+        arrays: whether also predictions, surrogate, state and surface are read, which may be large, and diagnostics, which are many.
+        provenance: whether that is read as well; forty short texts take as long as all scores.
 
     Raises:
         BinnError: if there is no such file, or it is cut short, damaged, or not one that this program wrote.
     """
     with opened(path) as file:
-        return _read_record(file, arrays)
+        return _read_record(file, arrays, provenance)
 
 
 def _image(record: RunRecord) -> bytes:
@@ -154,7 +155,7 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
             write_tree(file, name, tree)
 
 
-def _read_record(file: h5py.File, arrays: bool) -> RunRecord:
+def _read_record(file: h5py.File, arrays: bool, provenance: bool) -> RunRecord:
     parts = set(file) if arrays else set()
     attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
     header = Header(config=config_text(file), **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", ""))
@@ -162,8 +163,8 @@ def _read_record(file: h5py.File, arrays: bool) -> RunRecord:
         header=header,
         status=str(attributes["status"]),
         reason=attributes.get("reason"),
-        provenance={name: scalar(value) for name, value in file["provenance"].attrs.items()},
-        steps=step_groups.read_steps(file),
+        provenance={name: scalar(value) for name, value in file["provenance"].attrs.items()} if provenance else {},
+        steps=step_groups.read_steps(file, diagnostics=arrays),
         outputs=_names(file["output"]),
         predictions=_read_predictions(file["predictions"]) if "predictions" in parts else None,
         surface=read_surface(file["surface"]) if "surface" in parts else None,

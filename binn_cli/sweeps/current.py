@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from binn_cli.errors import BinnError
-from binn_cli.results.fate import Fate
+if TYPE_CHECKING:  # every `binn run` imports this, and few are sweeps
+    from binn_cli.errors import BinnError
+    from binn_cli.results.fate import Fate
 
 
 @dataclass

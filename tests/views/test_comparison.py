@@ -12,7 +12,8 @@ from rich.console import Console
 
 from binn_cli.results.record import Header, RunRecord, Step
 from binn_cli.results.store import write
-from binn_cli.views.console import compare, show
+from binn_cli.views.console.comparison import compare
+from binn_cli.views.console.show import show
 from binn_cli.views.published import MODELS, OUTPUTS, TABLE_2
 from tests.views.conftest import scored
 

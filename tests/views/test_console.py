@@ -15,7 +15,10 @@ from rich.console import Console
 
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import write
-from binn_cli.views.console import LiveView, quantities, show, summarise
+from binn_cli.views.console import quantities
+from binn_cli.views.console.live import LiveView
+from binn_cli.views.console.show import show
+from binn_cli.views.console.tables import summarise
 from binn_cli.views.growth import by_size, slope
 
 
@@ -284,7 +287,7 @@ def test_json_of_nothing_is_an_empty_list(tmp_path: Path, capsys):
 
 def test_show_imports_nothing_heavy(directories: dict[str, Path]):
     code = (
-        "import sys; from pathlib import Path; from binn_cli.views.console import show; show([Path(sys.argv[1])], False);"
+        "import sys; from pathlib import Path; from binn_cli.views.console.show import show; show([Path(sys.argv[1])], False);"
         "print([m for m in ('jax', 'numpyro', 'matplotlib', 'skfem', 'scipy', 'hydra', 'scoringrules', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(directories["active_learn"])], capture_output=True, text=True, check=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -49,6 +48,8 @@ def _fits(records: Sequence[RunRecord]) -> list[Fit]:
 
 def _judged_on(record: RunRecord) -> list[str]:
     """The test cases that the run's configuration names; none where it does not name them one by one."""
+    from omegaconf import OmegaConf  # only where two runs are on this data set
+
     cases = OmegaConf.select(OmegaConf.create(record.header.config), "dataset.test_cases")
     return [] if cases is None or isinstance(cases, str) else [str(case) for case in cases]
 

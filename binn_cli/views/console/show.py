@@ -47,7 +47,7 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
     status = 0 if found.files or sweeps else 1
     for file in found.files:
         try:
-            record = read(file, arrays=False)
+            record = read(file, arrays=False, provenance=as_json)
         except BinnError as error:
             complaints.print(str(error), markup=False, highlight=False, soft_wrap=True)
             status = 1
