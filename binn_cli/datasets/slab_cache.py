@@ -93,6 +93,5 @@ def _write(path: Path, values: Float[np.ndarray, "*shape"], description: str) ->
 
 
 def _save(file: BinaryIO, values: Float[np.ndarray, "*shape"], description: str) -> None:
+    # Not flushed to the disk: solving anew takes less time, and a file that a crash cut short is found damaged.
     np.savez(file, values=values, description=np.array(description))
-    file.flush()
-    os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from heat_series import PAPER_CENTERS, exact, relative_rmse
+from heat_sparse import nodal_values
 
 from binn_cli.config.schema import HeatConfig
 from binn_cli.datasets import heat_fem
@@ -75,6 +76,25 @@ def test_divided_early_substeps_pay(monkeypatch, scheme, gain):
     divided = error(k=4.0, cells=24, scheme=scheme, substeps=8, end_time=0.02)
     monkeypatch.setattr(heat_fem, "START_PARTS", 1)
     assert gain * divided < error(k=4.0, cells=24, scheme=scheme, substeps=8, end_time=0.02)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("scheme", ["crank_nicolson", "backward_euler"])
+def test_kronecker_products_change_nothing(order, scheme):
+    config = HeatConfig(
+        source_centers=[[0.5, 0.45], [0.2, 0.7]],
+        source_radius=0.1,
+        element_order=order,
+        scheme=scheme,
+        cells=7,
+        substeps=3,
+        offgrid_cases=0,
+    )
+    (x, y), reference = nodal_values(config, 2.5, 5)
+    nodes = np.linspace(0, 1, order * 7 + 1)
+    found = HeatSolver(config).solution(2.5, nodes, nodes, np.array([5]))[:, :, 0]
+    i, j = (np.rint(place * (len(nodes) - 1)).astype(int) for place in (x, y))
+    np.testing.assert_allclose(found[i, j], reference, rtol=1e-11)
 
 
 def test_early_substeps_are_divided_without_moving_their_ends():

@@ -86,10 +86,10 @@ def test_pickled_objects_are_not_loaded(cache):
 def test_a_failed_write_leaves_the_old_file_and_no_other(cache, monkeypatch, caplog):
     cache.store("k", WHAT, VALUES)
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(np, "savez", full)
     with caplog.at_level(logging.WARNING):
         cache.store("k", WHAT, VALUES + 1)
         cache.store("k", WHAT, VALUES + 1)
