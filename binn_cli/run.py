@@ -33,20 +33,25 @@ _failures: list[Exception] = []
 """What the run of this process raised, for `main` to tell."""
 
 
-def job(config: DictConfig) -> None:
-    """Run one composed configuration; Hydra calls this, in this process or, in a sweep, perhaps in another."""
+def job(config: DictConfig) -> str | None:
+    """Run one composed configuration; Hydra calls this, in this process or, in a sweep, perhaps in another.
+
+    Returns:
+        The results file, for Hydra's callbacks; None where there is none.
+    """
+    if sweep_state.current().refusal is not None:
+        return None
     register()
     composition = HydraConfig.get()
     with _environment_as_found():
         if composition.mode == RunMode.MULTIRUN:
             from binn_cli.sweeps.job import run_job
 
-            run_job(config, composition)
-        else:
-            _single(config)
+            return run_job(config, composition)
+        return _single(config)
 
 
-def _single(config: DictConfig) -> None:
+def _single(config: DictConfig) -> str | None:
     from binn_cli.directory import claimed
     from binn_cli.execute import execute, prepare_jax
     from binn_cli.models.processes import join_if_asked, leave_without_waiting
@@ -59,13 +64,15 @@ def _single(config: DictConfig) -> None:
             # The first process alone writes; the others compute with it.
             with TemporaryDirectory() as scratch:
                 execute(settings, claimed(Path(scratch), "run"), live=False)
-            return
+            return None
         if (path := _decided(settings)) is not None:
             print(path)
+            return str(path)
     except Exception as error:
         # Hydra would put a line of its own before the sentence if this were raised here.
         _failures.append(error)
         leave_without_waiting()
+    return None
 
 
 def _decided(settings: Settings) -> Path | None:

@@ -71,6 +71,7 @@ COMMANDS: dict[str, str | None] = {
     "binn compare 'outputs/*_sweep' --by model --metric rmse,crps --split test": "",
     "binn compare outputs --csv runs.csv --latex runs.tex --json -": "",
     "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
+    "binn run hydra/callbacks=mlflow": "",
     # docs/launchers.md
     "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": f"{SWEEP} {FIXED}",
     "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (f"{SWEEP} {FIXED}"),

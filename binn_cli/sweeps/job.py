@@ -87,16 +87,19 @@ def _begun_before(place: Place) -> Path | None:
     return latest if fate.status in ENDED_EARLY and fate.steps else None
 
 
-def run_job(config: Any, hydra: Any) -> None:
+def run_job(config: Any, hydra: Any) -> str | None:
     """Run one job and write its outcome beside its results, where the launching process finds it whatever the launcher.
 
     Args:
         config: the composed configuration of the job.
         hydra: Hydra's own configuration of the job.
+
+    Returns:
+        The results file; None where the job left none.
     """
     place = Place.of(hydra)
     if (place.sweep / STOP).exists():
-        return
+        return None
     began = time.monotonic()
     directory, job = _begun(place, config)
     # A run of another sweep that this one goes on with keeps its place there.
@@ -117,6 +120,8 @@ def run_job(config: Any, hydra: Any) -> None:
         (place.sweep / STOP).write_text(f"job {place.number} failed (fail_fast=true)", encoding="utf-8")
         if place.serial:
             raise SweepStopped
+    path = directory / RESULTS
+    return str(path) if path.exists() else None
 
 
 def _begun(place: Place, config: Any) -> tuple[Path, Job]:

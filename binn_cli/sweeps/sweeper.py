@@ -80,6 +80,8 @@ class Sweeper(HydraSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Plan, then launch."""
+        if current().refusal is not None:  # by a callback
+            return []
         grid = self._grid(arguments)
         if not grid:
             current().refusal = BinnError(NO_JOB)
