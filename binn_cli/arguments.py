@@ -54,7 +54,7 @@ def told_apart(arguments: Sequence[str], program: str) -> Arguments:
 
 def _info_alone(arguments: Sequence[str]) -> list[str]:
     """The arguments with `--info` for `--info seed=3`: the flag may stand without its value and would take the override for it."""
-    following = [*arguments[1:], ""]
+    following = [*arguments, ""][1:]
     return ["--info=all" if word in ("--info", "-i") and "=" in after else word for word, after in zip(arguments, following, strict=True)]
 
 
