@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from math import gcd
 
 import numpy as np
@@ -29,10 +31,22 @@ def strided(data: ProductData | RowChunks, max_points: int) -> Int[np.ndarray, "
     return seen if len(seen) else data.observed_rows[: max(1, max_points)]
 
 
-def drawn(total: int, count: int) -> Int[np.ndarray, " count"]:
-    """Rising rows of a split of `total` points: one at random out of each of `count` equal parts, always the same ones."""
+def counts_within(sizes: Sequence[int], limit: int) -> list[int]:
+    """So many points of each axis that their product has at most `limit`, the longest axes losing theirs first; at least one each."""
+    low, high = 1, max(sizes, default=1)
+    while low < high:
+        middle = -(-(low + high) // 2)
+        low, high = (middle, high) if math.prod(min(size, middle) for size in sizes) <= limit else (low, middle - 1)
+    counts = [min(size, low + 1) for size in sizes]
+    while math.prod(counts) > limit and max(counts) > 1:
+        counts[counts.index(max(counts))] -= 1
+    return counts
+
+
+def drawn(total: int, count: int, purpose: str = "") -> Int[np.ndarray, " count"]:
+    """Rising numbers below `total`: one at random out of each of `count` equal parts, always the same ones for the same purpose."""
     ends = np.linspace(0, total, count + 1).astype(np.int64)
-    return stream(total, "scored points").integers(ends[:-1], ends[1:])
+    return stream(total, f"scored points {purpose}").integers(ends[:-1], ends[1:])
 
 
 def training_sample(data: ProductData, max_points: int) -> Tree:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from binn_cli.datasets.product import Axis
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases
+from binn_cli.results.samples import counts_within
 
 
 @dataclass
@@ -134,10 +135,7 @@ ACQUISITIONS: dict[str, Callable[[AcquisitionContext], Float[np.ndarray, " n"]]]
 
 def acquisition_points(axes: Sequence[Axis], limit: int) -> list[Axis]:
     """The product of evenly strided points of each axis, at most `limit` in all; every axis keeps its ends where it can."""
-    counts = [axis.size for axis in axes]
-    while np.prod(counts) > limit and max(counts) > 1:
-        longest = int(np.argmax(counts))
-        counts[longest] -= 1
+    counts = counts_within([axis.size for axis in axes], limit)
     return [_strided(axis, n) for axis, n in zip(axes, counts, strict=True)]
 
 

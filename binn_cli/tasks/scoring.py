@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,15 @@ from binn_cli.datasets.rows import RowChunks, spans
 from binn_cli.metrics import Tally
 from binn_cli.models.surrogate import FittedSurrogate, Prediction
 from binn_cli.results.record import Predictions
-from binn_cli.results.samples import drawn, strided
+from binn_cli.results.samples import counts_within, drawn, strided
 from binn_cli.tasks.evaluation import PhaseTimings, Timer
 
-SCORED_POINTS = 20_000
-"""Most training points that are scored: they say whether the fit went well, for which two digits are enough, and would cost more than all
-other splits. One is drawn at random out of each of so many equal parts, so that an RMSE is right to half a percent."""
+SCORED_POINTS, SCORED_PRODUCT = 20_000, 100_000
+"""Most training points that are scored, of a table and of a product of axes, whose points cost a surrogate of products a fiftieth as much
+(0.6 and 30 microseconds with error bars): these scores say whether the fit went well, for which two digits are enough, and the whole split
+would cost more than all others. One point is drawn at random out of each of equal parts of the table, or of every axis."""
 
-POINTS_AT_ONCE = 2**18
+POINTS_AT_ONCE = 2**19
 """Points that are predicted at a time, or one whole case, if that has more."""
 
 STREAMED_AT_ONCE = 2**12
@@ -65,15 +66,17 @@ def scores_of(
         fitted: the surrogate.
         splits: data by name.
         timings: what it costs is added here.
-        capacity: cases with which the training split is predicted, the last one repeated, so that a growing split compiles once.
+        capacity: cases that the training split will have; it is predicted as if it had them already, so that it compiles once.
         keep: predictions of the split `test` that are kept at most.
         announce: told which split is predicted and how far it is.
     """
     metrics, scored, kept = {}, {}, None
     for name, split in splits.items():
-        if name == "train" and isinstance(split, ProductData) and split.n_observed > SCORED_POINTS:
-            split = _sample(split)
-            scored[name] = split.n_points
+        width = None
+        if name == "train" and isinstance(split, ProductData):
+            before, (split, width) = split.n_observed, _training(split, capacity)
+            if split.n_observed < before:
+                scored[name] = split.n_observed
         wanted = strided(split, keep) if keep and name == KEPT else np.zeros(0, dtype=int)
         sample = _Sample(wanted, split)
         tally, done, told = None, 0, 0
@@ -81,7 +84,7 @@ def scores_of(
             if done >= told + POINTS_AT_ONCE:
                 announce(f"predicting the split {name}", done, split.n_points)
                 told = done
-            prediction = _predicted(fitted, part, _width(split, capacity if name == "train" else None), timings)
+            prediction = _predicted(fitted, part, width or _cases_at_once(split), timings)
             own = _tally(part, prediction)
             tally = own if tally is None else tally + own
             sample.add(first, part, prediction)
@@ -92,23 +95,48 @@ def scores_of(
     return Scores(metrics, scored, kept)
 
 
-def _sample(split: ProductData) -> ProductData:
-    rows = drawn(split.n_observed, SCORED_POINTS)
-    inputs, values = split.table(rows if split.observed is None else split.observed_rows[rows])
-    units = tuple(unit for axis in split.axes for unit in axis.units)
-    return ProductData((Axis("point", inputs, split.inputs, units),), values, split.outputs, split.output_units)
+def _training(split: ProductData, capacity: int | None) -> tuple[ProductData, int]:
+    """The points of a training split that are scored, and how many of the last axis there will be in the end."""
+    *others, cases = split.axes
+    final = max(cases.size, capacity or 0)
+    if not others:
+        most = min(final, SCORED_POINTS)
+        count = min(cases.size, most)
+        return split if count == cases.size else _part(split, [drawn(cases.size, count)]), most
+    most = min(final, SCORED_PRODUCT)
+    counts = counts_within([axis.size for axis in others], SCORED_PRODUCT // most)
+    counts.append(min(cases.size, most))
+    rows = [drawn(axis.size, count, axis.name) for axis, count in zip(split.axes, counts, strict=True)]
+    if _points(counts) == split.n_points:
+        return split, most
+    if split.observed is not None and not split.observed[np.ix_(*rows)].any():
+        return _training(split.scattered(), None)
+    return _part(split, rows), most
+
+
+def _part(split: ProductData, rows: Sequence[np.ndarray]) -> ProductData:
+    """The product of some rows of every axis."""
+    axes = tuple(axis.taken(own) for axis, own in zip(split.axes, rows, strict=True))
+    here = np.ix_(*rows)
+    seen = None if split.observed is None else split.observed[here]
+    return ProductData(axes, split.values[here], split.outputs, split.output_units, seen)
+
+
+def _points(counts: Sequence[int]) -> int:
+    return int(np.prod(counts))
+
+
+def _slab(split: ProductData) -> int:
+    """Points of a case."""
+    return int(np.prod([axis.size for axis in split.axes[:-1]]))
 
 
 def _cases_at_once(split: Split) -> int:
+    """Points of the last axis in a part; as few parts as can be, and as even."""
     if not isinstance(split, ProductData):
-        return STREAMED_AT_ONCE
-    return max(1, POINTS_AT_ONCE // int(np.prod([axis.size for axis in split.axes[:-1]])))
-
-
-def _width(split: Split, capacity: int | None) -> int:
-    """Points of the last axis that are predicted at once, the same for all parts of a split."""
-    cases = split.axes[-1].size if isinstance(split, ProductData) else split.n_points
-    return min(max(cases, capacity or 0), _cases_at_once(split))
+        return min(STREAMED_AT_ONCE, split.n_points)
+    most, cases = max(1, POINTS_AT_ONCE // _slab(split)), split.axes[-1].size
+    return -(-cases // -(-cases // most))
 
 
 def _parts(split: Split, timings: PhaseTimings) -> Iterator[tuple[int, ProductData]]:
