@@ -12,8 +12,6 @@ import jax
 import pytest
 from absl import logging as absl_logging
 
-from tests.thorough import THOROUGH
-
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Several test processes on few cores: threads of the linear algebra that wait for each other by spinning would stop everything.
@@ -37,11 +35,3 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(100_000, 20, 100)
     if config.option.markexpr == "not thorough":
         jax.config.update("jax_disable_most_optimizations", True)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long, before marks are looked at."""
-    for item in items:
-        if item.nodeid.startswith(THOROUGH):
-            item.add_marker(pytest.mark.thorough)

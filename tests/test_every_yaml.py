@@ -15,7 +15,14 @@ from binn_cli.config.store import options
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
 from tests.datasets.table_files import a_table
+from tests.marks import thorough_for
 
+LARGE = {
+    *(("experiment", name) for name in ("table2_smooth", "table3", "table4", "fig3", "fig4", "blendednet_all")),
+    ("budget", "paper"),
+    ("budget", "quick"),
+}
+"""Files whose runs repeat what others do."""
 FILES = [(group, name) for group in (*SCHEMAS, "budget", "experiment") for name in options(group)]
 
 HEAT = (
@@ -121,7 +128,7 @@ def test_every_file_has_an_entry() -> None:
     assert set(TINY) == set(N_TRAIN) == set(FILES), "a new YAML file needs settings that make it small, and its numbers of points"
 
 
-@pytest.mark.parametrize(("group", "name"), FILES, ids=lambda part: part)
+@pytest.mark.parametrize(("group", "name"), thorough_for(LARGE, FILES), ids=lambda part: part)
 def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -14,6 +14,7 @@ from binn_cli.config.schema import BASES, PoissonConfig, SineConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
 from binn_cli.models.binn.chidenn import Patch
+from tests.marks import thorough_for
 from tests.studies import __main__ as studies
 from tests.studies import bases, gp_limit, mean_field, posterior_limit
 from tests.studies.priors import Prior, prior_of
@@ -90,6 +91,7 @@ def test_posterior_converges_to_that_of_the_gaussian_process(priors: dict[int, P
     assert np.all(gaps[1] / gaps[2] > 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_alternation_counts_what_the_blocks_can_trade() -> None:
     """With one mode and little noise the ratio to NUTS is √(2 J / (2 J − M)): the common size of both functions is counted twice."""
@@ -130,7 +132,7 @@ def test_every_study_is_run_somewhere() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", thorough_for({"patches", "posterior_limit", "bases", "mean_field"}, TINY))
 def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     sizes = dict(TINY[name])
     if name == "bases":

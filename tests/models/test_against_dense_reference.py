@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.model import Binn
+from tests.marks import thorough_for
 from tests.models import dense_reference as dense
 
 
@@ -46,9 +49,18 @@ def _config(**changes: object) -> BinnConfig:
     return BinnConfig(**{**settings, **changes})
 
 
-@pytest.mark.parametrize("capacity", [None, 12])
-@pytest.mark.parametrize("joint", [True, False])
-@pytest.mark.parametrize("kind", ["grid", "mixed", "scattered", "line"])
+REPEATED = {
+    ("mixed", True, 12),
+    ("mixed", False, 12),
+    ("scattered", True, 12),
+    ("scattered", False, 12),
+    ("scattered", True, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "joint", "capacity"), thorough_for(REPEATED, product(("grid", "mixed", "scattered", "line"), (True, False), (None, 12)))
+)
 def test_every_sweep_equals_the_printed_algorithm(kind: str, joint: bool, capacity: int | None) -> None:
     data = _data(kind)
     rows = None if capacity is None else data.axes[-1].size + capacity

@@ -10,6 +10,7 @@ import pytest
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis
 from binn_cli.models.binn.model import Binn, FittedBinn
+from tests.marks import thorough_for
 from tests.models.problems import problem
 
 OPTIONS = {"modes": 3, "centers": 5, "length": 1.2, "padding": 1, "stretch": 0, "noise": "fixed", "noise_variance": 1e-2, "sweeps": 3}
@@ -25,7 +26,7 @@ def replace_covariance(dimension):
     return dimension._replace(covariance=0.0 * dimension.covariance, prior_variance=0.0 * dimension.prior_variance)
 
 
-@pytest.mark.parametrize("kind", ["grid", "mixed"])
+@pytest.mark.parametrize("kind", thorough_for({"mixed"}, ("grid", "mixed")))
 def test_a_cases_variance_is_that_of_its_predictions_with_the_other_axes_known(kind: str) -> None:
     data = problem(kind, noise=0.1)
     fitted = Binn(BinnConfig(**OPTIONS)).fit(data)

@@ -15,6 +15,7 @@ from binn_cli.models.binn import accumulation, statistics
 from binn_cli.models.binn.basis import build_basis
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.points import PointFunctions
+from tests.marks import thorough_for
 from tests.models.problems import KINDS, new_points, problem
 
 CONFIG = BinnConfig(modes=3, centers=6, length=1.5, padding=2, stretch=0, sweeps=6, tolerance=0.0, noise_variance=1e-4)
@@ -35,7 +36,7 @@ def _permuted(data: ProductData, seed: int) -> ProductData:
     return replace(data, axes=tuple(axes), values=values)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", thorough_for({"mixed"}, KINDS))
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=3, deadline=None)
 def test_order_of_rows(kind: str, seed: int) -> None:
@@ -45,8 +46,10 @@ def test_order_of_rows(kind: str, seed: int) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("scale", "shift"), [(1e6, 0.0), (1e-5, 3e-4)])
+@pytest.mark.parametrize(
+    ("kind", "scale", "shift"),
+    thorough_for({("mixed", 1e6, 0.0)}, [(kind, *units) for kind in KINDS for units in ((1e6, 0.0), (1e-5, 3e-4))]),
+)
 def test_units_of_inputs_and_outputs(kind: str, scale: float, shift: float) -> None:
     data = problem(kind, noise=0.01)
     axis = new_points(data)
@@ -57,7 +60,7 @@ def test_units_of_inputs_and_outputs(kind: str, scale: float, shift: float) -> N
         np.testing.assert_allclose(mine * 1e3, theirs, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", thorough_for({"mixed", "scattered"}, KINDS))
 def test_room_for_later_cases_changes_nothing(kind: str) -> None:
     data = problem(kind, noise=0.01)
     axis = new_points(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
 from binn_cli.models.binn.model import Binn
+from tests.marks import thorough_for
 from tests.models.problems import KINDS, new_points, problem
 
 
@@ -23,14 +25,16 @@ def _fit_error(data: ProductData, config: BinnConfig) -> float:
     return float(np.sqrt(np.mean((prediction.mean - data.values) ** 2)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("modes", [1, 100])
+REPEATED = {("mixed", 1), ("scattered", 1), ("line", 1), ("grid", 1), ("mixed", 100), ("scattered", 100)}
+
+
+@pytest.mark.parametrize(("kind", "modes"), thorough_for(REPEATED, product(KINDS, (1, 100))))
 def test_one_mode_and_a_hundred(kind: str, modes: int) -> None:
     error = _fit_error(problem(kind), BinnConfig(modes=modes, sweeps=10))
     assert error < (0.35 if modes == 1 else 0.02)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", thorough_for({"mixed", "scattered", "line"}, KINDS))
 def test_constant_output(kind: str) -> None:
     data = problem(kind)
     for constant in (0.0, 7.0, -1e-12):
@@ -39,6 +43,7 @@ def test_constant_output(kind: str) -> None:
             assert _fit_error(flat, BinnConfig(sweeps=5, output_scaling=scaling)) <= 1e-3 * abs(constant) + 1e-12
 
 
+@pytest.mark.thorough
 def test_one_training_case_and_duplicated_cases() -> None:
     data = problem("mixed")
     single = replace(data, axes=(*data.axes[:-1], data.axes[-1].taken([3])), values=data.values[..., [3], :])
@@ -53,13 +58,15 @@ def test_inputs_on_wildly_different_scales() -> None:
     assert _fit_error(replace(data, axes=axes), BinnConfig(sweeps=10)) < 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("length", [2e-3, 2e3])
+FAR_OFF = {("mixed", 2e3), ("scattered", 2e3), ("mixed", 2e-3), ("line", 2e-3), ("scattered", 2e-3)}
+
+
+@pytest.mark.parametrize(("kind", "length"), thorough_for(FAR_OFF, product(KINDS, (2e-3, 2e3))))
 def test_a_length_a_thousand_times_off(kind: str, length: float) -> None:
     assert np.isfinite(_fit_error(problem(kind), BinnConfig(centers=8, length=length, modes=3, sweeps=10)))
 
 
-@pytest.mark.parametrize("basis", ["gaussian", "hat", "bspline", "chidenn"])
+@pytest.mark.parametrize("basis", thorough_for({"hat", "bspline", "chidenn"}, ("gaussian", "hat", "bspline", "chidenn")))
 def test_more_bases_than_points(basis: str) -> None:
     data = problem("grid")
     assert _fit_error(data, BinnConfig(basis=basis, centers=40, length=4.0, sweeps=20)) < 1e-3

@@ -20,6 +20,7 @@ def _rmse(data, config: BinnConfig) -> tuple[float, dict]:
     return float(np.sqrt(np.mean(error**2))), dict(fitted.report.diagnostics)
 
 
+@pytest.mark.thorough
 def test_stated_values_do_not_matter_and_would_have() -> None:
     data = problem("grid", noise=1e-3)
     stated: list[dict[str, object]] = [

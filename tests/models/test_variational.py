@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis
 from binn_cli.models.binn.model import Binn
+from tests.marks import thorough_for
 from tests.models import dense_reference as dense
 from tests.models import dense_variational as reference
 from tests.models.problems import new_points, problem
@@ -26,7 +27,7 @@ def _phi(fitted, points: np.ndarray) -> list[np.ndarray]:
     return [dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.bases)]
 
 
-@pytest.mark.parametrize("kind", ["grid", "mixed", "scattered"])
+@pytest.mark.parametrize("kind", thorough_for({"mixed", "scattered"}, ("grid", "mixed", "scattered")))
 def test_every_sweep_equals_dense_coordinate_ascent(kind: str) -> None:
     data = problem(kind, noise=0.1)
     first, second = (Binn(BinnConfig(**{**PLAIN, "sweeps": n})).fit(data) for n in (1, 2))
@@ -69,7 +70,7 @@ def test_one_block_is_exact_and_its_bound_is_the_evidence() -> None:
 
 
 @pytest.mark.parametrize("relevance", ["none", "modes"])
-@pytest.mark.parametrize("kind", ["grid", "mixed", "scattered"])
+@pytest.mark.parametrize("kind", thorough_for({"mixed"}, ("grid", "mixed", "scattered")))
 @given(seed=st.integers(0, 10_000), level=st.floats(1e-3, 1.0))
 @settings(max_examples=6, deadline=None)
 def test_the_bound_never_falls(kind: str, relevance: str, seed: int, level: float) -> None:
@@ -102,7 +103,7 @@ def test_the_bound_is_in_the_units_of_the_data() -> None:
     np.testing.assert_allclose(ours - theirs, data.n_points * np.log(2.0), rtol=1e-9)
 
 
-@pytest.mark.parametrize("inference", ["als", "vb"])
+@pytest.mark.parametrize("inference", thorough_for({"als"}, ("als", "vb")))
 def test_superfluous_modes_vanish(inference: str) -> None:
     """One product where eight modes are offered; and two products whose singular vectors, where the fit starts, make four."""
     data = problem("grid", noise=1e-3)

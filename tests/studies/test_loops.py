@@ -39,6 +39,7 @@ def test_seeds(heat: tuple[str, ...]) -> None:
     assert rows[1][4] == f"{max(errors):.2e}"
 
 
+@pytest.mark.thorough
 def test_acquisitions(heat: tuple[str, ...]) -> None:
     study = acquisitions.study(1, 2, ("dataset.initial_cases=3", *heat))
     rows = {row[0]: row[1:] for row in _rows(study.text)}
@@ -49,6 +50,7 @@ def test_acquisitions(heat: tuple[str, ...]) -> None:
     assert rows["random"][3] == f"{score(last, 'test'):.2e}"
 
 
+@pytest.mark.thorough
 def test_sensitivity() -> None:
     study = sensitivity.study({"length": (0.5, 2.0), "centers": (4,), "modes": (1,)}, {"sine": ("test",)})
     (row,) = _rows(study.text)
@@ -65,6 +67,7 @@ def test_cost() -> None:
     assert float(rows[1][3]) < float(rows[0][3])
 
 
+@pytest.mark.thorough
 def test_tucker() -> None:
     stated = (*SMALL, "model.centers=5", "model.length=1.5", "model.stretch=0", "model.padding=1", "model.sweeps=3")
     rows = _rows(tucker.study(1, {"poisson": stated}).text)

@@ -16,6 +16,7 @@ import pytest
 from binn_cli.errors import BinnError
 from binn_cli.models.processes import HEARTBEAT_SECONDS, Place, first_host, place_in
 from tests.datasets.table_files import values, written
+from tests.marks import thorough_for
 from tests.models.problems import problem
 from tests.models.streamed.worker import few, weights
 
@@ -93,7 +94,7 @@ COMMAND = (
 )
 
 
-@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("broken", thorough_for({True}, (False, True)))
 def test_a_run_on_two_processes_is_written_by_the_first(broken: bool, tmp_path: Path) -> None:
     table = values(2000)
     table[1990, 2] = np.nan if broken else table[1990, 2]

@@ -10,6 +10,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn import block
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.tucker import axes
+from tests.marks import thorough_for
 from tests.models import dense_reference as dense
 from tests.models.tucker import dense_tucker
 
@@ -59,10 +60,17 @@ def start_of(data: ProductData, kind: str, output: int, rows: int | None) -> tup
     return [1e3 * np.asarray(d.weights[output]) for d in pinned.dimensions], 1e3 * pinned.core.mean[output].reshape(RANKS[kind])
 
 
+REPEATED = {
+    ("mixed", True, 4),
+    ("scattered", True, 4),
+    ("scattered", False, None),
+    ("grid", True, None),
+    ("scattered", True, None),
+}
 CASES = [(kind, joint, None) for kind in RANKS for joint in (True, False)] + [("mixed", True, 4), ("scattered", True, 4)]
 
 
-@pytest.mark.parametrize(("kind", "joint", "room"), CASES)
+@pytest.mark.parametrize(("kind", "joint", "room"), thorough_for(REPEATED, CASES))
 def test_every_sweep_equals_the_dense_updates(kind: str, joint: bool, room: int | None) -> None:
     data = data_of(kind)
     rows = None if room is None else data.axes[-1].size + room

@@ -13,6 +13,7 @@ from binn_cli.datasets.product import Axis
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.tucker.fit import FittedTucker
 from binn_cli.results import store
+from tests.marks import thorough_for
 from tests.models.problems import new_points, problem
 
 QUICK = "model.decomposition=tucker model.centers=5 model.length=1.5 model.padding=1 model.stretch=0 model.sweeps=4 output.figures=false"
@@ -25,7 +26,11 @@ HEAT = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "line", [f"task=regress {POISSON} dataset.train_cases=5", f"task=active_learn task.rounds=2 {HEAT}", "task=regress dataset=sine"]
+    "line",
+    thorough_for(
+        {f"task=active_learn task.rounds=2 {HEAT}"},
+        (f"task=regress {POISSON} dataset.train_cases=5", f"task=active_learn task.rounds=2 {HEAT}", "task=regress dataset=sine"),
+    ),
 )
 def test_tasks(line: str, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
@@ -46,6 +51,7 @@ def test_tasks(line: str, tmp_path, monkeypatch, capsys) -> None:
     np.testing.assert_allclose(np.sqrt(again.epistemic_var), kept.std_epistemic, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["mixed", "scattered"])
 def test_state_goes_round(kind: str) -> None:
     data = problem(kind)
