@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from binn_cli.datasets.product import ProductData
 from binn_cli.errors import DataError
 
+Item = TypeVar("Item")
 Chunk = tuple[Float[np.ndarray, "r D"], Float[np.ndarray, "r L"]]
 
 
@@ -57,7 +58,7 @@ def spans(size: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + max(size, 1), end)
 
 
-def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+def ahead(chunks: Iterator[Item]) -> Iterator[Item]:
     """The same chunks, the next one read by another thread while one is worked on; an error comes with the chunk that it belongs to."""
     with ThreadPoolExecutor(1, "read ahead") as reader:
         waiting = reader.submit(next, chunks, None)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from binn_cli.datasets.rows import ahead
 from binn_cli.errors import DataError
 
 AUTO = "auto"
@@ -134,9 +135,17 @@ class SeekableFile(ColumnFile, Protocol):
 
 
 def read(file: ColumnFile, names: Sequence[str]) -> Float[np.ndarray, "n k"]:
-    """The named columns as one table."""
-    parts = list(file.chunks(names))
-    return np.concatenate(parts) if len(parts) != 1 else parts[0]
+    """The named columns as one table, each chunk read while the one before is put into its place."""
+    chunks = ahead(file.chunks(names))
+    table, count = np.empty((getattr(file, "likely_rows", 0), len(names))), 0  # what is never written to takes no memory
+    for chunk in chunks:
+        if count + len(chunk) > len(table):
+            grown = np.empty((max(2 * len(table), count + len(chunk)), len(names)))
+            grown[:count] = table[:count]
+            table = grown
+        table[count : count + len(chunk)] = chunk
+        count += len(chunk)
+    return table[:count]
 
 
 def counted_from_zero(row: int) -> str:

@@ -53,6 +53,7 @@ class Dialect:
         sample: values of the first rows.
         skipped: how many lines above the names belong to nothing.
         spaced: whether a space may stand between a separator and a quote.
+        line_bytes: how many bytes a line has on average.
     """
 
     encoding: str
@@ -67,6 +68,7 @@ class Dialect:
     sample: tuple[tuple[str, ...], ...]
     skipped: int = 0
     spaced: bool = False
+    line_bytes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class _Sniffer:
             offset=self.mark + len("".join(self.lines[: first - 1]).encode(self.encoding)),
             sample=tuple(line.values for line in rows),
             skipped=skipped,
+            line_bytes=len("".join(self.lines[first - 1 :]).encode(self.encoding)) / max(1, len(self.lines) - first + 1),
             spaced=any(f'{separator} "' in line.text for line in rows),
         )
 

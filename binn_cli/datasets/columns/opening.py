@@ -99,6 +99,13 @@ def _members(path: Path) -> list[str]:
         return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
 
 
+def is_compressed(path: Path) -> bool:
+    """Whether a text is compressed."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    return head.startswith((ZIP, *COMPRESSED))
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, decompressed if it is compressed by gzip, bzip2, xz or zip.

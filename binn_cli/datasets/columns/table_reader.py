@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from binn_cli.datasets.columns.choice import Choice, chosen, counts_rows, numbers_rows
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading, read
@@ -85,7 +85,7 @@ class TableContent:
     y: Float[np.ndarray, "N L"]
     report: TableReport
     file: ColumnFile
-    kept: np.ndarray
+    kept: Sequence[int] | np.ndarray
 
 
 def opened_columns(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> ColumnFile:
@@ -126,37 +126,39 @@ def read_table(
     choice = chosen(file, inputs, outputs, outputs_needed=outputs_needed)
     names = [*choice.inputs, *choice.outputs]
     table = read(file, names)
-    rows = np.arange(len(table))
+    rows: Sequence[int] | np.ndarray = range(len(table))
     blank = blank_rows(file, table)
-    table, rows = (table[~blank], rows[~blank]) if blank.any() else (table, rows)
+    if blank.any():
+        table, rows = table[~blank], np.flatnonzero(~blank)
     if len(table) == 0:
         raise DataError(f"{path}: there is no row below the names; give at least one")
     choice, notes = without_useless(choice, dict(zip(names, table.T, strict=True)))
     kept = [names.index(name) for name in (*choice.inputs, *choice.outputs)]
     table = table[:, kept] if len(kept) < len(names) else table
-    lacking = ~np.isfinite(table).all(axis=1)
-    absent = {name: int(n) for name, n in zip([*choice.inputs, *choice.outputs], (~np.isfinite(table)).sum(axis=0), strict=True) if n}
-    why = ""
-    if lacking.any():
+    found, absent, why = len(table), dict[str, int](), ""
+    # The sum first: no table of flags for good data.
+    if not np.isfinite(np.sum(table)) and not (finite := np.isfinite(table)).all():
+        absent = {name: int(n) for name, n in zip([*choice.inputs, *choice.outputs], (~finite).sum(axis=0), strict=True) if n}
         why = first_missing(file, choice, table, rows)
+        whole = finite.all(axis=1)
         if not drop_missing:
-            raise DataError(refusal(path, why, int(lacking.sum()), len(table)))
-        table, rows = table[~lacking], rows[~lacking]
+            raise DataError(refusal(path, why, int((~whole).sum()), found))
+        table, rows = table[whole], np.asarray(rows)[whole]
         if len(table) == 0:
             raise DataError(f"{path}: every row lacks a number ({why}); mend the file")
     report = TableReport(
         path=path,
         inputs={name: file.units[name] for name in choice.inputs},
         outputs={name: file.units[name] for name in choice.outputs},
-        rows=len(lacking),
-        dropped=int(lacking.sum()),
+        rows=found,
+        dropped=found - len(table),
         why_dropped=why,
         left_out=choice.left_out,
         notes=(*file.notes, *notes, *(_told_blank(int(blank.sum())))),
         missing=absent,
     )
     count = len(choice.inputs)
-    return TableContent(np.ascontiguousarray(table[:, :count]), np.ascontiguousarray(table[:, count:]), report, file, rows)
+    return TableContent(table[:, :count], table[:, count:], report, file, rows)
 
 
 def blank_rows(file: ColumnFile, table: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, " n"]:
@@ -184,7 +186,7 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
     return choice.without(reasons), tuple(notes)
 
 
-def first_missing(file: ColumnFile, choice: Choice, table: Float[np.ndarray, "n k"], rows: Int[np.ndarray, " n"]) -> str:
+def first_missing(file: ColumnFile, choice: Choice, table: Float[np.ndarray, "n k"], rows: Sequence[int] | np.ndarray) -> str:
     """Where the first value is missing and what stands there: `line 35: 'drag' is nan`."""
     row, column = np.argwhere(~np.isfinite(table))[0]
     name = (*choice.inputs, *choice.outputs)[column]

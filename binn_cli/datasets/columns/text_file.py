@@ -18,7 +18,7 @@ from binn_cli.config.ranges import written
 from binn_cli.datasets.columns.column_file import LeftOut, Reading, as_number
 from binn_cli.datasets.columns.dialect import WHITESPACE, Dialect, found_dialect, not_in_encoding
 from binn_cli.datasets.columns.number_style import MISSING, TRUE_FALSE, NumberStyle, is_missing
-from binn_cli.datasets.columns.opening import opened
+from binn_cli.datasets.columns.opening import is_compressed, opened
 from binn_cli.datasets.columns.records import Record, records
 from binn_cli.errors import DataError
 
@@ -128,6 +128,14 @@ class TextFile:
             if self.lenient:
                 raise DataError(f"{self.path}: cannot be read as a table ({' '.join(str(error).split())})") from error
             yield from _behind(replace(self, lenient=True).chunks(names), first)
+
+    @property
+    def likely_rows(self) -> int:
+        """A few more rows than there probably are, judged by the length of the first lines; 0 where the file is compressed."""
+        size = self.path.stat().st_size
+        if not self.dialect.line_bytes or is_compressed(self.path):
+            return 0
+        return int(1.02 * size / self.dialect.line_bytes) + 1
 
     def place(self, row: int) -> str:
         """See `ColumnFile`."""
