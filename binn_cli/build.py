@@ -20,6 +20,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "heat": "binn_cli.datasets.heat:Heat",
         "blendednet": "binn_cli.datasets.blendednet.dataset:BlendedNet",
         "table": "binn_cli.datasets.table:Table",
+        "snapshots": "binn_cli.datasets.snapshots.dataset:Snapshots",
     },
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def check(file: Path | None, overrides: Sequence[str], as_json: bool) -> int:
 
 def _settings(file: Path | None, overrides: Sequence[str]) -> Settings:
     register()
-    chosen = [*(["dataset=table"] if file is not None and not _names_dataset(overrides) else []), *overrides]
+    chosen = [*([f"dataset={_dataset_of(file)}"] if file is not None and not _names_dataset(overrides) else []), *overrides]
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
             config = compose("config", chosen)
@@ -53,6 +54,17 @@ def _settings(file: Path | None, overrides: Sequence[str]) -> Settings:
         raise
     except Exception as error:
         raise BinnError(explained(error, chosen)) from error
+
+
+def _dataset_of(file: Path) -> str:
+    """A folder, or a zip of several files, holds simulations; anything else a table."""
+    if file.is_dir():
+        return "snapshots"
+    if file.suffix.lower() != ".zip" or not zipfile.is_zipfile(file):
+        return "table"
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    return "snapshots" if len(names) > 1 else "table"
 
 
 def _names_dataset(overrides: Sequence[str]) -> bool:

@@ -51,7 +51,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run dataset=poisson task=regress model.modes=6": f"{POISSON} model.length=2 model.stretch=0 model.sweeps=2",
     "binn run dataset=heat task=active_learn task.acquisition=maximin": f"{HEAT} model.length=2 model.stretch=0",
     "binn run --cfg job dataset=sine task=regress seed=3": "",
-    "binn run dataset=heet": "",
+    "binn run task=regres": "",
     "binn run task.rounds=0": "",
     "binn show outputs/*_sweep": "",
     "binn run -m seed=0,1,2 dataset=sine task=regress": f"{FIXED} {NO_FIGURES} seed=0,1",
@@ -100,6 +100,14 @@ COMMANDS: dict[str, str | None] = {
     "binn check --json runs.csv dataset.outputs=[drag] dataset.missing=drop > check.json": "",
     "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u]": f"{TINY_BINN} {NO_FIGURES}",
     "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u] dataset.stream=true": f"{TINY_BINN} {NO_FIGURES}",
+    # docs/snapshots.md
+    "binn check runs dataset.outputs=[p]": "",
+    "binn run dataset=snapshots dataset.path=runs dataset.outputs=[p]": f"{TINY_BINN} {NO_FIGURES}",
+    "mkdir named && for k in 1 2 3 4 5; do cp runs/run_$k.vtu named/case_${k}.5_$((k * k)).vtu; done": "",
+    "binn check dataset=snapshots dataset.path=named dataset.outputs=[p] 'dataset.pattern=\"case_{k}_{P}.vtu\"'": "",
+    "binn run task=active_learn dataset=snapshots dataset.path=runs dataset.outputs=[p] dataset.initial_cases=3 task.rounds=2": (
+        f"{TINY_BINN} {NO_FIGURES}"
+    ),
     # docs/paper.md
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",
@@ -113,7 +121,7 @@ COMMANDS: dict[str, str | None] = {
 }
 
 REFUSED = {
-    "binn run dataset=heet": ('dataset: "heet" is not one of blendednet, heat, poisson, sine, table; did you mean "heat"?'),
+    "binn run task=regres": 'task: "regres" is not one of active_learn, regress, scaling; did you mean "regress"?',
     "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
 }
 """What is refused, with the sentence that the page has as a comment."""

@@ -14,6 +14,7 @@ from binn_cli.config.schema import SCHEMAS
 from binn_cli.config.store import options
 from binn_cli.metrics import METRICS
 from binn_cli.results.record import PHASES
+from tests.datasets.snapshots.folders import a_folder
 from tests.datasets.table_files import a_table
 from tests.marks import thorough_for
 
@@ -45,6 +46,7 @@ TINY = {
     ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
     ("dataset", "sine"): f"task=regress {SINE}",
+    ("dataset", "snapshots"): f"task=regress dataset.path={a_folder()} dataset.outputs=[u] {BRISK}",
     ("dataset", "table"): f"task=regress dataset.path={a_table()} dataset.outputs=[u] {BRISK}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
     **{("model", name): f"dataset=sine task=regress {SINE} {NETWORK}" for name in NETWORKS},
@@ -72,13 +74,14 @@ TINY = {
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
-OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp", "table": "u"}
+OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp", "table": "u", "snapshots": "u"}
 SPLITS = {
     "blendednet": ["train", "test"],
     "sine": ["train", "test"],
     "poisson": ["train", "test", "offgrid"],
     "heat": ["train", "test", "offgrid", "offgrid_at_times"],
     "table": ["train", "test"],
+    "snapshots": ["train", "test"],
 }
 GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
 N_TRAIN = {
@@ -86,6 +89,7 @@ N_TRAIN = {
     ("dataset", "heat"): [36 * 4 * 3, 36 * 4 * 4],
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "sine"): [30],
+    ("dataset", "snapshots"): [12 * 7],
     ("dataset", "table"): [32],
     ("model", "binn"): [30],
     **{("model", name): [30] for name in NETWORKS},

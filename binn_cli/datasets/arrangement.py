@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.datasets.structure import LEAST_OBSERVED, Structure, found_structure, grouped
+from binn_cli.datasets.structure import LEAST_OBSERVED, Structure, found_structure, grouped, is_place
 
 
 class Arrangement(Protocol):
@@ -43,6 +43,11 @@ class Arrangement(Protocol):
 
     def training(self, chosen: Int[np.ndarray, " n"]) -> ProductData:
         """The same in whatever order and structure suits learning all of them at once."""
+        ...
+
+    @property
+    def field_axes(self) -> tuple[Axis, ...]:
+        """Points of a field by which a case is judged that has not been seen; none where a candidate is a row."""
         ...
 
 
@@ -78,6 +83,11 @@ class ByRow:
             return self.label(chosen)
         return product(self.structure, self.data, chosen)
 
+    @property
+    def field_axes(self) -> tuple[Axis, ...]:
+        """See `Arrangement`."""
+        return ()
+
 
 @dataclass(frozen=True)
 class ByCase:
@@ -111,6 +121,75 @@ class ByCase:
         """See `Arrangement`."""
         return self.label(chosen)
 
+    @property
+    def field_axes(self) -> tuple[Axis, ...]:
+        """See `Arrangement`."""
+        return self.data.axes[:-1]
+
+
+@dataclass(frozen=True)
+class ByMesh:
+    """Every simulation is a candidate, and each has points of its own.
+
+    Attributes:
+        data: all rows on one axis, whose last coordinates are the parameters of the simulations.
+        case: which simulation every row is of, rising.
+        candidates: see `Arrangement`.
+    """
+
+    data: ProductData
+    case: Int[np.ndarray, " N"]
+    candidates: Axis
+
+    @property
+    def units(self) -> Int[np.ndarray, " n"]:
+        """See `Arrangement`."""
+        return np.arange(self.candidates.size)
+
+    @property
+    def text(self) -> str:
+        """See `Arrangement`."""
+        return f"{self.candidates.size:,} cases with points of their own"
+
+    def _rows(self, case: int) -> np.ndarray:
+        begin, end = np.searchsorted(self.case, (case, case + 1))
+        return np.arange(begin, end)
+
+    def label(self, chosen: Sequence[int] | np.ndarray) -> ProductData:
+        """See `Arrangement`."""
+        rows = np.concatenate([self._rows(int(case)) for case in chosen])
+        return replace(self.data, axes=(self.data.axes[0].taken(rows),), values=self.data.values[rows])
+
+    def training(self, chosen: Int[np.ndarray, " n"]) -> ProductData:
+        """See `Arrangement`."""
+        return self.label(chosen)
+
+    @property
+    def field_axes(self) -> tuple[Axis, ...]:
+        """See `Arrangement`: the points of the first simulation."""
+        axis, count = self.data.axes[0], len(self.data.inputs) - len(self.candidates.coordinates)
+        return (Axis("point", axis.points[self._rows(0), :count], axis.coordinates[:count], axis.units[:count]),)
+
+    @classmethod
+    def of(cls, data: ProductData, case: Int[np.ndarray, " N"], parameters: Sequence[str]) -> ByMesh:
+        """Rows in any order, of which `case` says the simulation and `parameters` the inputs that are its own."""
+        rows = np.argsort(case, kind="stable")
+        moved = with_inputs(data, [*(name for name in data.inputs if name not in parameters), *parameters])
+        first = np.searchsorted(case[rows], np.arange(int(case.max()) + 1))
+        own = moved.axes[0].points[rows][first][:, -len(parameters) :]
+        candidates = Axis("case", own, tuple(parameters), moved.axes[0].units[-len(parameters) :])
+        return cls(replace(moved, axes=(moved.axes[0].taken(rows),), values=data.values[rows]), case[rows], candidates)
+
+
+def with_inputs(data: ProductData, names: Sequence[str]) -> ProductData:
+    """The rows of a table with their inputs in another order."""
+    (axis,) = data.axes
+    order = [axis.coordinates.index(name) for name in names]
+    if order == list(range(len(order))):
+        return data
+    moved = Axis(axis.name, axis.points[:, order], tuple(names), tuple(axis.units[k] for k in order))
+    return replace(data, axes=(moved,))
+
 
 def arranged(data: ProductData, cases: Sequence[str], *, structured: bool) -> Arrangement:
     """The arrangement of the rows of a table.
@@ -128,11 +207,20 @@ def arranged(data: ProductData, cases: Sequence[str], *, structured: bool) -> Ar
     if structure is not None and structure.has_cases:
         return ByCase(product(structure, data), structure.text)
     if structure is not None and not cases:
-        return ByRow(data, structure, np.arange(axis.size), structure.text)
+        # The grid has its axes in this order, and so must rows.
+        ordered = with_inputs(data, [data.inputs[k] for own in structure.columns for k in own])
+        return ByRow(ordered, replace(structure, columns=_counted(structure.columns)), np.arange(axis.size), structure.text)
     group = grouped(axis.points, data.inputs, cases) if structured or cases else None
     if group is None:
         return ByRow(data, None, np.arange(axis.size))
-    return ByRow(data, None, group, f"scattered rows of {int(group.max()) + 1:,} cases")
+    parameters = [name for name in data.inputs if (name in cases if cases else not is_place(name))]
+    return ByMesh.of(data, group, parameters)
+
+
+def _counted(columns: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """The columns of every axis once they stand in the order of the axes."""
+    ends = np.cumsum([len(own) for own in columns])
+    return tuple(tuple(range(end - len(own), end)) for own, end in zip(columns, ends.tolist(), strict=True))
 
 
 def product(structure: Structure, data: ProductData, rows: Int[np.ndarray, " n"] | None = None) -> ProductData:

@@ -105,6 +105,15 @@ def identity_of(dataset: object) -> dict[str, str]:
 
 
 @runtime_checkable
+class HasFields(Protocol):
+    """A data set whose cases may be fields at points of their own, so that a case that nobody has seen has none."""
+
+    def field_axes(self) -> tuple[Axis, ...]:
+        """The points at which such a case is judged, those of another; none where a candidate is a single row."""
+        ...
+
+
+@runtime_checkable
 class SaysWhatWasRead(Protocol):
     """A data set out of files, in which something may be other than the user believes."""
 

@@ -260,7 +260,7 @@ def _with_cases_last(
 
 def _found_cases(columns: _Columns, groups: tuple[Group, ...], names: Sequence[str]) -> list[Group]:
     """Groups without a name of a place or a time, if others have one; or else several parameters beside a grid, or few beside a mesh."""
-    places = [own for own in groups if all(FIELD.fullmatch(_bare(names[k])) for k in own)]
+    places = [own for own in groups if all(is_place(names[k]) for k in own)]
     if places:
         return [own for own in groups if own not in places]
     shared = [own for own in groups if len(own) > 1]
@@ -269,6 +269,11 @@ def _found_cases(columns: _Columns, groups: tuple[Group, ...], names: Sequence[s
     smallest = min(shared, key=columns.count)
     rest = [own for own in groups if own != smallest]
     return [smallest] if len(shared) > 1 or columns.count(smallest) <= math.prod(map(columns.count, rest)) else rest
+
+
+def is_place(name: str) -> bool:
+    """Whether a column is called as if it said where or when a field is known."""
+    return FIELD.fullmatch(_bare(name)) is not None
 
 
 def _bare(name: str) -> str:
@@ -288,7 +293,7 @@ def grouped(x: Float[np.ndarray, "N D"], names: Sequence[str], cases: Sequence[s
         ConfigError: if `cases` names what is no input, or says the same of all rows.
     """
     _require_inputs(names, cases)
-    places = [k for k, name in enumerate(names) if FIELD.fullmatch(_bare(name))]
+    places = [k for k, name in enumerate(names) if is_place(name)]
     of_cases = [k for k, name in enumerate(names) if (name in cases if cases else k not in places)]
     if not of_cases or (not cases and not places):
         return None

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from binn_cli.config.schema import TableConfig
 from binn_cli.config.schema.table import DECIMALS, SEPARATORS
-from binn_cli.datasets.arrangement import Arrangement, ByRow, arranged
+from binn_cli.datasets.arrangement import Arrangement, ByRow, arranged, with_inputs
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.streaming import added_rows, streamed_rows
 from binn_cli.datasets.columns.table_reader import TableContent, TableReport, read_table
@@ -146,6 +146,10 @@ class Table:
         order.flags.writeable = False
         return order
 
+    def field_axes(self) -> tuple[Axis, ...]:
+        """See `HasFields`."""
+        return self._arrangement.field_axes
+
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
         """The given candidates."""
         return self._arrangement.label(cases)
@@ -162,7 +166,9 @@ class Table:
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test`: the rows set aside, or those of `test_path`."""
         if self.config.test_path:
-            return {"test": _product(self._test, self.report)}
+            test = _product(self._test, self.report)
+            # In the order of the axes, where the training rows have become some.
+            return {"test": test if self.config.stream else with_inputs(test, self.label([0]).inputs)}
         if not self.config.stream:
             return {"test": self.label(self.held_out)}
         return {"test": picked(self._within, self._left_out)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from binn_cli.config.schema import ActiveLearnConfig
-from binn_cli.datasets.dataset import Dataset, reading_of
+from binn_cli.datasets.dataset import Dataset, HasFields, reading_of
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
@@ -75,7 +75,9 @@ class ActiveLearn:
         for number in range(done, rounds + 1):
             if number > 0:
                 state = self._labelled(dataset, replace(state, number=number), timings, recorder)
-            capacity = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
+            wanted = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
+            # Nobody knows how many rows cases with points of their own will have.
+            capacity = None if _has_meshes_of_its_own(dataset, state.data) else wanted
             compiles = "; the first fit also compiles" if number == done else ""
             recorder.announce(f"fitting {state.data.n_observed:,} points{compiles}", 0, 1)
             fitted = fitted_on(
@@ -103,7 +105,7 @@ class ActiveLearn:
         labelled = np.zeros(dataset.candidates.size, dtype=bool)
         labelled[[*state.initial, *state.acquired]] = True
         available = np.sort(dataset.order[~labelled[dataset.order]])
-        slab = state.data.axes[:-1]
+        slab = _slab(dataset, state.data)
         points = acquisition_points(slab, self.config.acquisition_points)
         recorder.announce("choosing the next case", 0, 1)
         context = AcquisitionContext(state.fitted, slab, points, dataset.candidates, labelled, (self.config.seed, state.number))
@@ -127,7 +129,7 @@ class ActiveLearn:
         state: Round,
         evaluation: Mapping[str, ProductData],
         timings: PhaseTimings,
-        capacity: int,
+        capacity: int | None,
         recorder: Recorder,
     ) -> None:
         """Score every split and write the step, with all that resuming needs."""
@@ -168,6 +170,16 @@ class ActiveLearn:
         data = dataset.label([*initial, *acquired], recorder.announce)
         chosen = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["chosen_rows"])))
         return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen=chosen)
+
+
+def _has_meshes_of_its_own(dataset: Dataset, data: ProductData) -> bool:
+    """Whether a case adds rows rather than a point of the last axis."""
+    return dataset.candidates.coordinates != data.axes[-1].coordinates
+
+
+def _slab(dataset: Dataset, data: ProductData) -> tuple[Axis, ...]:
+    """The axes of the field of a case that nobody has seen."""
+    return dataset.field_axes() if isinstance(dataset, HasFields) and _has_meshes_of_its_own(dataset, data) else data.axes[:-1]
 
 
 def _thin_start(candidates: Axis, initial: tuple[int, ...]) -> tuple[str, ...]:

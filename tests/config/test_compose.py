@@ -142,9 +142,9 @@ def test_wrong_type_in_a_stored_configuration(settings) -> None:
     content = yaml.safe_load(settings("dataset=sine").yaml)
     with pytest.raises(ConfigError, match="^dataset.n_train: "):
         validated({**content, "dataset": {**content["dataset"], "n_train": "many"}})
-    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table"):
+    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table, snapshots"):
         validated({**content, "dataset": "sine"})
-    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table$"):
+    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table, snapshots$"):
         validated({})
     with pytest.raises(ConfigError, match="^output: must be a section"):
         validated({**content, "output": 3})

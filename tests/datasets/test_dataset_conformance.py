@@ -5,15 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from binn_cli.config.schema import BlendedNetConfig, HeatConfig, PoissonConfig, SineConfig, TableConfig
+from binn_cli.config.schema import BlendedNetConfig, HeatConfig, PoissonConfig, SineConfig, SnapshotsConfig, TableConfig
 from binn_cli.datasets.blendednet.dataset import BlendedNet
 from binn_cli.datasets.dataset import Dataset, identity_of
 from binn_cli.datasets.heat import Heat
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.sine import Sine
+from binn_cli.datasets.snapshots.dataset import Snapshots
 from binn_cli.datasets.table import Table
 from binn_cli.errors import ConfigError
+from tests.datasets.snapshots.folders import a_folder
 from tests.datasets.table_files import a_table
 
 HEAT = HeatConfig(
@@ -36,6 +38,7 @@ DATASETS = {
     "poisson": (Poisson, PoissonConfig(grid=5, candidates=20, train_cases=6, test_cases=4, offgrid_points=50)),
     "heat": (Heat, HEAT),
     "blendednet": (BlendedNet, BlendedNetConfig(train_cases=6, stride=20, interpolation_cases=["case_139"], cache="")),
+    "snapshots": (Snapshots, SnapshotsConfig(path=a_folder(), outputs=["u"], train_cases=5, cache="")),
     "table": (Table, TableConfig(path=a_table(), outputs=["u"], n_train=12)),
 }
 

@@ -24,6 +24,7 @@ from binn_cli.config.schema.bnn import (
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
+from binn_cli.config.schema.snapshots import SnapshotsConfig
 from binn_cli.config.schema.sweeps import LimitsConfig, Wishes
 from binn_cli.config.schema.table import TableConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
@@ -52,6 +53,7 @@ __all__ = [
     "RunConfig",
     "ScalingConfig",
     "SineConfig",
+    "SnapshotsConfig",
     "TableConfig",
     "Wishes",
 ]
@@ -95,7 +97,14 @@ PLAIN_KEYS = tuple(leaf.name for leaf in fields(RunConfig) if leaf.type in ("int
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "dataset": {"sine": SineConfig, "poisson": PoissonConfig, "heat": HeatConfig, "blendednet": BlendedNetConfig, "table": TableConfig},
+    "dataset": {
+        "sine": SineConfig,
+        "poisson": PoissonConfig,
+        "heat": HeatConfig,
+        "blendednet": BlendedNetConfig,
+        "table": TableConfig,
+        "snapshots": SnapshotsConfig,
+    },
     "model": {
         "binn": BinnConfig,
         "bnn_nuts": BnnNutsConfig,

@@ -194,6 +194,16 @@ class Hdf5File:
             raise self._damaged(max(lost, first), names)
         return chunk
 
+    def whole_arrays(self) -> dict[str, np.ndarray]:
+        """Every array of numbers as it is, NaN where a value is missing.
+
+        Raises:
+            DataError: if the file cannot be read.
+        """
+        with opened(self.path) as file:
+            found = {name: file[name][...] for name in self.decodings if file[name].dtype.kind in "biuf" and file[name].ndim}
+        return {name: self.decodings[name](array) for name, array in found.items()}
+
     def place(self, row: int) -> str:
         """See `ColumnFile`."""
         return counted_from_zero(row)
