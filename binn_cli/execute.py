@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import signal
 import sys
@@ -16,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from binn_cli import build
+from binn_cli.compiled_code import cache_trouble_logged, prepare_jax
 from binn_cli.config.compose import Settings
 from binn_cli.errors import BinnError
 from binn_cli.neighbours import among_neighbours
@@ -72,6 +72,7 @@ def execute(
             stack.enter_context(_logging_to(directory / LOG_NAME, settings.verbose))
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
+        stack.enter_context(cache_trouble_logged())
         interruption = stack.enter_context(_interruptible(why_stopped))
         neighbours = stack.enter_context(among_neighbours())
         try:
@@ -86,28 +87,6 @@ def execute(
             if isinstance(error, MemoryError):
                 raise RunFailed(f"the run needs more memory than there is ({error}); make the data or the model smaller") from error
             raise RunFailed(f"the run failed with {reason_of(error)}; the traceback is in {directory / LOG_NAME}") from error
-
-
-def prepare_jax() -> None:
-    """Let JAX keep what it compiled from run to run, in the user's cache directory; must come before the first import of jax."""
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
-    directory = _user_cache() / "binn" / "jax"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return
-    if os.access(directory, os.W_OK):
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(directory)
-
-
-def _user_cache() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _opened(settings: Settings, directory: Path, resuming: bool) -> Any:

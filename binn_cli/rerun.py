@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.explain import explained
 from binn_cli.directory import claimed, stamped
 from binn_cli.errors import BinnError, ConfigError
-from binn_cli.execute import prepare_jax
 from binn_cli.results.fate import COMPLETE, RESULTS
 from binn_cli.results.head import flattened
 from binn_cli.resume import with_limits

@@ -52,8 +52,9 @@ def job(config: DictConfig) -> str | None:
 
 
 def _single(config: DictConfig) -> str | None:
+    from binn_cli.compiled_code import prepare_jax
     from binn_cli.directory import claimed
-    from binn_cli.execute import execute, prepare_jax
+    from binn_cli.execute import execute
     from binn_cli.models.processes import join_if_asked, leave_without_waiting
 
     try:

@@ -248,15 +248,3 @@ def test_a_sweep_in_other_processes(task, tmp_path, capsys) -> None:
     (sweep,) = (tmp_path / "outputs").iterdir()
     assert f"{sweep.relative_to(tmp_path)}: 2 failed" in capsys.readouterr().err
     assert sorted(job.parent.name for job in sweep.glob("*/job.json")) == ["0_active_learn_heat_binn", "1_active_learn_heat_binn"]
-
-
-def test_jax_cache_falls_back_to_none(monkeypatch, tmp_path) -> None:
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    monkeypatch.setattr(execute, "_user_cache", lambda: Path("/dev/null"))
-    execute.prepare_jax()
-    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
-    monkeypatch.setattr(execute, "_user_cache", lambda: tmp_path)
-    execute.prepare_jax()
-    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path / "binn" / "jax")
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from binn_cli import execute
 from binn_cli.cli import VERBS, main
 from binn_cli.config.schema import SCHEMAS
 from binn_cli.config.store import options
@@ -128,7 +127,7 @@ def run_block(block: Block, environment: dict[str, str]) -> str:
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """The environment of a shell in an empty directory, with the installed `binn` on its path."""
     monkeypatch.chdir(tmp_path)
-    execute.prepare_jax()
+    prepare_jax()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # Here compiling costs far more than running, and speed is not what is tested.
     return {**os.environ, "PATH": path, "COLUMNS": "120", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
@@ -140,7 +139,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory, before = tmp_path_factory.mktemp("finished"), Path.cwd()
     os.chdir(directory)
     try:
-        execute.prepare_jax()
+        prepare_jax()
         finished_run()
     finally:
         os.chdir(before)

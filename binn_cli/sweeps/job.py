@@ -11,11 +11,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
 from binn_cli.directory import claimed
 from binn_cli.errors import BinnError
-from binn_cli.execute import Interrupted, RunFailed, execute, prepare_jax, reason_of
+from binn_cli.execute import Interrupted, RunFailed, execute, reason_of
 from binn_cli.results.fate import (
     COMPLETE,
     ENDED_EARLY,
