@@ -76,6 +76,13 @@ COMMANDS: dict[str, str | None] = {
     "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": f"{SWEEP} {FIXED}",
     "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (f"{SWEEP} {FIXED}"),
     "binn run hydra/launcher=slurm --cfg hydra": "",
+    "binn run -m hydra/launcher=slurm hydra.launcher.partition=cpu hydra.launcher.timeout_min=120 model=binn,gp seed=0,1,2": (
+        "dry_run=true"
+    ),
+    # Ray is no part of what tests install: everything but its launcher.
+    "binn run -m hydra/launcher=ray_cluster hydra.launcher.address=10.0.0.1:6379 model=binn,gp seed=0,1,2": (
+        "dry_run=true hydra.launcher._target_=hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+    ),
     # docs/active-learning.md
     "binn run task=active_learn dataset=heat": HEAT,
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random": (

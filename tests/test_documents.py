@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from binn_cli.cli import VERBS, main
+from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.schema import SCHEMAS
 from binn_cli.config.store import options
 from binn_cli.metrics import METRICS

@@ -45,8 +45,8 @@ def test_names_come_back(names_csv: Path, monkeypatch: pytest.MonkeyPatch, capsy
     outputs = ",".join(f"'{name}'" for name in OUTPUTS)
     with monkeypatch.context() as patched:
         patched.setattr(active_learn, "choose", stop_at_the_second)
-        command = ["dataset=table", "dataset.path=names.csv", f"dataset.outputs=[{outputs}]", "task.rounds=2", "model=gp", "budget=smoke"]
-        assert main(["run", *command, "output.figures=false"]) == 1
+        command = ["dataset=table", "dataset.path=names.csv", f"dataset.outputs=[{outputs}]", "task=active_learn", "task.rounds=2"]
+        assert main(["run", *command, "model=gp", "budget=smoke", "output.figures=false"]) == 1
     (directory,) = Path("outputs").iterdir()
     assert main(["resume", str(directory)]) == 0
     capsys.readouterr()
