@@ -89,6 +89,8 @@ def fitted(record: RunRecord) -> Any:
     """
     if record.surrogate is None:
         raise BinnError("the run holds no fitted surrogate: it ended before its first fit")
+    from binn_cli.models.scope import own_state
+
     config = OmegaConf.create(record.header.config)
     assert isinstance(config, DictConfig)
-    return model(validated(config)).from_state(record.surrogate)
+    return model(validated(config)).from_state(own_state(record.surrogate))

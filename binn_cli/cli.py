@@ -134,6 +134,27 @@ def _check(arguments: Sequence[str]) -> int:
     return check(Path(files[0]) if files else None, [word for word in chosen.words if word not in files], chosen.json)
 
 
+def _predict(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn predict", description="What the surrogate of a run says at the points of a file.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser.add_argument("points", type=_path, metavar="FILE", help="a table with a column per input, of any kind, or the axes of a grid")
+    parser.add_argument("options", nargs="*", default=[], metavar="KEY=VALUE", help="how FILE is written, such as separator=semicolon")
+    parser.add_argument(
+        "-o", "--output", type=_path, required=True, metavar="OUT", help="ends in .csv, .parquet, .nc or .h5; - for CSV on stdout"
+    )
+    parser.add_argument("--outside", choices=("warn", "error"), default="warn", help="what to do about points outside the training range")
+    parser.add_argument("--mean-only", action="store_true", help="no standard deviations, which takes less time")
+    parser.add_argument("--grid", action="store_true", help="every column of FILE is an axis: answer at all combinations")
+    chosen = parser.parse_intermixed_args(arguments)
+    for option in chosen.options:
+        if "=" not in option:
+            parser.error(f'"{option}" is not KEY=VALUE')
+    from binn_cli.predict import predict
+
+    refuse, std = chosen.outside == "error", not chosen.mean_only
+    return predict(chosen.run, chosen.points, chosen.output, chosen.options, refuse=refuse, std=std, grid=chosen.grid)
+
+
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -142,6 +163,7 @@ VERBS: dict[str, Verb] = {
     "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
+    "predict": Verb("predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict),
     "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
     "check": Verb("look at data without fitting (binn check runs.csv dataset.outputs=[drag])", _check),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),

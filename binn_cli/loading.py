@@ -15,16 +15,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import xarray
 
-from binn_cli import build
-from binn_cli.config.ranges import did_you_mean
-from binn_cli.datasets.product import Axis
-from binn_cli.errors import BinnError, ConfigError, MissingExtraError
+from binn_cli.errors import BinnError
+from binn_cli.models.scope import Scope
 from binn_cli.models.surrogate import FittedSurrogate
+from binn_cli.prediction.asked import answered
+from binn_cli.restoring import restored, results_of, training_range
 from binn_cli.results.fate import COMPLETE, RESULTS, UNREADABLE, Fate, fate_of
-from binn_cli.results.found import find_runs
 from binn_cli.results.gather import gathered
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import opened, read
@@ -162,60 +160,55 @@ class Run:
         raise BinnError(f"{self.path}: the model {self.model} keeps no draws, so there is no posterior group")
 
     @cached_property
+    def _restored(self) -> tuple[FittedSurrogate, Scope]:
+        return restored(self.path)
+
+    @property
     def surrogate(self) -> FittedSurrogate:
         """What was learned; `predict` takes axes, as documented there, and `Run.predict` names and values.
 
         Raises:
             BinnError: if the run ended before its first fit, or this version cannot restore what another one kept.
         """
-        record = read(self.path)
-        try:
-            return build.fitted(record)
-        except MissingExtraError:
-            raise
-        except (ConfigError, KeyError, ValueError, TypeError, IndexError) as error:
-            version = self.provenance.get("program_version", "unknown")
-            problem = f"this version of the program cannot restore the surrogate that version {version} kept ({error})"
-            raise BinnError(f"{self.path}: {problem}; learn it anew with binn run") from error
+        return self._restored[0]
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs, in the order in which the surrogate takes them.
 
         Raises:
-            BinnError: if the run ended before its first step.
+            BinnError: as `surrogate`.
         """
-        return tuple(str(name) for name in self.predictions["input"].values)
+        return self._restored[1].inputs
 
-    def predict(self, points: Mapping[str, Any] | Any) -> xarray.Dataset:
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest training value of every input; nothing where an older version has not kept them.
+
+        Raises:
+            BinnError: as `surrogate`.
+        """
+        return training_range(self._restored[1])
+
+    def predict(self, points: Mapping[str, Any] | Any, *, grid: bool = False, std: bool = True) -> xarray.Dataset:
         """What the surrogate says at some points, in original units.
 
         Args:
             points: values by the name of the input, arrays of one length or single numbers; or an array (n, D) with
                 its columns as `inputs`. A table of pandas counts as values by name.
+            grid: whether the values are those of axes, at whose every combination is to be predicted.
+            std: whether standard deviations are wanted; without them a mean takes less time.
 
         Returns:
             `mean`, `std_epistemic` (what it does not know) and `std_total` (of a new observation), dimensions
-            (point, output); the points are coordinates, and so are the units of the outputs.
+            (point, output), or an input per dimension and (output) of a grid; `outside` says which points lie outside
+            the training range of an input. The points are coordinates, and so are the units of the outputs.
 
         Raises:
             BinnError: if an input is missing, unknown or not finite, or there is no surrogate.
         """
-        table = _table(points, self.inputs)
-        units = tuple(str(unit) for unit in self.predictions["input_units"].values)
-        prediction = self.surrogate.predict([Axis("point", table, self.inputs, units)])
-        arrays = {
-            "mean": prediction.mean,
-            "std_epistemic": np.sqrt(prediction.epistemic_var),
-            "std_total": prediction.total_std,
-        }
-        output_units = [str(unit) for unit in self.predictions["output_units"].values]
-        coordinates: dict[str, Any] = {"output": list(self.outputs), "unit": ("output", output_units)}
-        for column, name in enumerate(self.inputs):
-            taken = name in (*coordinates, *arrays, "point")
-            coordinates[f"{name} (input)" if taken else name] = ("point", table[:, column])
-        dimensions = ("point", "output")
-        return xarray.Dataset({name: (dimensions, np.asarray(values)) for name, values in arrays.items()}, coordinates)
+        surrogate, scope = self._restored
+        return answered(surrogate, scope, points, grid=grid, std=std)
 
     @cached_property
     def _fate(self) -> Fate:
@@ -294,12 +287,7 @@ def load(run: RunPath) -> Run:
     Raises:
         BinnError: if there is none, it cannot be read, was written by a newer version, or there are several.
     """
-    path = Path(run)
-    if path.is_dir() and not (path / RESULTS).exists():
-        count = len(find_runs([path]).files)
-        if count:
-            raise BinnError(f"{path}: holds {count} runs; load_many loads them all, load one of them")
-    return Run(path / RESULTS if path.is_dir() else path)
+    return Run(results_of(Path(run)))
 
 
 def load_many(*names: RunPath, complete: bool = True, unreadable: str = "raise") -> Runs:
@@ -325,30 +313,3 @@ def load_many(*names: RunPath, complete: bool = True, unreadable: str = "raise")
     if not complete:
         runs += [Run(path) for fate in found.others if fate.status != UNREADABLE and (path := fate.results) is not None]
     return Runs(sorted(runs, key=lambda run: str(run.path)), found.others)
-
-
-def _table(points: Any, inputs: Sequence[str]) -> np.ndarray:
-    """(n, D) values in the order of the inputs."""
-    if not isinstance(points, Mapping) and not hasattr(points, "columns"):
-        table = np.asarray(points, dtype=float)
-        if table.ndim != 2 or table.shape[1] != len(inputs):
-            shape = " x ".join(map(str, table.shape)) or "a single number"
-            raise BinnError(f"points: must have {len(inputs)} columns ({', '.join(inputs)}), not {shape}")
-    else:
-        given = {str(name): np.asarray(points[name], dtype=float) for name in (points.columns if hasattr(points, "columns") else points)}
-        for name in given:
-            if name not in inputs:
-                raise BinnError(f"points: {name} is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}")
-        if missing := [name for name in inputs if name not in given]:
-            raise BinnError(f"points: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give a value of every input")
-        try:
-            table = np.stack(np.broadcast_arrays(*(np.atleast_1d(given[name]) for name in inputs)), axis=-1)
-        except ValueError as error:
-            lengths = ", ".join(f"{name} has {given[name].size}" for name in inputs)
-            raise BinnError(f"points: the values differ in number: {lengths}") from error
-    if table.ndim != 2:
-        raise BinnError("points: give one-dimensional arrays, or single numbers")
-    if not np.isfinite(table).all():
-        row, column = np.argwhere(~np.isfinite(table))[0]
-        raise BinnError(f"points: {inputs[column]} of point {row} is {table[row, column]}; every input must be finite")
-    return table

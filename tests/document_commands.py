@@ -115,6 +115,10 @@ COMMANDS: dict[str, str | None] = {
     "binn run task=active_learn dataset=snapshots dataset.path=runs dataset.outputs=[p] dataset.initial_cases=3 task.rounds=2": (
         f"{TINY_BINN} {NO_FIGURES}"
     ),
+    # docs/predicting.md
+    "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag]": f"{TINY_BINN} {NO_FIGURES}",
+    "binn predict outputs/*_regress_table_binn points.csv -o answers.csv": "",
+    "binn predict outputs/*_regress_table_binn grid.npz -o grid.nc": "",
     # docs/paper.md
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",

@@ -107,7 +107,7 @@ def test_several_runs_along_one_dimension(elsewhere: Path) -> None:
     everything = binn_cli.load_many("outputs", complete=False)
     assert [run.status for run in everything] == ["complete", "complete", "failed"] and everything[2].reason == "DataError: no"
     assert [run.path for run in everything[1:]] == [Path("outputs/b/results.h5"), Path("outputs/c/results.h5")]
-    with pytest.raises(BinnError, match="outputs: holds 3 runs; load_many loads them all"):
+    with pytest.raises(BinnError, match="outputs: holds 3 runs; name one of them"):
         binn_cli.load("outputs")
     with pytest.raises(BinnError, match="there is no run among them"):
         binn_cli.load_many("outputs/c").metrics.close()
@@ -135,7 +135,7 @@ def test_a_run_that_ended_before_its_first_step(elsewhere: Path) -> None:
     made_run(Path("r"), scores={}, status="failed", reason="DataError: no")
     found = binn_cli.load("r")
     assert found.status == "failed" and found.metrics.sizes.get("step", 0) == 0
-    with pytest.raises(BinnError, match="r/results.h5: has no predictions; the run ended before its first step"):
+    with pytest.raises(BinnError, match="r/results.h5: the run holds no fitted surrogate"):
         found.predict({"x": 1.0})
     with pytest.raises(BinnError, match="the run holds no fitted surrogate"):
         _ = found.surrogate

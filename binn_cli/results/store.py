@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import h5py
 import numpy as np
 
 from binn_cli.errors import BinnError
+from binn_cli.models.scope import KEY as SCOPE
 from binn_cli.results import steps as step_groups
 from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, values_of
 from binn_cli.results.record import Header, Predictions, RunRecord
@@ -119,6 +121,21 @@ def read(path: Path, *, arrays: bool = True, provenance: bool = True) -> RunReco
     """
     with opened(path) as file:
         return _read_record(file, arrays, provenance)
+
+
+def read_surrogate(path: Path) -> RunRecord:
+    """What restoring the surrogate needs of a run's file: neither its data nor its measurements are read.
+
+    The predictions are read only of a file of an older version, which says nowhere else what the inputs are.
+
+    Raises:
+        BinnError: as `read`.
+    """
+    with opened(path) as file:
+        record = _read_record(file, arrays=False, provenance=True)
+        surrogate = read_tree(file["surrogate"]) if "surrogate" in file else None
+        older = surrogate is not None and SCOPE not in surrogate and "predictions" in file
+        return replace(record, surrogate=surrogate, predictions=_read_predictions(file["predictions"]) if older else None)
 
 
 def _image(record: RunRecord) -> bytes:

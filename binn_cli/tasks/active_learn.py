@@ -11,6 +11,7 @@ from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.datasets.dataset import Dataset, HasFields, reading_of
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
+from binn_cli.models import scope
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step, one_or_all
@@ -150,6 +151,7 @@ class ActiveLearn:
             diagnostics=state.fitted.report.diagnostics,
             warnings=_thin_start(candidates, state.initial) if state.number == 0 else (),
         )
+        surrogate = scope.kept(state.fitted, scope.Scope.of(state.data))
         kept: Tree = {
             "initial": candidates.points[list(state.initial)],
             "acquired": candidates.points[list(state.acquired)],
@@ -159,7 +161,7 @@ class ActiveLearn:
             "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
             "chosen_rows": np.asarray(state.chosen, dtype=np.int64),
         }
-        recorder.step(step, predictions=scores.predictions, surrogate=state.fitted.state(), state=kept)
+        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept)
 
     def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
         """The state at the end of the last recorded round."""
@@ -169,7 +171,7 @@ class ActiveLearn:
         acquired = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["acquired_rows"])))
         data = dataset.label([*initial, *acquired], recorder.announce)
         chosen = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["chosen_rows"])))
-        return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(record.surrogate), chosen=chosen)
+        return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(scope.own_state(record.surrogate)), chosen=chosen)
 
 
 def _has_meshes_of_its_own(dataset: Dataset, data: ProductData) -> bool:

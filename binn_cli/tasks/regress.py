@@ -14,6 +14,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_selection import picked, spread
 from binn_cli.datasets.rows import RowChunks, TableRows
+from binn_cli.models.scope import Measured, Scope, kept
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step
@@ -75,8 +76,11 @@ class Regress:
         if rows is None:
             assert given.domain is not None
             fitted = fitted_on(model, train, timings, domain=given.domain)
+            scope = Scope.of(train)
         else:
-            fitted = fitted_on_rows(model, rows, timings, recorder.announce, given.domain)
+            measured = Measured(rows)
+            fitted = fitted_on_rows(model, measured, timings, recorder.announce, given.domain)
+            scope = measured.scope(train)
         splits: dict[str, Split] = {"train": train if rows is None else TableRows(train), **given.evaluation}
         scores = scores_of(fitted, splits, timings, keep=self.max_points, announce=recorder.announce)
         step = Step(
@@ -90,7 +94,11 @@ class Regress:
         )
         surface = _surface(dataset, fitted, recorder)
         recorder.step(
-            step, predictions=scores.predictions, surface=surface, surrogate=fitted.state(), state=training_sample(train, self.max_points)
+            step,
+            predictions=scores.predictions,
+            surface=surface,
+            surrogate=kept(fitted, scope),
+            state=training_sample(train, self.max_points),
         )
 
     def _given(self, dataset: Dataset, recorder: Recorder) -> _Given:

@@ -1,0 +1,107 @@
+"""Points that are asked about in Python, and the answers as xarray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray
+
+from binn_cli.config.ranges import did_you_mean
+from binn_cli.datasets.product import Axis
+from binn_cli.errors import BinnError
+from binn_cli.models.scope import Scope
+from binn_cli.models.surrogate import FittedSurrogate
+from binn_cli.prediction.blocks import answers_at_points, answers_on_grid
+
+RESERVED = ("point", "output", "unit", "mean", "std_epistemic", "std_total", "outside")
+"""Names of variables and dimensions that are no inputs."""
+
+
+def answered(surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: bool = False, std: bool = True) -> xarray.Dataset:
+    """See `binn_cli.loading.Run.predict`."""
+    coordinates: dict[str, Any] = {"output": list(scope.outputs), "unit": ("output", list(scope.output_units))}
+    if grid:
+        axes = grid_axes(points, scope)
+        names = tuple(_free(axis.name) for axis in axes)
+        coordinates |= {name: (name, axis.points[:, 0]) for name, axis in zip(names, axes, strict=True)}
+        answers = list(answers_on_grid(surrogate, scope, axes, std=std))
+        shape = tuple(axis.size for axis in axes)
+    else:
+        table = table_of(points, scope.inputs)
+        names, shape = ("point",), (len(table),)
+        coordinates |= {_free(name): ("point", column) for name, column in zip(scope.inputs, table.T, strict=True)}
+        answers = list(answers_at_points(surrogate, scope, [table], std=std))
+    found: dict[str, np.ndarray] = {name: np.empty((*shape, len(scope.outputs))) for name in (answers[0].arrays if answers else ("mean",))}
+    outside = np.empty(shape, dtype=bool)
+    for answer in answers:
+        where = tuple(slice(c, c + n) for c, n in zip(answer.corner, answer.outside.shape, strict=True))
+        for name, array in answer.arrays.items():
+            found[name][where] = array
+        outside[where] = answer.outside
+    variables = {name: ((*names, "output"), array) for name, array in found.items()}
+    return xarray.Dataset({**variables, "outside": (names, outside)}, coordinates)
+
+
+def _free(name: str) -> str:
+    return f"{name} (input)" if name in RESERVED else name
+
+
+def grid_axes(points: Any, scope: Scope) -> tuple[Axis, ...]:
+    """An axis per input, in the surrogate's order.
+
+    Raises:
+        BinnError: if an input is missing, unknown, not finite or no row of numbers.
+    """
+    given = _by_name(points, scope.inputs)
+    axes = []
+    for name, unit in zip(scope.inputs, scope.input_units, strict=True):
+        values = np.atleast_1d(given[name])
+        if values.ndim != 1 or len(values) == 0:
+            raise BinnError(f"points: {name} must be a row of numbers to be an axis, not of shape {values.shape}")
+        _require_finite(values[:, None], (name,))
+        axes.append(Axis(name, values[:, None], (name,), (unit,)))
+    return tuple(axes)
+
+
+def _by_name(points: Any, inputs: Sequence[str]) -> dict[str, np.ndarray]:
+    """Values of every input, and of nothing else."""
+    named = points.columns if hasattr(points, "columns") else points
+    given = {str(name): np.asarray(points[name], dtype=float) for name in named}
+    for name in given:
+        if name not in inputs:
+            raise BinnError(f"points: {name} is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}")
+    if missing := [name for name in inputs if name not in given]:
+        raise BinnError(f"points: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give a value of every input")
+    return given
+
+
+def table_of(points: Any, inputs: Sequence[str]) -> np.ndarray:
+    """(n, D) values in the order of the inputs.
+
+    Raises:
+        BinnError: if an input is missing, unknown or not finite, or the numbers of values differ.
+    """
+    if not isinstance(points, Mapping) and not hasattr(points, "columns"):
+        table = np.asarray(points, dtype=float)
+        if table.ndim != 2 or table.shape[1] != len(inputs):
+            shape = " x ".join(map(str, table.shape)) or "a single number"
+            raise BinnError(f"points: must have {len(inputs)} columns ({', '.join(inputs)}), not {shape}")
+    else:
+        given = _by_name(points, inputs)
+        try:
+            table = np.stack(np.broadcast_arrays(*(np.atleast_1d(given[name]) for name in inputs)), axis=-1)
+        except ValueError as error:
+            lengths = ", ".join(f"{name} has {given[name].size}" for name in inputs)
+            raise BinnError(f"points: the values differ in number: {lengths}; with grid=True they may") from error
+    if table.ndim != 2:
+        raise BinnError("points: give one-dimensional arrays, or single numbers")
+    _require_finite(table, inputs)
+    return table
+
+
+def _require_finite(table: np.ndarray, inputs: Sequence[str]) -> None:
+    if not np.isfinite(table).all():
+        row, column = np.argwhere(~np.isfinite(table))[0]
+        raise BinnError(f"points: {inputs[column]} of point {row} is {table[row, column]}; every input must be finite")
