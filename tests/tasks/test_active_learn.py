@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.errors import ConfigError
 from binn_cli.metrics import METRICS
+from binn_cli.models.surrogate import Tree
 from binn_cli.results.record import PHASES, RunRecord
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.store import read
@@ -180,9 +182,17 @@ def assert_same_run(one: RunRecord, other: RunRecord) -> None:
             for name, values in named.items():
                 np.testing.assert_array_equal(values, theirs.metrics[split][name], err_msg=f"{split} {name}")
     for tree, twin in ((one.state, other.state), (one.surrogate, other.surrogate)):
-        assert tree is not None and twin is not None and set(tree) == set(twin)
-        for name in tree:
-            np.testing.assert_array_equal(tree[name], twin[name], err_msg=name)
+        assert tree is not None and twin is not None
+        assert_same_tree(tree, twin)
+
+
+def assert_same_tree(tree: Tree, twin: Tree) -> None:
+    assert set(tree) == set(twin)
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            assert_same_tree(value, twin[name])
+        else:
+            np.testing.assert_array_equal(value, twin[name], err_msg=name)
 
 
 @pytest.mark.parametrize("call", [0, 1, 2, 4], ids=lambda call: f"call{call}")
