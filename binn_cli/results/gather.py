@@ -10,6 +10,7 @@ from pathlib import Path
 
 from binn_cli.errors import BinnError
 from binn_cli.results.fate import COMPLETE, RESULTS, UNREADABLE, Fate, fate_of, is_sweep, results_of_sweep
+from binn_cli.results.found import results_below
 from binn_cli.results.head import Head
 from binn_cli.results.index import heads_of
 from binn_cli.results.provenance import DATA_IDENTITY
@@ -119,7 +120,11 @@ def _files(path: Path, found: Gathered) -> list[Path]:
     if (path / RESULTS).exists():
         return [path / RESULTS]
     if is_sweep(path):
-        files, rest = results_of_sweep(path)
+        try:
+            files, rest = results_of_sweep(path)
+        except BinnError as error:
+            # Its plan cannot be read; its runs can.
+            files, rest = results_below(path), [Fate(UNREADABLE, str(error), path)]
         found.others += rest
         return files
     return [file for entry in sorted(path.iterdir()) if entry.is_dir() for file in _files_of_output(entry, found)]

@@ -64,9 +64,14 @@ def write_sweep(directory: Path, sweep: SweepFile) -> None:
     """Keep it in the sweep's directory.
 
     Raises:
-        OSError: if it cannot be written.
+        BinnError: if it cannot be written.
     """
-    write_json(directory / FILE_NAME, {"schema": SCHEMA, **asdict(sweep)})
+    path = directory / FILE_NAME
+    try:
+        write_json(path, {"schema": SCHEMA, **asdict(sweep)})
+    except OSError as error:
+        advice = "free some space or choose another output.root"
+        raise BinnError(f"cannot write {path}: {error.strerror}; {advice}") from error
 
 
 def read_sweep(directory: Path) -> SweepFile | None:

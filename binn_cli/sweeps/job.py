@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,14 +104,19 @@ def run_job(config: Any, hydra: Any) -> str | None:
     if (place.sweep / STOP).exists():
         return None
     began = time.monotonic()
-    directory, job = _begun(place, config)
+    try:
+        directory, job = _begun(place, config)
+    except (BinnError, OSError) as error:
+        print(f"job {place.number} could not begin: {explained(error, ())}", file=sys.stderr)
+        return None
     # A run of another sweep that this one goes on with keeps its place there.
     own = place.goes_on is None or place.goes_on.parent.resolve() == place.sweep.resolve()
     try:
         settings = validated(config)
         job = replace(job, config_id=settings.config_id)
         if own:
-            write_job(directory, job)
+            with suppress(OSError):
+                write_job(directory, job)
         end = run_to_its_end(settings, directory, resuming=place.goes_on is not None, sweep=place.sweep)
     except Stopped as stopped:
         _keep(directory, job, stopped.end, began, own)
@@ -142,9 +149,15 @@ def _begun(place: Place, config: Any) -> tuple[Path, Job]:
 
 
 def _keep(directory: Path, job: Job, end: End, began: float, own: bool) -> None:
-    if own:
-        status = COMPLETE if end.status == COMPLETE else FAILED
-        write_job(directory, job.ended(status, end.reason, time.monotonic() - began))
+    if not own:
+        return
+    ended = job.ended(COMPLETE if end.status == COMPLETE else FAILED, end.reason, time.monotonic() - began)
+    try:
+        directory.mkdir(exist_ok=True)  # somebody may have removed it, but what became of the job is still to be told
+        write_job(directory, ended)
+    except OSError as error:
+        said = f"{end.status}: {end.reason}" if end.reason else end.status
+        print(f"job {job.job} {said}; this cannot be written to {directory} ({error.strerror})", file=sys.stderr)
 
 
 def run_to_its_end(settings: Settings, directory: Path, *, resuming: bool, sweep: Path | None = None, live: bool = False) -> End:

@@ -15,6 +15,7 @@ from binn_cli.results.fate import COMPLETE, ENDED_EARLY, FAILED, RESULTS, RUNNIN
 from binn_cli.results.found import results_below
 from binn_cli.results.head import Head
 from binn_cli.results.index import heads_of
+from binn_cli.results.job_file import read_job
 from binn_cli.results.provenance import DATA_IDENTITY, code_digest
 
 RUN, SKIP, GO_ON, AGAIN, LEAVE = "run", "skip", "go on", "run again", "leave"
@@ -56,20 +57,25 @@ class EarlierRuns:
     Attributes:
         by_config: runs by `config_id`, the last one first.
         identities: what the data of a configuration are known by now, by that part of the configuration.
+        unreadable: what is wrong with the files of jobs that cannot be read, by `config_id`.
     """
 
     by_config: Mapping[str, Sequence[Earlier]] = field(default_factory=dict)
     identities: dict[str, dict[str, str] | BinnError] = field(default_factory=dict)
+    unreadable: Mapping[str, BinnError] = field(default_factory=dict)
 
     @classmethod
     def below(cls, *roots: Path) -> EarlierRuns:
-        """Those below some directories, each run once; files that cannot be read are none."""
+        """Those below some directories, each run once."""
         files = {file.resolve(): file for root in roots if root.is_dir() for file in results_below(root)}
         found: dict[str, list[Earlier]] = {}
+        unreadable: dict[str, BinnError] = {}
         for file, head in heads_of(files.values()).items():
             if isinstance(head, Head):
                 found.setdefault(head.config_id, []).append(Earlier(file.parent, head))
-        return cls({config_id: runs[::-1] for config_id, runs in found.items()})
+            elif (job := read_job(file.parent)) is not None:
+                unreadable[job.config_id] = head
+        return cls({config_id: runs[::-1] for config_id, runs in found.items()}, unreadable=unreadable)
 
     def decide(self, config_id: str, wishes: Wishes, settings: Settings | None = None) -> Decision:
         """What to do about a job.
@@ -84,6 +90,8 @@ class EarlierRuns:
             return Decision(AGAIN if earlier else RUN, "force=true")
         if not wishes.resume:
             return Decision(RUN, "resume=false")
+        if not earlier and config_id in self.unreadable:
+            return Decision(AGAIN, str(self.unreadable[config_id]))
         if not earlier:
             return Decision(RUN, "there is no run of it yet")
         verdicts = [self._verdict(run, settings) for run in earlier]

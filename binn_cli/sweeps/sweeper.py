@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,10 @@ from binn_cli.sweeps.plan import AGAIN, GO_ON, LEAVE, RUN, SKIP, Decision, Earli
 
 NO_JOB = "-m: the values give no job, so nothing was run; write them as in seed=0,1,2 or seed=range(0,3)"
 LOCK = ".lock"
+NEEDED = (RUN, AGAIN, GO_ON)
+"""What is launched."""
+MOST_KEPT = 200
+"""Composed configurations that are kept from the plan to the launch; each takes a third of a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Sweeper(HydraSweeper):
         """The values of `hydra.sweeper`: how many jobs are launched at a time, and what a file of conf/ sweeps over."""
         self.max_batch_size = max_batch_size
         self.params = dict(params or {})
+        self._kept: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra has for a sweeper."""
@@ -120,12 +125,12 @@ class Sweeper(HydraSweeper):
             else:
                 first[identity] = number
                 decision = runs.decide(config_id, wishes, settings)
-            if decision.action in (RUN, AGAIN, GO_ON) and not wishes.dry_run and self._one_by_one:
+            if decision.action in NEEDED and not wishes.dry_run and self._one_by_one:
                 warm_up(() if settings is None else modules_of(settings))
             plan.append(Candidate(arguments, config_id, decision))
         return plan
 
-    def _composed(self, arguments: Sequence[str]) -> Settings | None:
+    def _composed(self, arguments: tuple[str, ...]) -> Settings | None:
         """The settings of a job, or None where their values cannot be used: then the job will tell.
 
         Raises:
@@ -133,11 +138,36 @@ class Sweeper(HydraSweeper):
         """
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(arguments))
         with open_dict(composed):
-            composed.pop("hydra")
+            own = composed.pop("hydra")
+            try:
+                return validated(composed)
+            except BinnError:
+                return None
+            finally:
+                composed.hydra = own
+                if len(self._kept) < MOST_KEPT and self._one_by_one:
+                    self._kept[arguments] = composed
+
+    @contextmanager
+    def _composed_once(self) -> Iterator[None]:
+        """Give the launcher the configurations that the plan was made from: composing takes a fifth of a second."""
+        loader = self.hydra_context.config_loader
+        compose = loader.load_sweep_config
+
+        def load_sweep_config(master: DictConfig, overrides: list[str]) -> DictConfig:
+            kept = self._kept.pop(tuple(overrides), None)
+            if kept is None:
+                return compose(master, overrides)
+            with read_write(kept), open_dict(kept):
+                kept.hydra.sweep.dir = master.hydra.sweep.dir
+            return kept
+
+        loader.load_sweep_config = load_sweep_config
         try:
-            return validated(composed)
-        except BinnError:
-            return None
+            yield
+        finally:
+            del loader.load_sweep_config
+            self._kept.clear()
 
     @property
     def _one_by_one(self) -> bool:
@@ -155,26 +185,26 @@ class Sweeper(HydraSweeper):
         self._tell_jobs(directory)
         # Not before: its values may name the directory of the sweep.
         self.launcher = launcher_of(self.hydra_context, self.task_function, self.config)
-        (directory / STOP).unlink(missing_ok=True)
-        with held(directory, LOCK), ExitStack() as stack:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(held(directory, LOCK))
+                (directory / STOP).unlink(missing_ok=True)
+            except OSError as error:
+                raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
             jobs = _numbered(plan, directory, before)
-            in_order = tuple(sorted(jobs, key=lambda job: job.job))
-            write_sweep(
-                directory,
-                SweepFile(
-                    current().flags,
-                    without_wishes(current().overrides),
-                    composed_with(current().flags),
-                    now(),
-                    in_order,
-                ),
-            )
-            todo = [(job, c.arguments) for job, c in zip(jobs, plan, strict=True) if c.decision.action in (RUN, AGAIN, GO_ON)]
+            self._keep_plan(jobs, directory)
+            needed = zip(jobs, plan, strict=True)
+            todo = [(job, candidate.arguments) for job, candidate in needed if candidate.decision.action in NEEDED]
             if todo:
                 from binn_cli.views.console.sweep_view import SweepView
 
                 stack.enter_context(SweepView(directory, [job.job for job, _ in todo], len(jobs)))
             return self._batches(todo, directory)
+
+    def _keep_plan(self, jobs: Sequence[PlannedJob], directory: Path) -> None:
+        flags, overrides = current().flags, without_wishes(current().overrides)
+        in_order = tuple(sorted(jobs, key=lambda job: job.job))
+        write_sweep(directory, SweepFile(flags, overrides, composed_with(flags), now(), in_order))
 
     def _before(self, plan: Sequence[Candidate], wishes: Wishes, root: Path) -> EarlierSweep | None:
         """The sweep that goes on, or None where a new one begins."""
@@ -192,8 +222,8 @@ class Sweeper(HydraSweeper):
     def _batches(self, todo: Sequence[tuple[PlannedJob, tuple[str, ...]]], directory: Path) -> list[Any]:
         size = self.max_batch_size or max(len(todo), 1)
         returned = []
-        asked: AbstractContextManager[list[int]] = nullcontext([]) if self._one_by_one else stopping_all(directory / STOP)
-        with asked as stops:
+        asked = nullcontext(list[int]()) if self._one_by_one else stopping_all(directory / STOP)
+        with asked as stops, self._composed_once():
             try:
                 with every_job_waited_for(self.launcher) as troubles:
                     for k in range(0, len(todo), size):

@@ -252,3 +252,71 @@ def test_a_run_that_is_gone_runs_again(binn: Program) -> None:
     assert statuses(sweep) == ["complete", "not started"]
     assert binn("resume", str(sweep)) == 0
     assert binn.ran == [2] and statuses(sweep) == ["complete"] * 2
+
+
+def test_a_directory_that_is_removed_under_a_running_job(binn: Program) -> None:
+    binn.steps = 2
+
+    def remove(model: Any) -> None:
+        if model.modes == 2:
+            shutil.rmtree(sweeps()[0] / "1_regress_sine_binn")
+
+    binn.act = remove
+    assert binn.sweep("model.modes=1,2,3") == 1
+    (sweep,) = sweeps()
+    fates = fates_of(sweep)
+    assert [fate.status for fate in fates] == ["complete", "failed", "complete"]
+    assert "cannot write" in fates[1].reason and "No such file" in fates[1].reason
+    binn.act = lambda model: None
+    assert binn("resume", str(sweep)) == 0 and binn.ran == [2]
+
+
+def test_a_file_that_was_cut_short_among_good_ones(binn: Program) -> None:
+    assert binn.sweep("model.modes=1,2") == 0
+    (sweep,) = sweeps()
+    path = sweep / "1_regress_sine_binn" / "results.h5"
+    path.write_bytes(path.read_bytes()[:200])
+    assert statuses(sweep) == ["complete", "unreadable"]
+    assert binn("resume", str(sweep), "dry_run=true") == 0
+    assert "cut short or damaged" in table(binn.out) and "would skip: 1, run again: 1" in table(binn.out)
+    assert binn("resume", str(sweep)) == 0
+    assert binn.ran == [2] and statuses(sweep) == ["complete"] * 2
+
+
+def test_a_clock_that_was_set_back(binn: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = iter(["2030-01-01_00-00-00_sweep", "1999-01-01_00-00-00_sweep"])
+    monkeypatch.setattr("binn_cli.sweeps.sweeper.stamped", lambda name: next(names))
+    binn.act = fail_for(2)
+    assert binn.sweep("model.modes=1,2") == 1
+    assert binn.sweep("model.modes=5,6") == 0
+    binn.act = fail_for()
+    assert binn.sweep("model.modes=1,2", "resume=true") == 0
+    assert binn.ran == [2] and len(sweeps()) == 2
+    assert binn.sweep("model.modes=5,6", "resume=true") == 0 and binn.ran == []
+
+
+def test_a_root_that_cannot_be_written(binn: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("binn_cli.results.sweep_file.write_json", full)
+    assert binn.sweep("model.modes=1,2") == 1
+    assert binn.err[-1].endswith("sweep.json: No space left on device; free some space or choose another output.root")
+    assert binn.ran == [] and list(Path("outputs").iterdir()) == []
+
+
+def test_a_job_that_cannot_begin_is_told_and_the_others_run(binn: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    from binn_cli.sweeps import job
+
+    claim = job.claimed
+
+    def full(parent: Path, name: str) -> Path:
+        if name.startswith("0_"):
+            raise OSError(28, "No space left on device", str(parent / name))
+        return claim(parent, name)
+
+    monkeypatch.setattr(job, "claimed", full)
+    assert binn.sweep("model.modes=1,2") == 1
+    (sweep,) = sweeps()
+    assert statuses(sweep) == ["not started", "complete"]
+    assert f"job 0 could not begin: {sweep}/0_regress_sine_binn: No space left on device" in binn.err

@@ -38,13 +38,19 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
     records: list[RunRecord] = []
     found = find_runs(paths)
     sweeps = sweeps_in(paths)
-    if not as_json:
-        for sweep in sweeps:
-            print_fates(sweep, console)
+    without: list[Fate] = []
+    status = 0 if found.files or sweeps else 1
+    for sweep in sweeps:
+        try:
+            without += results_of_sweep(sweep)[1]
+            if not as_json:
+                print_fates(sweep, console)
+        except BinnError as error:
+            complaints.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            status = 1
     for path in [path for path in found.not_runs if path not in sweeps]:
         rest = " and is passed over" if found.files else f"; name the directory of a run, of a sweep or of all outputs, or a {FILE_NAME}"
         complaints.print(f"{path}: holds no run{rest}", markup=False, highlight=False, soft_wrap=True)
-    status = 0 if found.files or sweeps else 1
     for file in found.files:
         try:
             record = read(file, arrays=False, provenance=as_json)
@@ -61,7 +67,7 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
             summarise(replace(record, status=fate.status, reason=record.reason or fate.reason or None), console)
             console.print()
     if as_json:
-        shown += [_without_results(fate) for sweep in sweeps for fate in results_of_sweep(sweep)[1]]
+        shown += map(_without_results, without)
         print(json.dumps(shown, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         compare(records, console)
