@@ -87,10 +87,20 @@ def fitted(record: RunRecord) -> Any:
     Raises:
         BinnError: if the run ended before its first fit.
     """
+    return model_and_fitted(record)[1]
+
+
+def model_and_fitted(record: RunRecord) -> tuple[Any, Any]:
+    """The model of a run with its hyperparameters, and the surrogate that it ended with.
+
+    Raises:
+        BinnError: if the run ended before its first fit.
+    """
     if record.surrogate is None:
         raise BinnError("the run holds no fitted surrogate: it ended before its first fit")
     from binn_cli.models.scope import own_state
 
     config = OmegaConf.create(record.header.config)
     assert isinstance(config, DictConfig)
-    return model(validated(config)).from_state(own_state(record.surrogate))
+    built = model(validated(config))
+    return built, built.from_state(own_state(record.surrogate))

@@ -155,6 +155,24 @@ def _predict(arguments: Sequence[str]) -> int:
     return predict(chosen.run, chosen.points, chosen.output, chosen.options, refuse=refuse, std=std, grid=chosen.grid)
 
 
+def _update(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn update", description="Learn on from more rows, without the old ones; the run stays as it is.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser.add_argument("rows", type=_path, metavar="NEWDATA", help="a table with a column per input and output")
+    parser.add_argument("options", nargs="*", default=[], metavar="KEY=VALUE", help="how NEWDATA is written, such as separator=semicolon")
+    parser.add_argument("-o", "--output", type=_path, required=True, metavar="DIR", help="directory of the new run")
+    parser.add_argument("--forgetting", type=float, default=1.0, metavar="F", help="factor on the precision of what was known, up to 1")
+    parser.add_argument("--missing", choices=("refuse", "drop"), default="refuse", help="what to do about rows that lack a number")
+    chosen = parser.parse_intermixed_args(arguments)
+    for option in chosen.options:
+        if "=" not in option:
+            parser.error(f'"{option}" is not KEY=VALUE')
+    from binn_cli.update import update
+
+    drop = chosen.missing == "drop"
+    return update(chosen.run, chosen.rows, chosen.output, chosen.options, forgetting=chosen.forgetting, drop_missing=drop)
+
+
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -164,6 +182,7 @@ VERBS: dict[str, Verb] = {
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
     "predict": Verb("predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict),
+    "update": Verb("learn on from more rows, without the old ones (binn update RUN new.csv -o DIR)", _update),
     "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
     "check": Verb("look at data without fitting (binn check runs.csv dataset.outputs=[drag])", _check),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),

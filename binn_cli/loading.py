@@ -18,10 +18,9 @@ from typing import Any, overload
 import xarray
 
 from binn_cli.errors import BinnError
-from binn_cli.models.scope import Scope
+from binn_cli.learned import Learned
 from binn_cli.models.surrogate import FittedSurrogate
-from binn_cli.prediction.asked import answered
-from binn_cli.restoring import restored, results_of, training_range
+from binn_cli.restoring import restored, results_of
 from binn_cli.results.fate import COMPLETE, RESULTS, UNREADABLE, Fate, fate_of
 from binn_cli.results.gather import gathered
 from binn_cli.results.record import RunRecord
@@ -160,55 +159,52 @@ class Run:
         raise BinnError(f"{self.path}: the model {self.model} keeps no draws, so there is no posterior group")
 
     @cached_property
-    def _restored(self) -> tuple[FittedSurrogate, Scope]:
-        return restored(self.path)
-
-    @property
-    def surrogate(self) -> FittedSurrogate:
-        """What was learned; `predict` takes axes, as documented there, and `Run.predict` names and values.
+    def learned(self) -> Learned:
+        """What the run has learned, with `predict`, `gradient` and `update`.
 
         Raises:
             BinnError: if the run ended before its first fit, or this version cannot restore what another one kept.
         """
-        return self._restored[0]
+        return restored(self.path)
+
+    @property
+    def surrogate(self) -> FittedSurrogate:
+        """The fitted surrogate itself; its `predict` takes axes, as documented there, and `Run.predict` names and values.
+
+        Raises:
+            BinnError: as `learned`.
+        """
+        return self.learned.surrogate
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs, in the order in which the surrogate takes them.
 
         Raises:
-            BinnError: as `surrogate`.
+            BinnError: as `learned`.
         """
-        return self._restored[1].inputs
+        return self.learned.inputs
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest training value of every input; nothing where an older version has not kept them.
 
         Raises:
-            BinnError: as `surrogate`.
+            BinnError: as `learned`.
         """
-        return training_range(self._restored[1])
+        return self.learned.ranges
 
     def predict(self, points: Mapping[str, Any] | Any, *, grid: bool = False, std: bool = True) -> xarray.Dataset:
-        """What the surrogate says at some points, in original units.
+        """What the surrogate says at some points, in original units: see `Learned.predict`."""
+        return self.learned.predict(points, grid=grid, std=std)
 
-        Args:
-            points: values by the name of the input, arrays of one length or single numbers; or an array (n, D) with
-                its columns as `inputs`. A table of pandas counts as values by name.
-            grid: whether the values are those of axes, at whose every combination is to be predicted.
-            std: whether standard deviations are wanted; without them a mean takes less time.
+    def gradient(self, points: Mapping[str, Any] | Any) -> xarray.DataArray:
+        """Derivatives of the mean, dimensions (point, output, input): see `Learned.gradient`."""
+        return self.learned.gradient(points)
 
-        Returns:
-            `mean`, `std_epistemic` (what it does not know) and `std_total` (of a new observation), dimensions
-            (point, output), or an input per dimension and (output) of a grid; `outside` says which points lie outside
-            the training range of an input. The points are coordinates, and so are the units of the outputs.
-
-        Raises:
-            BinnError: if an input is missing, unknown or not finite, or there is no surrogate.
-        """
-        surrogate, scope = self._restored
-        return answered(surrogate, scope, points, grid=grid, std=std)
+    def update(self, rows: Mapping[str, Any] | Any, forgetting: float = 1.0) -> Learned:
+        """What the surrogate becomes with more rows; the run stays as it is: see `Learned.update`."""
+        return self.learned.update(rows, forgetting)
 
     @cached_property
     def _fate(self) -> Fate:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.config.schema.table import TableConfig
 from binn_cli.datasets.columns.column_file import Reading
@@ -15,7 +16,6 @@ from binn_cli.datasets.product import Axis
 from binn_cli.datasets.rows import ahead
 from binn_cli.datasets.table import reading_options
 from binn_cli.errors import BinnError, DataError
-from binn_cli.execute import prepare_jax
 from binn_cli.models.scope import Scope
 from binn_cli.models.surrogate import FittedSurrogate
 from binn_cli.prediction.answer_files import AnswerFile, opened_for_answers, require_kind
@@ -48,8 +48,9 @@ def predict(run: Path, points: Path, out: Path, options: Sequence[str], *, refus
     if out.exists() and points.exists() and out.samefile(points):
         raise BinnError(f"{out}: is the file of points itself; name another for the predictions")
     prepare_jax()
-    surrogate, scope = restored(run)
-    asked = points_of(points, _reading(options), scope, grid=grid)
+    learned = restored(run)
+    surrogate, scope = learned.surrogate, learned.scope
+    asked = points_of(points, reading_of(options), scope, grid=grid)
     if asked.unused:
         print(f"{points.name}: not used: {', '.join(asked.unused)}", file=sys.stderr)
     if not scope.is_bounded:
@@ -91,8 +92,12 @@ def _written(file: AnswerFile, answers: Iterator[Answer]) -> Iterator[Answer]:
             writing.result()
 
 
-def _reading(options: Sequence[str]) -> Reading:
-    """How the file is written, as `dataset=table` would be told."""
+def reading_of(options: Sequence[str]) -> Reading:
+    """How a file is written, as `dataset=table` would be told: `separator=semicolon` and the like.
+
+    Raises:
+        BinnError: for any other key, or a value that it cannot have.
+    """
     given: dict[str, Any] = {}
     for option in options:
         key, _, value = option.partition("=")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from binn_cli import build
 from binn_cli.errors import BinnError, ConfigError, MissingExtraError
+from binn_cli.learned import Learned
 from binn_cli.models.scope import KEY, Scope, scope_of_state
-from binn_cli.models.surrogate import FittedSurrogate
 from binn_cli.results.fate import RESULTS
 from binn_cli.results.found import find_runs
 from binn_cli.results.record import RunRecord
@@ -29,8 +27,8 @@ def results_of(run: Path) -> Path:
     return run / RESULTS if run.is_dir() else run
 
 
-def restored(run: Path) -> tuple[FittedSurrogate, Scope]:
-    """What a run has learned, and what it is of.
+def restored(run: Path) -> Learned:
+    """What a run has learned.
 
     Raises:
         BinnError: if there is no such run, it ended before its first fit, or this version cannot restore what another one kept.
@@ -38,7 +36,8 @@ def restored(run: Path) -> tuple[FittedSurrogate, Scope]:
     path = results_of(run)
     record = read_surrogate(path)
     try:
-        return build.fitted(record), scope_of(record)
+        model, fitted = build.model_and_fitted(record)
+        return Learned(model, fitted, scope_of(record))
     except MissingExtraError:
         raise
     except (BinnError, KeyError, ValueError, TypeError, IndexError) as error:
@@ -63,9 +62,3 @@ def scope_of(record: RunRecord) -> Scope:
     if known is None:
         raise BinnError("the run does not say of which inputs its surrogate is")
     return scope_of_state(tree, known.input_names, known.input_units, known.output_names, known.output_units)
-
-
-def training_range(scope: Scope) -> dict[str, tuple[float, float]]:
-    """Smallest and largest training value by input, of those that are known."""
-    known = np.isfinite(scope.low) & np.isfinite(scope.high)
-    return {name: (float(low), float(high)) for name, low, high, k in zip(scope.inputs, scope.low, scope.high, known, strict=True) if k}

@@ -119,6 +119,8 @@ COMMANDS: dict[str, str | None] = {
     "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag]": f"{TINY_BINN} {NO_FIGURES}",
     "binn predict outputs/*_regress_table_binn points.csv -o answers.csv": "",
     "binn predict outputs/*_regress_table_binn grid.npz -o grid.nc": "",
+    "binn update outputs/*_regress_table_binn new.csv -o outputs/updated": "",
+    "binn predict outputs/updated points.csv -o updated.csv": "",
     # docs/paper.md
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",

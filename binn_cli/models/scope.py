@@ -27,6 +27,7 @@ class Scope:
         inputs, input_units: of the D inputs, in the order in which the surrogate takes them.
         outputs, output_units: of the L outputs.
         low, high: (D,) smallest and largest training value of every input; NaN where nobody knows it.
+        widths: how many of the inputs lie along every axis of the training data.
     """
 
     inputs: tuple[str, ...]
@@ -35,6 +36,10 @@ class Scope:
     output_units: tuple[str, ...]
     low: Float[np.ndarray, " D"]
     high: Float[np.ndarray, " D"]
+    widths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", self.widths or (len(self.inputs),))
 
     @classmethod
     def of(cls, data: ProductData) -> Scope:
@@ -42,7 +47,8 @@ class Scope:
         units = tuple(unit for axis in data.axes for unit in axis.units)
         reach = [(axis.points.min(axis=0), axis.points.max(axis=0)) for axis in data.axes]
         low, high = (np.concatenate(part) for part in zip(*reach, strict=True))
-        return cls(data.inputs, units, data.outputs, data.output_units, low, high)
+        widths = tuple(len(axis.coordinates) for axis in data.axes)
+        return cls(data.inputs, units, data.outputs, data.output_units, low, high, widths)
 
     @property
     def is_bounded(self) -> bool:
@@ -66,7 +72,12 @@ class Scope:
     def tree(self) -> dict[str, Any]:
         """Names and arrays, for `/surrogate/scope`."""
         names = ("inputs", "input_units", "outputs", "output_units")
-        return {**{name: np.array(getattr(self, name), dtype=str) for name in names}, "low": self.low, "high": self.high}
+        return {
+            **{name: np.array(getattr(self, name), dtype=str) for name in names},
+            "low": self.low,
+            "high": self.high,
+            "widths": np.array(self.widths),
+        }
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Scope:
@@ -76,7 +87,8 @@ class Scope:
             return tuple(str(text) for text in np.atleast_1d(tree[key]))
 
         low, high = np.atleast_1d(tree["low"]), np.atleast_1d(tree["high"])
-        return cls(texts("inputs"), texts("input_units"), texts("outputs"), texts("output_units"), low, high)
+        widths = tuple(int(width) for width in np.atleast_1d(tree.get("widths", ())))
+        return cls(texts("inputs"), texts("input_units"), texts("outputs"), texts("output_units"), low, high, widths)
 
 
 def kept(fitted: FittedSurrogate, scope: Scope) -> Tree:

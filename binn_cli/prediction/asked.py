@@ -15,23 +15,22 @@ from binn_cli.models.scope import Scope
 from binn_cli.models.surrogate import FittedSurrogate
 from binn_cli.prediction.blocks import answers_at_points, answers_on_grid
 
-RESERVED = ("point", "output", "unit", "mean", "std_epistemic", "std_total", "outside")
+RESERVED = ("point", "output", "input", "unit", "mean", "std_epistemic", "std_total", "outside")
 """Names of variables and dimensions that are no inputs."""
 
 
 def answered(surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: bool = False, std: bool = True) -> xarray.Dataset:
     """See `binn_cli.loading.Run.predict`."""
-    coordinates: dict[str, Any] = {"output": list(scope.outputs), "unit": ("output", list(scope.output_units))}
     if grid:
         axes = grid_axes(points, scope)
         names = tuple(_free(axis.name) for axis in axes)
-        coordinates |= {name: (name, axis.points[:, 0]) for name, axis in zip(names, axes, strict=True)}
+        coordinates = _output_coordinates(scope) | {name: (name, axis.points[:, 0]) for name, axis in zip(names, axes, strict=True)}
         answers = list(answers_on_grid(surrogate, scope, axes, std=std))
         shape = tuple(axis.size for axis in axes)
     else:
         table = table_of(points, scope.inputs)
         names, shape = ("point",), (len(table),)
-        coordinates |= {_free(name): ("point", column) for name, column in zip(scope.inputs, table.T, strict=True)}
+        coordinates = point_coordinates(scope, table)
         answers = list(answers_at_points(surrogate, scope, [table], std=std))
     found: dict[str, np.ndarray] = {name: np.empty((*shape, len(scope.outputs))) for name in (answers[0].arrays if answers else ("mean",))}
     outside = np.empty(shape, dtype=bool)
@@ -42,6 +41,15 @@ def answered(surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: boo
         outside[where] = answer.outside
     variables = {name: ((*names, "output"), array) for name, array in found.items()}
     return xarray.Dataset({**variables, "outside": (names, outside)}, coordinates)
+
+
+def _output_coordinates(scope: Scope) -> dict[str, Any]:
+    return {"output": list(scope.outputs), "unit": ("output", list(scope.output_units))}
+
+
+def point_coordinates(scope: Scope, table: np.ndarray) -> dict[str, Any]:
+    """Outputs with their units, and the inputs of every point."""
+    return _output_coordinates(scope) | {_free(name): ("point", column) for name, column in zip(scope.inputs, table.T, strict=True)}
 
 
 def _free(name: str) -> str:

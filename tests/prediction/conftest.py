@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 
+from binn_cli import build
 from binn_cli.cli import main
+from binn_cli.config.compose import validated
+from binn_cli.config.store import conf_directory, register
 
 MODEL = ["model=gp", "budget=smoke", "output.figures=false"]
 
@@ -36,3 +41,10 @@ def heat_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main(["run", "dataset=heat", "task=regress", *size.split(), *few.split(), "output.figures=false", f"output.root={root}"]) == 0
     (found,) = root.iterdir()
     return found
+
+
+def composed_model(name: str) -> Any:
+    """A model with the settings of the smallest budget."""
+    register()
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+        return build.model(validated(compose("config", [f"model={name}", "budget=smoke"])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,15 @@ class FittedBnn:
             return self.scaled_moments(standardised(np.round(x, DECIMALS)).astype(self.density.precision), watch)
 
         return predict_pointwise(self.units, axes, self.noise, ROWS_AT_ONCE, evaluate)
+
+    def mean_function(self) -> Callable[[Array], Array]:
+        """See `models.gradient.HasMeanFunction`."""
+        vectors, density = jnp.asarray(self.mean_vectors()), self.density
+        return lambda x: _moments(vectors, jnp.asarray(standardised(x)), density=density)[0]  # type: ignore[arg-type]
+
+    def mean_vectors(self) -> Float[np.ndarray, "draw P"]:
+        """The vectors over which the mean is taken."""
+        return self.vectors.reshape(-1, self.vectors.shape[2])
 
     @property
     def noise(self) -> Float[np.ndarray, " L"]:

@@ -42,6 +42,10 @@ moments = CompiledFunction(_moments)
 class FittedLaplace(FittedBnn):
     """The Gaussian, in closed form; its draws are kept for those who want draws."""
 
+    def mean_vectors(self) -> Float[np.ndarray, "1 P"]:
+        """The mode alone: the linearised network has its mean there."""
+        return np.asarray(self.continuation["mode"])[None]
+
     def scaled_moments(self, x: Float[np.ndarray, "n D"], watch: Stopwatch) -> tuple[Any, Any]:
         """Mean and epistemic variance of the linearised network."""
         return moments(watch, self.continuation["mode"], self.continuation["root"], x, density=self.density)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,11 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.gp import GpConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import DataError
+from binn_cli.errors import BinnError, DataError
 from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.conditioning import conditioned, factorised
-from binn_cli.models.gp.groups import predict_groups
+from binn_cli.models.gp.groups import grouped_mean, predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
 from binn_cli.models.gp.memory import require_dense
@@ -66,6 +66,11 @@ class FittedGp:
             return condition(watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind)
 
         return predict_groups(self.units, axes, self.found, BATCH, evaluate)
+
+    def mean_function(self) -> Callable[[Array], Array]:
+        """See `models.gradient.HasMeanFunction`."""
+        weights = [part[1] for part in self.factors(Stopwatch())]
+        return grouped_mean(self.kind, self.found, [self.table.x] * len(weights), [w * self.table.mask[:, None] for w in weights])
 
     def state(self) -> Tree:
         """Training points, hyperparameters and units; the factors are worked out again from them."""
@@ -120,6 +125,26 @@ class Gp:
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
         done = replace(fitted, report=report)
         done.__dict__["_kept"] = fitted.factors(watch)
+        return done
+
+    def update(self, fitted: FittedGp, data: ProductData, forgetting: float = 1.0) -> FittedGp:
+        """The process conditioned on more points, with the hyperparameters that it has: what a fit to all points gives with those.
+
+        Raises:
+            BinnError: if older points are to count less, which a Gaussian process with one noise cannot say.
+            DataError: if the covariance matrix is not positive definite.
+        """
+        if forgetting != 1.0:
+            raise BinnError(f"forgetting is {forgetting}, but model=gp weighs all points alike")
+        old, known = fitted.table, fitted.table.mask > 0
+        x, y = fitted.units.table(data)
+        require_dense(int(known.sum()) + len(x), 0, len(fitted.found.theta), self.config.memory)
+        table = Table.of(np.concatenate([old.x[known], x]), np.concatenate([old.y[known], y]), int(known.sum()) + len(x))
+        grown = replace(fitted, table=table, report=FitReport(0.0, 0.0, {}))
+        evidence = _log_evidence(grown, watch := Stopwatch())
+        trace = {**hyperparameter_diagnostics(fitted.found, fitted.units), "log_evidence": evidence}
+        done = replace(grown, report=FitReport(watch.compile_seconds, 0.0, trace))
+        done.__dict__["_kept"] = grown.factors(watch)
         return done
 
     def from_state(self, state: Tree) -> FittedGp:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.config.schema.gp import GpGridConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError, TooLarge
+from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.axis_factor import AxisPlan
 from binn_cli.models.gp.grid_evidence import Grid, Solution, solve
-from binn_cli.models.gp.grid_prediction import AxisReadout, Readout, predict, readout
+from binn_cli.models.gp.grid_prediction import AxisReadout, Readout, predict, readout, scattered_mean
 from binn_cli.models.gp.grid_search import learned_on_grid, planned, thinned, unbent
 from binn_cli.models.gp.hyperparameters import stated
 from binn_cli.models.gp.memory import available_bytes
@@ -68,6 +70,11 @@ class FittedGpGrid:
         for g, part in enumerate(self.readouts):
             mean[self.group == g], variance[self.group == g] = predict(part, self.plans, points, watch)
         return self.units.prediction(np.moveaxis(mean, 0, -1), np.moveaxis(variance, 0, -1), self.noise, watch.compile_seconds)
+
+    def mean_function(self) -> Callable[[Array], Array]:
+        """See `models.gradient.HasMeanFunction`."""
+        order = np.argsort(np.concatenate([np.flatnonzero(self.group == g) for g in range(len(self.readouts))]))
+        return lambda x: jnp.concatenate([scattered_mean(part, self.plans, x) for part in self.readouts])[order].T
 
     def state(self) -> Tree:
         """Hyperparameters, coefficients, directions of every axis and units as plain arrays."""

@@ -122,6 +122,11 @@ def _outside(tables: list[Array], missing: list[Array], homes: tuple[int, ...], 
 predicted = CompiledFunction(_predict)
 
 
+def scattered_mean(found: Readout, plans: tuple[AxisPlan, ...], points: Float[Array, "m D"]) -> Float[Array, "l m"]:
+    """The mean at scattered points in scaled units, as a function that JAX can differentiate."""
+    return _predict(found, (points,), plans=plans, homes=(0,) * len(plans))[0]
+
+
 def merged(points: Sequence[Float[np.ndarray, "m K"]], plans: Sequence[AxisPlan]) -> tuple[list[np.ndarray], tuple[int, ...]]:
     """New axes of which every training axis lies within one, by taking the product of those that share one; and each one's new axis."""
     groups: list[tuple[int, int, np.ndarray]] = []

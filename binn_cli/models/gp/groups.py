@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis
+from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.gp.hyperparameters import Hyperparameters
+from binn_cli.models.gp.kernels import covariance
 from binn_cli.models.pointwise import predict_pointwise
 from binn_cli.models.surrogate import Prediction
 from binn_cli.models.units import Units
@@ -30,3 +33,17 @@ def predict_groups(units: Units, axes: Sequence[Axis], found: Hyperparameters, b
         return mean, variance
 
     return predict_pointwise(units, axes, found.output_noise, batch, together)
+
+
+def grouped_mean(kind: str, found: Hyperparameters, points: Sequence[Array], weights: Sequence[Array]) -> Callable[[Array], Array]:
+    """The predictive mean in scaled units as a function that JAX can differentiate: Σ k(x, x_i) w_i for every group of outputs."""
+    order = np.argsort(np.concatenate([found.members(g) for g in range(len(found.theta))]))
+
+    def mean(x: Array) -> Array:
+        parts = [
+            covariance(kind, jnp.exp(theta[:-2]), jnp.exp(theta[-2]), x, own) @ weight
+            for theta, own, weight in zip(jnp.asarray(found.theta), points, weights, strict=True)
+        ]
+        return jnp.concatenate(parts, axis=1)[:, order]
+
+    return mean

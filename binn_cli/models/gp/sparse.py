@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 
 from binn_cli.config.schema.gp import GpSparseConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.collapsed import Readout, predicted, readout, solution
-from binn_cli.models.gp.groups import predict_groups
+from binn_cli.models.gp.groups import grouped_mean, predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters, bounds
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
 from binn_cli.models.gp.sparse_search import Beginning, begun, blocks_of, placed, raised
@@ -83,6 +84,11 @@ class FittedGpSparse:
             return conditioned(watch, self.found.theta[group], self.parts[group].inducing, found, new, kind=self.kind)
 
         return predict_groups(self.units, axes, self.found, BATCH, evaluate)
+
+    def mean_function(self) -> Callable[[Array], Array]:
+        """See `models.gradient.HasMeanFunction`."""
+        weights = [found.weights for found in self.readouts(Stopwatch())]
+        return grouped_mean(self.kind, self.found, [part.inducing for part in self.parts], weights)
 
     def state(self) -> Tree:
         """Inducing points, what is known of their values, hyperparameters and units."""

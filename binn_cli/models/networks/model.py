@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,6 +71,10 @@ class FittedNetwork:
             return mean, np.zeros_like(mean)
 
         return predict_pointwise(self.units, axes, self.noise, BATCH, evaluate)
+
+    def mean_function(self) -> Callable[[Any], Any]:
+        """See `models.gradient.HasMeanFunction`."""
+        return lambda x: self.architecture(self.parameters, x)
 
     def state(self) -> Tree:
         """Parameters, architecture and units."""
