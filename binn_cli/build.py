@@ -23,7 +23,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "snapshots": "binn_cli.datasets.snapshots.dataset:Snapshots",
     },
     "model": {
-        "binn": "binn_cli.models.binn.model:Binn",
+        "binn": "binn_cli.models.binn.surrogate:Binn",
         "bnn_nuts": "binn_cli.models.bnn.nuts:BnnNuts",
         "bnn_hmc": "binn_cli.models.bnn.hmc:BnnHmc",
         "bnn_vi": "binn_cli.models.bnn.vi:BnnVi",

@@ -2,80 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib
-import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-from threadpoolctl import ThreadpoolController
+
+from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
 
 MOST_EXECUTABLES = 24
 """Executables that one function keeps, the latest used: more than a run needs. Each holds memory maps, of which a process may have 65,530,
 and a long sweep in one process compiles for many shapes."""
-
-
-@functools.cache
-def _thread_pools() -> ThreadpoolController:
-    """The BLAS libraries, SciPy's among them: JAX factorises with it, but loads it only for the first function that does."""
-    importlib.import_module("scipy.linalg.cython_lapack")
-    return ThreadpoolController()
-
-
-class _OneThread:
-    """The limit on BLAS threads, which several of our threads may ask for: set by the first, lifted by the last."""
-
-    def __init__(self) -> None:
-        self._lock, self._holders, self._limit = threading.Lock(), 0, contextlib.ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._holders == 0:
-                self._limit.enter_context(_thread_pools().limit(limits=1, user_api="blas"))
-            self._holders += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._holders -= 1
-            if self._holders == 0:
-                self._limit.close()
-
-
-_one_thread = _OneThread()
-
-
-def one_blas_thread() -> AbstractContextManager[None]:
-    """Small factorisations on one thread.
-
-    LAPACK's own threads gain nothing on them, and where another process uses the same cores they wait for one another in busy loops: a
-    fit of 1 s then took 12 s.
-    """
-    return _one_thread
-
-
-def available_cores() -> int:
-    """Those that this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
-    """Results in the order of the items, so many worked on at once and one more waiting."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Any]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 @dataclass

@@ -11,6 +11,9 @@ from jaxtyping import Float
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
 
+FAR_FROM_ZERO = 10.0
+"""Mean over standard deviation from which on an output is centred although its zero may mean something."""
+
 ROWS_AT_ONCE = 64
 """Points that are scaled as one row of numbers."""
 
@@ -76,16 +79,25 @@ class OutputMap:
     def of(cls, data: ProductData, scaling: str) -> OutputMap:
         """The map that `scaling` names.
 
-        `standard` gives the data zero mean and unit variance. `scale` divides by their root mean square only, which keeps homogeneous
-        boundary values at zero, where the prior has its mean. `none` leaves them as they are.
+        `standard` gives the data zero mean and unit variance. `scale` divides by their root mean square only, which keeps
+        homogeneous boundary values at zero, where the prior has its mean. `scale_or_standard` is `scale` unless the mean
+        is so far from zero that the signal would drown in it. `none` leaves them as they are.
         """
         values = data.values.reshape(-1, len(data.outputs))
         outputs = values.shape[1]
         if scaling == "none":
             return cls(np.zeros(outputs), np.ones(outputs))
-        shift = values.mean(axis=0) if scaling == "standard" else np.zeros(outputs)
-        size = np.sqrt(np.mean((values - shift) ** 2, axis=0))
-        return cls._guarded(shift, size)
+        # In units of the largest value, so that no square underflows or overflows.
+        largest = np.max(np.abs(values), axis=0)
+        unit = np.where(largest > 0.0, largest, 1.0)
+        relative = values / unit
+        mean = relative.mean(axis=0)
+        deviation = np.sqrt(np.mean((relative - mean) ** 2, axis=0))
+        centred = np.full(outputs, scaling == "standard")
+        if scaling == "scale_or_standard":
+            centred = np.abs(mean) > FAR_FROM_ZERO * deviation
+        size = np.where(centred, deviation, np.sqrt(np.mean(relative**2, axis=0)))
+        return cls._guarded(np.where(centred, mean, 0.0) * unit, size * unit)
 
     @classmethod
     def from_sums(

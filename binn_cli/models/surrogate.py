@@ -110,11 +110,13 @@ class FitReport:
         compile_seconds: time spent compiling, apart from the fit itself; 0 where nothing was compiled.
         fit_seconds: time of the fit without compilation.
         diagnostics: named arrays for `/diagnostics/`, such as the residual of every sweep.
+        notes: sentences on what the model chose, such as which decomposition, for the console and the log.
     """
 
     compile_seconds: float
     fit_seconds: float
     diagnostics: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -160,6 +162,15 @@ def learnable(model: Surrogate, data: ProductData) -> ProductData:
     A model that does has the attribute `learns_incomplete = True`.
     """
     return data if data.observed is None or getattr(model, "learns_incomplete", False) else data.scattered()
+
+
+@runtime_checkable
+class Updates(Protocol):
+    """A model whose surrogates learn on from more data without the old ones."""
+
+    def update(self, fitted: Any, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedSurrogate:
+        """The surrogate after more data: its posterior given the old ones and the new ones."""
+        ...
 
 
 class Surrogate(Protocol):

@@ -19,7 +19,7 @@ class BinnConfig:
 
     name: str = "binn"
     decomposition: str = "auto"
-    inference: str = "als"
+    inference: str = "auto"
     tune: bool = False
     modes: Any = "auto"
     ranks: Any = "auto"
@@ -42,26 +42,30 @@ class BinnConfig:
     tolerance: float = 1e-4
     acceleration: str = "extrapolation"
     start: str = "svd"
-    variance: str = "joint"
-    output_scaling: str = "scale"
+    variance: str = "laplace"
+    calibration: str = "none"
+    output_scaling: str = "auto"
     compression: float = 1e-12
     seed: int = 0
 
     def __post_init__(self) -> None:
-        one_of("model.decomposition", self.decomposition, ("auto", "cp", "tucker"))
-        one_of("model.inference", self.inference, ("als", "vb"))
+        one_of("model.decomposition", self.decomposition, ("auto", "limit", "cp", "tucker"))
+        one_of("model.inference", self.inference, ("auto", "gauss_newton", "als", "vb"))
+        one_of("model.calibration", self.calibration, ("none", "conformal"))
         modes = isinstance(self.modes, int) and not isinstance(self.modes, bool) and 1 <= self.modes <= MOST_MODES
         if self.modes != "auto" and not modes:
             raise ConfigError("model.modes", f'must be a whole number from 1 to {MOST_MODES}, or "auto", not {shown(self.modes)}')
         per_coordinate("model.ranks", self.ranks, 1, MOST_MODES, integer=True, word="auto")
         if self.decomposition == "cp" and self.ranks != "auto":
             raise ConfigError("model.ranks", "is for model.decomposition=tucker; cp has model.modes")
-        if self.decomposition == "tucker" and self.inference == "vb":
-            raise ConfigError("model.inference", "vb is for model.decomposition=cp; tucker has als")
+        if self.decomposition in ("tucker", "limit") and self.inference in ("gauss_newton", "als", "vb"):
+            raise ConfigError("model.inference", f"{self.inference} is for model.decomposition=cp; {self.decomposition} has auto")
+        if self.variance != "laplace" and self.inference not in ("als", "vb"):
+            raise ConfigError("model.variance", f"{self.variance} is of blocks, for model.inference=als or vb; else laplace")
         if self.modes != "auto" and self.ranks != "auto":
             raise ConfigError("model.ranks", "is for model.decomposition=tucker and model.modes for cp; state one of them")
-        if self.decomposition == "tucker" and self.modes != "auto":
-            raise ConfigError("model.modes", "is for model.decomposition=cp; tucker has model.ranks")
+        if self.decomposition in ("tucker", "limit") and self.modes != "auto":
+            raise ConfigError("model.modes", f"is for model.decomposition=cp; {self.decomposition} has model.ranks")
         names_per_coordinate("model.basis", self.basis, BASES)
         per_coordinate("model.centers", self.centers, 2, MOST_CENTERS, integer=True, word="auto")
         self.length = per_coordinate("model.length", self.length, 0, exclusive=True, word="auto")
@@ -81,7 +85,7 @@ class BinnConfig:
         at_least("model.tolerance", self.tolerance, 0)
         one_of("model.acceleration", self.acceleration, ("extrapolation", "none"))
         one_of("model.start", self.start, ("svd", "random"))
-        one_of("model.output_scaling", self.output_scaling, ("scale", "standard", "none"))
-        one_of("model.variance", self.variance, ("joint", "modes"))
+        one_of("model.output_scaling", self.output_scaling, ("auto", "scale", "standard", "none"))
+        one_of("model.variance", self.variance, ("laplace", "joint", "modes"))
         within("model.compression", self.compression, 0, 1)
         valid_seed("model.seed", self.seed)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from binn_cli.config.schema.gp import KernelConfig
 from binn_cli.datasets.random_streams import stream
-from binn_cli.models.binn.basis import per_dimension
+from binn_cli.models.binn.bases.base import per_dimension
 from binn_cli.models.normalization import InputMap
 
 LENGTHS, SIGNALS, NOISES = (1e-3, 1e2), (1e-6, 1e6), (1e-10, 1e2)

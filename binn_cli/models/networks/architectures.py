@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
-from binn_cli.models.binn.basis import build_basis
+from binn_cli.models.binn.bases.build import build_basis
 from binn_cli.models.perceptron import Network
 
 Parameters = Mapping[str, Any]

@@ -1,202 +1,281 @@
-"""Fitting a Tucker decomposition, and what it is after its data."""
+"""Fitting a Tucker decomposition to product data: bases, compression, start, alternation, and the case axis in the limit."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
-from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import BinnError, DataError
-from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.cases import case_process
-from binn_cli.models.binn.history import History
-from binn_cli.models.binn.inference import Settings
-from binn_cli.models.binn.posterior import DimensionPosterior
-from binn_cli.models.binn.prediction import in_units
-from binn_cli.models.binn.preparation import Preparation, Prepared
-from binn_cli.models.binn.scales import build_scales
-from binn_cli.models.binn.tucker.beginning import Beginning, beginning, continued
-from binn_cli.models.binn.tucker.coordinates import Scattering
-from binn_cli.models.binn.tucker.inference import TuckerPosterior, infer
-from binn_cli.models.binn.tucker.outgrown import outgrown
-from binn_cli.models.binn.tucker.posterior import CoreDistribution
-from binn_cli.models.binn.tucker.prediction import predict
-from binn_cli.models.binn.tucker.ranks import choose_ranks, data_shapes
-from binn_cli.models.binn.tuning import untold
-from binn_cli.models.compilation import CompiledFunction, Stopwatch
-from binn_cli.models.normalization import InputMap, OutputMap
-from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
+from binn_cli.models.binn.bases.base import per_dimension
+from binn_cli.models.binn.hyperparameters.bases import Chosen, Stated, basis_of_length, choose_basis
+from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
+from binn_cli.models.binn.hyperparameters.joint import joint_lengths
+from binn_cli.models.binn.hyperparameters.ranks import choose_ranks
+from binn_cli.models.binn.limit.functions import CaseFunctions, fit_functions
+from binn_cli.models.binn.multilinear import left_singular, multi_mode_dot, unfold
+from binn_cli.models.binn.tucker.alternation import (
+    Problem,
+    TuckerFit,
+    TuckerPrior,
+    TuckerSettings,
+    TuckerState,
+    alternate,
+)
+from binn_cli.models.binn.tucker.axes import GridAxis
+from binn_cli.models.binn.tucker.cases import Cases
+from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions
+from binn_cli.models.binn.tucker.posterior import Functions, LimitFunctions, TuckerPosterior
+from binn_cli.models.normalization import InputMap
 
-inferred = CompiledFunction(infer)
+POINTS_PER_COLUMN = 1.4
+"""Points of an axis for every singular vector that speaks for its scales: orthonormal vectors that fill the space look
+like noise."""
+
+RIDGE = 1e-10
+"""Relative ridge when a singular vector is written in a basis; it bounds the weights where the basis is nearly dependent."""
 
 
 @dataclass(frozen=True)
-class FittedTucker:
-    """A Tucker decomposition after its data.
+class Axes:
+    """How every axis is represented, chosen once from the data.
 
     Attributes:
-        bases: the basis of each of the D dimensions.
-        dimensions: for each dimension the posterior, with a leading axis of L outputs.
-        core: the posterior of the core, with a leading axis of L outputs.
-        widths: number of coordinates of every axis of the training data.
-        noise: (L,) noise variance in standardised units.
-        inputs, outputs: the maps of units.
-        joint: whether the predictive variance keeps the covariance between the functions of a dimension.
-        ranks: multilinear ranks of the compressed data.
-        chosen_at: numbers of cases at which length scales and ranks were chosen, the latest last.
-        history: the projected cases, None for data of one axis.
-        config: the hyperparameters that it was fitted with.
-        report: cost and diagnostics of the fit.
+        bases: for each axis its basis, or None for an axis of nodes.
+        limit: whether the last axis is taken in the limit of infinitely many modes.
+        ranks: functions of every axis.
     """
 
-    bases: tuple[Basis, ...]
-    dimensions: tuple[DimensionPosterior, ...]
-    core: CoreDistribution
-    widths: tuple[int, ...]
-    noise: Float[np.ndarray, " L"]
-    inputs: InputMap
-    outputs: OutputMap
-    joint: bool
+    bases: tuple[Chosen | None, ...]
+    limit: bool
     ranks: tuple[int, ...]
-    chosen_at: tuple[int, ...]
-    history: History | None
-    config: BinnConfig
-    report: FitReport
 
-    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
-        """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone, faster."""
-        return in_units(predict(self._scattering, self.inputs, axes, variance=variance), self.outputs, self.noise)
 
-    @cached_property
-    def _scattering(self) -> Scattering:
-        """The posterior, and what is kept from one prediction to the next."""
-        return Scattering(self.bases, self.dimensions, self.core, self.widths, self.joint)
+@dataclass(frozen=True)
+class TuckerModel:
+    """A fitted Tucker decomposition of all outputs.
 
-    def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
-        """What is unknown about whole cases, the other axes' functions and the core at their means; see `binn_cli.models.binn.cases`."""
-        *points, scaled = self.inputs.axes((*axes, cases))
-        return case_process(self.bases, self.dimensions, self.noise, points, scaled, np.asarray(self.core.mean))
+    Attributes:
+        axes: how every axis is represented.
+        fits: of every output.
+        case_functions: of every output the functions of the last axis in the limit, or None.
+        posteriors: of every output.
+    """
 
-    def update(self, data: ProductData, forgetting: float = 1.0) -> FittedTucker:
-        """The surrogate after more cases, without the data of the old ones: their projections hold all that inference reads.
+    axes: Axes
+    fits: tuple[TuckerFit, ...]
+    case_functions: tuple[CaseFunctions | None, ...]
+    posteriors: tuple[TuckerPosterior, ...]
 
-        The result is that of fitting all cases with this surrogate as the warm start, but that length scales and ranks stay.
 
-        Raises:
-            BinnError: if `forgetting` is not 1, or the surrogate does not know its cases.
-            DataError: if the data are not new cases on the same other axes.
-        """
-        return updated(self, data, forgetting)
+def choose_axes(config: BinnConfig, cases: Cases, inputs: InputMap, *, limit: bool) -> Axes:
+    """Bases and ranks of every axis.
 
-    def state(self) -> Tree:
-        """Weights, core, covariances, bases and units as plain arrays."""
-        from binn_cli.models.binn.tucker.serialization import to_tree
+    Args:
+        config: the model's.
+        cases: the data.
+        inputs: the map of inputs.
+        limit: whether the last axis is taken in the limit; one of several inputs always is.
+    """
+    names = [name for axis in cases.axes for name in axis.coordinates]
+    stated, begin = Stated.of(config, names), 0
+    limit = limit or len(cases.axes[-1].coordinates) > 1
+    shapes = _shapes(cases)
+    bases: list[Chosen | None] = []
+    for a, axis in enumerate(cases.axes):
+        width = len(axis.coordinates)
+        if width > 1 or (limit and a == len(cases.axes) - 1):
+            bases.append(None)
+        else:
+            bases.append(_choose(stated, begin, names[begin], axis.points[:, 0], shapes[a], inputs))
+        begin += width
+    bases = _jointly(stated, cases, bases, inputs)
+    ranks = per_dimension("model.ranks", config.ranks, names)
+    ends = np.cumsum([0, *(len(axis.coordinates) for axis in cases.axes)])
+    per_axis = [ranks[int(e)] if len(set(ranks[int(e) : int(f)])) == 1 else "auto" for e, f in zip(ends[:-1], ends[1:], strict=True)]
+    lengths = [axis.size for axis in cases.axes]
+    spectra = [values**2 for _, values in shapes]
+    sizes = [axis.size if b is None else len(b.basis.centers) for axis, b in zip(cases.axes, bases, strict=True)]
+    return Axes(tuple(bases), limit, choose_ranks(per_axis, spectra, lengths, sizes, len(cases.tensor)))
 
-        return to_tree(self)
+
+def _jointly(stated: Stated, cases: Cases, bases: list[Chosen | None], inputs: InputMap) -> list[Chosen | None]:
+    """The same bases with the lengths that all field axes choose together, where they chose for themselves."""
+    widths = [len(axis.coordinates) for axis in cases.axes]
+    places = np.cumsum([0, *widths[:-1]])
+    free = [b is not None and stated.kinds[d] == "gaussian" and stated.free(int(d)) for b, d in zip(bases, places, strict=True)]
+    fields = len(cases.axes) - 1
+    if not fields or not all(free[:fields]):
+        return bases
+    chosen = [b for b in bases[:fields] if b is not None]
+    points = [inputs(axis.points, slice(int(d), int(d) + 1))[:, 0] for axis, d in zip(cases.axes[:fields], places, strict=False)]
+    lengths = joint_lengths(cases.spans, cases.tensor, points, [b.length for b in chosen], [b.rate for b in chosen])
+    together = [
+        replace(b, basis=basis_of_length(length, b.rate), length=length) for b, length in zip(chosen, lengths, strict=True)
+    ]
+    return [*together, *bases[fields:]]
+
+
+def _shapes(cases: Cases) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For every axis the singular vectors of the data at its points, and their singular values."""
+    found = []
+    for a in range(len(cases.axes)):
+        left, values = left_singular(unfold(cases.tensor, a + 1))
+        found.append((cases.spans[a] @ left if a < len(cases.spans) else left, values))
+    return found
+
+
+def _choose(
+    stated: Stated, d: int, name: str, x: np.ndarray, shape: tuple[np.ndarray, np.ndarray], inputs: InputMap
+) -> Chosen:
+    rows = thin(len(x))
+    scaled = inputs(x[:, None], slice(d, d + 1))[:, 0]
+    columns = None
+    if stated.open(d):
+        vectors, values = shape
+        columns = axis_columns(values**2, vectors, len(x))[rows, : max(1, int(len(x) / POINTS_PER_COLUMN))]
+        columns = columns[:, np.any(columns != 0.0, axis=0)]
+    return choose_basis(stated, d, name, scaled[rows], columns, float(inputs.span[d]), len(np.unique(x)))
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The data in whitened coordinates of every axis.
+
+    Attributes:
+        axes: the whitened and compressed axes.
+        data: (L, R_1, …, R_A) the standardised outputs.
+        sizes: for each axis the singular values of the compressed data.
+    """
+
+    axes: tuple[GridAxis, ...]
+    data: Float[np.ndarray, "L *R"]
+    sizes: tuple[Float[np.ndarray, " R"], ...]
+
+
+def reduce_data(cases: Cases, axes: Axes, inputs: InputMap) -> Reduced:
+    """Whiten every axis and write the data in the singular vectors of its coordinates."""
+    built, matrices, begin = [], [], 0
+    for a, (axis, chosen) in enumerate(zip(cases.axes, axes.bases, strict=True)):
+        width = len(axis.coordinates)
+        if chosen is None:
+            grid, left = GridAxis.nodal(), None
+        else:
+            x = inputs(axis.points, slice(begin, begin + width))[:, 0]
+            grid = GridAxis.of_basis(chosen.basis, x)
+            left = grid.left
+        begin += width
+        built.append(grid)
+        span = cases.spans[a] if a < len(cases.spans) else None
+        matrices.append(left.T @ span if left is not None and span is not None else left.T if left is not None else span)
+    nodal = [grid.left is None for grid in built]
+    tensor = multi_mode_dot(
+        cases.tensor, [None, *(None if n else m for n, m in zip(nodal, matrices, strict=True))]
+    )
+    compressed, sizes = [], []
+    for a, (grid, matrix) in enumerate(zip(built, matrices, strict=True)):
+        left, values = left_singular(unfold(tensor, a + 1))
+        kept = values > np.finfo(float).eps * max(values[0], np.finfo(float).tiny)
+        left, values = left[:, kept] if kept.any() else left[:, :1], values[kept] if kept.any() else values[:1]
+        tensor = np.moveaxis(np.tensordot(tensor, left, axes=(a + 1, 0)), -1, a + 1)
+        vectors = matrix @ left if grid.left is None and matrix is not None else left
+        compressed.append(grid.compressed(vectors))
+        sizes.append(values)
+    return Reduced(tuple(compressed), tensor, tuple(sizes))
+
+
+def stated_prior(config: BinnConfig, axes: Axes, reduced: Reduced) -> TuckerPrior:
+    """A prior of mean zero.
+
+    `weight` is the stated variance of every weight and of every entry of the core. `function` gives every function a
+    prior variance of one, averaged over the domain, and the core's entries equal shares of the prior variance of y.
+    """
+    entry, levels = config.prior_variance, [config.prior_variance] * len(axes.ranks)
+    if config.prior == "function":
+        entry /= math.prod(axes.ranks)
+        points = np.linspace(0.0, 1.0, 201)
+        levels = [
+            1.0 if chosen is None else 1.0 / float(np.mean(np.sum(chosen.basis(points) ** 2, axis=1)))
+            for chosen in axes.bases
+        ]
+    mean = tuple(np.zeros((r, axis.size)) for r, axis in zip(axes.ranks, reduced.axes, strict=True))
+    variance = tuple(np.full(r, level) for r, level in zip(axes.ranks, levels, strict=True))
+    core_variance = tuple(np.full(r, entry ** (1.0 / len(axes.ranks))) for r in axes.ranks)
+    return TuckerPrior(mean, variance, np.zeros(axes.ranks), core_variance)
+
+
+def _start(config: BinnConfig, axes: Axes, reduced: Reduced, prior: TuckerPrior) -> TuckerState:
+    """The leading singular vectors of every axis, or a draw from the prior."""
+    rng, means = np.random.default_rng(config.seed), []
+    for rank, axis, variance in zip(axes.ranks, reduced.axes, prior.variance, strict=True):
+        draw = np.sqrt(variance)[:, None] * rng.standard_normal((rank, axis.size))
+        if config.start == "svd":
+            ridge = RIDGE * float(np.max(axis.squared)) if len(axis.squared) > 1 else 0.0
+            weights = (axis.projection / (axis.squared + ridge))[:rank]
+            size = np.sqrt(variance[0] * float(np.sum(axis.squared)) if len(axis.squared) > 1 else variance[0] * axis.size)
+            norms = np.sqrt(np.maximum(np.diag(axis.gram(weights)), np.finfo(float).tiny))
+            draw[: len(weights)] = weights * (size / norms)[:, None]
+        means.append(draw)
+    core = np.zeros(axes.ranks)
+    if config.start == "random":
+        level = float(np.prod([v[0] for v in prior.core_variance]))
+        core = np.sqrt(level) * np.random.default_rng([config.seed, 1]).standard_normal(axes.ranks)
+    return TuckerState(tuple(means), prior.variance, core, prior.core_variance, config.noise_variance)
 
 
 def fit_tucker(
-    config: BinnConfig, data: ProductData, warm: FittedTucker | None, domain: Float[np.ndarray, "D 2"] | None, capacity: int | None
-) -> FittedTucker:
-    """Fit by alternating Bayesian updates of factors and core; see `Surrogate.fit`."""
-    watch, began = Stopwatch(), time.perf_counter()
-    cases, chosen_at = data.axes[-1].size, warm.chosen_at if warm is not None else ()
-    if warm is not None and config.prior_mean == "zero" and outgrown(cases, chosen_at, warm.noise):
-        warm = None
-    if warm is not None:
-        bases, inputs, outputs, chosen = warm.bases, warm.inputs, warm.outputs, {}
-    else:
-        inputs, outputs = InputMap.of(data, domain), OutputMap.of(data, config.output_scaling)
-        scales = build_scales(untold(config) if config.tune else config, data, inputs, outputs, capacity, watch)
-        chosen_at = (*chosen_at, cases)
-        bases, chosen = scales.bases, {"length_scales": scales.lengths, "stretch_rates": scales.rates, **scales.trace}
-    preparation = Preparation(bases, inputs, outputs, config.compression, capacity, warm.ranks if warm else None)
-    prepared = preparation(data, watch, warm.history if warm else None)
-    if warm is not None:
-        return _continued(warm, config, prepared, data.axes, watch, began)
-    shapes = data_shapes(prepared, data)
-    functions = choose_ranks(config, prepared, data, shapes)
-    begin = beginning(config, bases, prepared, data.axes, functions, shapes, watch)
-    noise = np.full(len(data.outputs), config.noise_variance)
-    blank = FittedTucker(
-        bases=bases,
-        dimensions=(),
-        core=CoreDistribution(np.zeros(0), (), np.zeros(0)),
-        widths=tuple(len(axis.coordinates) for axis in data.axes),
-        noise=noise,
-        inputs=inputs,
-        outputs=outputs,
-        joint=config.variance == "joint",
-        ranks=prepared.ranks,
-        chosen_at=chosen_at,
-        history=prepared.history,
-        config=config,
-        report=FitReport(0.0, 0.0, {}),
+    config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, before: TuckerModel | None = None
+) -> TuckerModel:
+    """Fit every output.
+
+    Args:
+        config: the model's.
+        cases: the data.
+        axes: how every axis is represented.
+        inputs: the map of inputs.
+        before: an earlier fit to the first of the cases, whose hyperparameters the case functions start from.
+    """
+    reduced = reduce_data(cases, axes, inputs)
+    axes = Axes(axes.bases, axes.limit, tuple(min(r, a.size) for r, a in zip(axes.ranks, reduced.axes, strict=True)))
+    prior = stated_prior(config, axes, reduced)
+    settings = TuckerSettings(
+        config.sweeps, config.tolerance, config.noise == "learned", config.relevance == "modes", config.prior_mean == "zero"
     )
-    return _inferred(blank, prepared, begin, noise, chosen, watch, began)
-
-
-def updated(fitted: FittedTucker, data: ProductData, forgetting: float) -> FittedTucker:
-    """See `FittedTucker.update`."""
-    watch, began = Stopwatch(), time.perf_counter()
-    if forgetting != 1.0:
-        raise BinnError(f"forgetting is {forgetting}, but a Tucker decomposition weighs all its cases alike; use model.decomposition=cp")
-    if fitted.history is None:
-        raise BinnError("a Tucker decomposition of a table needs all rows again; use model.decomposition=cp")
-    if data.outputs and len(data.outputs) != len(fitted.noise):
-        raise DataError(f"the new data have {len(data.outputs)} outputs, but the surrogate has learned {len(fitted.noise)}")
-    preparation = Preparation(fitted.bases, fitted.inputs, fitted.outputs, fitted.config.compression, None, fitted.ranks)
-    prepared = preparation.updated(fitted.history, data, watch)
-    assert prepared.history is not None
-    return _continued(fitted, fitted.config, prepared, prepared.history.axes, watch, began)
-
-
-def _continued(
-    before: FittedTucker, config: BinnConfig, prepared: Prepared, axes: tuple[Axis, ...], watch: Stopwatch, began: float
-) -> FittedTucker:
-    """After more cases, from where an earlier fit ended."""
-    begin = continued(config, before.bases, prepared, axes, (before.dimensions, before.core), watch)
-    noise = before.noise if config.noise == "learned" else np.full(len(before.noise), config.noise_variance)
-    fresh = replace(before, config=config, joint=config.variance == "joint", ranks=prepared.ranks, history=prepared.history)
-    return _inferred(fresh, prepared, begin, np.asarray(noise), {}, watch, began)
-
-
-def _inferred(
-    fitted: FittedTucker,
-    prepared: Prepared,
-    begin: Beginning,
-    noise: Float[np.ndarray, " L"],
-    chosen: Mapping[str, np.ndarray],
-    watch: Stopwatch,
-    began: float,
-) -> FittedTucker:
-    """The surrogate with the posterior of its prepared data."""
-    found = inferred(watch, prepared.statistics, begin.prior, begin.start, noise, settings=Settings.of(fitted.config))
-    posterior: TuckerPosterior = jax.tree.map(np.asarray, found)  # to the host: what follows is small
-    dimensions = tuple(
-        DimensionPosterior(np.einsum("jk,lrk->lrj", v, mean) + rest, v, covariance, variance)
-        for v, mean, covariance, variance, rest in zip(
-            prepared.directions, posterior.mean, posterior.covariance, posterior.variance, begin.offset, strict=True
-        )
+    start = _start(config, axes, reduced, prior)
+    if config.prior_mean == "start":
+        prior = TuckerPrior(start.mean, prior.variance, start.core, prior.core_variance)
+    energy = cases.energy.sum(axis=1)
+    fits, functions = [], []
+    nodes = inputs(cases.axes[-1].points, slice(len(inputs.low) - len(cases.axes[-1].coordinates), None))
+    for output in range(len(reduced.data)):
+        problem = Problem(reduced.axes, reduced.data[output], float(energy[output]), float(cases.count))
+        fit = alternate(problem, prior, start, settings)
+        fits.append(fit)
+        earlier = before.case_functions[output] if before is not None else None
+        functions.append(fit_functions(nodes, fit, earlier, config.seed) if axes.limit else None)
+    posteriors = tuple(
+        _posterior(cases, axes, reduced, inputs, fit, own) for fit, own in zip(fits, functions, strict=True)
     )
-    core = CoreDistribution(posterior.core.mean, posterior.core.vectors, posterior.core.variance)
-    diagnostics = {**_diagnostics(posterior, fitted.outputs), "ranks": np.asarray(prepared.ranks), **chosen}
-    report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
-    return replace(fitted, dimensions=dimensions, core=core, noise=np.asarray(posterior.noise), report=report)
+    return TuckerModel(axes, tuple(fits), tuple(functions), posteriors)
 
 
-def _diagnostics(posterior: TuckerPosterior, outputs: OutputMap) -> dict[str, np.ndarray]:
-    return {
-        "residual": np.asarray(posterior.residual),
-        "sweeps": np.asarray(posterior.sweeps),
-        "noise_std": np.sqrt(np.asarray(posterior.noise)) * outputs.scale,
-        "effective_parameters": np.asarray(posterior.degrees),
-        "tucker_ranks": np.array([mean.shape[1] for mean in posterior.mean]),
-    }
+def _posterior(
+    cases: Cases, axes: Axes, reduced: Reduced, inputs: InputMap, fit: TuckerFit, case_functions: CaseFunctions | None
+) -> TuckerPosterior:
+    functions: list[Functions] = []
+    widths: Sequence[int] = [len(axis.coordinates) for axis in cases.axes]
+    begin = 0
+    for a, (axis, chosen) in enumerate(zip(reduced.axes, axes.bases, strict=True)):
+        own = slice(begin, begin + widths[a])
+        begin += widths[a]
+        if a == len(axes.bases) - 1 and case_functions is not None:
+            functions.append(LimitFunctions(case_functions.processes))
+        elif chosen is None:
+            functions.append(NodalFunctions.of(inputs(cases.axes[a].points, own), fit.factors[a]))
+        else:
+            functions.append(AxisFunctions.of(chosen.basis, axis, fit.factors[a], fit.variance[a]))
+    core = fit.core
+    return TuckerPosterior(tuple(functions), tuple(widths), core.mean, core.vectors, core.variance, fit.noise)

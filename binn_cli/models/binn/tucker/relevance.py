@@ -4,56 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.arrays import Array
-from binn_cli.models.binn.block import BlockPosterior
-from binn_cli.models.binn.relevance import RELEVANCE_FLOOR
-from binn_cli.models.binn.tucker.axes import row_products
-from binn_cli.models.binn.tucker.core import CorePosterior, outer
+from binn_cli.models.binn.multilinear import outer
+from binn_cli.models.binn.tucker.blocks import CorePosterior, FactorPosterior
+
+FLOOR = 1e-12
+"""Learned prior variances of weights stay within this factor of the stated one."""
 
 CORE_FLOOR = 1e-20
-"""A function's factor in the core's prior variance stays within this factor of the stated one; squared singular values reach 1e-16."""
+"""A function's factor in the core's prior variance stays within this one; squared singular values reach 1e-16."""
 
 LEAST_DETERMINED = 1e-3
 """Parameters count as determined at least this much, so that a ratio of two vanishing numbers is finite."""
 
 
-def bounded(variance: Float[Array, " R"], unit: Float[Array, " R"], floor: float = RELEVANCE_FLOOR) -> Float[Array, " R"]:
+def bounded(
+    variance: Float[np.ndarray, " Q"], unit: Float[np.ndarray, " Q"], floor: float = FLOOR
+) -> Float[np.ndarray, " Q"]:
     """A learned prior variance, kept within reach of the stated one."""
-    return jnp.clip(variance, floor * unit, unit / floor)
+    return np.clip(variance, floor * unit, unit / floor)
 
 
-def factor_relevance(block: BlockPosterior, variance: Float[Array, " R"], unit: Float[Array, " R"]) -> Float[Array, " R"]:
+def factor_relevance(block: FactorPosterior, unit: Float[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
     """Prior variance of every function's weights: the squared weights over the number of them that the data determine."""
-    diagonal = jnp.einsum("krr->r", block.covariance) if block.covariance.ndim == 3 else jnp.einsum("rkrk->r", block.covariance)
-    determined = jnp.maximum(block.mean.shape[1] - diagonal / variance, LEAST_DETERMINED)
-    return bounded(jnp.sum(block.mean**2, axis=1) / determined, unit)
-
-
-def by_axis(variances: Sequence[Float[Array, " R"]], widths: Sequence[int]) -> list[Float[Array, " Q"]]:
-    """Factors of the core's prior variance for the columns of every axis, from those of the functions of every dimension."""
-    found, begin = [], 0
-    for width in widths:
-        found.append(row_products([v[None] for v in variances[begin : begin + width]])[0])
-        begin += width
-    return found
+    return bounded(np.sum(block.mean**2, axis=1) / np.maximum(block.determined, LEAST_DETERMINED), unit)
 
 
 def core_relevance(
-    core: CorePosterior, variances: tuple[Float[Array, " R"], ...], units: tuple[Float[Array, " R"], ...]
-) -> tuple[Float[Array, " R"], ...]:
-    """The factor of every function in the core's prior variance, one dimension after the other.
+    core: CorePosterior, variances: Sequence[Float[np.ndarray, " Q"]], units: Sequence[Float[np.ndarray, " Q"]]
+) -> list[Float[np.ndarray, " Q"]]:
+    """The factor of every function in the core's prior variance, one axis after the other.
 
-    A function's entries, in units of their prior, have as large a sum of squares as the number of them that the data determine.
+    A function's entries, in units of their prior, have as large a sum of squares as the number of them that the data
+    determine.
     """
-    shape = tuple(len(v) for v in variances)
-    squares, determined = core.mean.reshape(shape) ** 2, core.determined.reshape(shape)
-    found = list(variances)
-    for d, (variance, unit) in enumerate(zip(variances, units, strict=True)):
-        rest = tuple(e for e in range(len(shape)) if e != d)
-        size = jnp.sum(squares / outer(found), axis=rest)
-        count = jnp.maximum(jnp.sum(determined, axis=rest), LEAST_DETERMINED)
-        found[d] = bounded(variance * size / count, unit, CORE_FLOOR)
-    return tuple(found)
+    squares, found = core.mean**2, list(variances)
+    for axis, (variance, unit) in enumerate(zip(variances, units, strict=True)):
+        rest = tuple(other for other in range(squares.ndim) if other != axis)
+        size = np.sum(squares / outer(found), axis=rest)
+        count = np.maximum(np.sum(core.determined, axis=rest), LEAST_DETERMINED)
+        found[axis] = bounded(variance * size / count, unit, CORE_FLOOR)
+    return found

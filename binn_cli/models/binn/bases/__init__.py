@@ -1,0 +1,1 @@
+"""One-dimensional bases on the unit interval, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Sums of products of one-dimensional functions: the canonical polyadic (CP) decomposition."""

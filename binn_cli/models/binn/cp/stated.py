@@ -1,0 +1,92 @@
+"""Sums of products with stated modes or bases, for every structure of data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from binn_cli.config.schema import BinnConfig
+from binn_cli.datasets.product import ProductData
+from binn_cli.models.binn.bases.base import Basis
+from binn_cli.models.binn.cp.fit import StatedFit, fit_stated, prepare, stated_features
+from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.hyperparameters.bases import Stated, choose_basis
+from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
+from binn_cli.models.binn.memory import Nothing
+from binn_cli.models.binn.mixture import Mixture
+from binn_cli.models.binn.multilinear import spectra
+from binn_cli.models.surrogate import FitReport
+from binn_cli.models.units import Units
+
+MOST_MODES = 48
+NEGLIGIBLE_MODE = 1e-7
+"""Core entries below this share of the largest need no mode of their own."""
+
+POINTS_PER_COLUMN = 1.4
+"""Points of an axis for every singular vector that speaks for its scales."""
+
+
+def fit_products(
+    config: BinnConfig, data: ProductData, units: Units, before: FittedBinn | None
+) -> tuple[FittedBinn, dict[str, Any]]:
+    """Fit every output with the modes and bases that the configuration states, or the data choose where it says auto."""
+    if before is not None and before.stated is not None:
+        bases, modes, trace = before.stated
+    else:
+        bases, modes, trace = choose_bases(config, data, units)
+    features, levels = stated_features(config, bases, modes)
+    prepared = prepare(data, features, units.inputs, units.outputs, config.compression)
+    fits: list[StatedFit] = []
+    for output in range(len(data.outputs)):
+        start = None
+        if before is not None and before.weights and config.prior_mean == "start":
+            start = before.weights[output]
+        fits.append(fit_stated(config, prepared, features, levels, modes, output, start))
+    posteriors = tuple(Mixture(((fit.posterior, 1.0),), fit.noise) for fit in fits)
+    fitted = FittedBinn(
+        units, posteriors, Nothing(), np.ones(len(fits)), FitReport(0.0, 0.0, {}), (), (), None, (bases, modes, {}),
+        tuple(tuple(fit.weights) for fit in fits),
+    )  # fmt: skip
+    diagnostics: dict[str, Any] = {name: _together([fit.diagnostics[name] for fit in fits]) for name in fits[0].diagnostics}
+    diagnostics["settled"] = np.array([fit.settled for fit in fits], dtype=float)
+    return fitted, {**diagnostics, **trace}
+
+
+def _together(arrays: list[np.ndarray]) -> np.ndarray:
+    longest = max((len(a) for a in arrays if a.ndim), default=0)
+    return np.stack([np.pad(a, (0, longest - len(a)), constant_values=np.nan) if a.ndim else a for a in arrays])
+
+
+def choose_bases(config: BinnConfig, data: ProductData, units: Units) -> tuple[tuple[Basis, ...], int, dict[str, np.ndarray]]:
+    """The basis of every input and the number of modes: stated, or from the evidence and the ranks of the data."""
+    names, stated = data.inputs, Stated.of(config, data.inputs)
+    standard = np.moveaxis((data.values - units.outputs.shift) / units.outputs.scale, -1, 0)
+    several = len(data.axes) > 1
+    needed = several and (any(stated.open(d) for d in range(len(names))) or config.modes == "auto" or config.tune)
+    found = spectra(standard) if needed else []
+    bases: list[Basis] = []
+    trace: dict[str, np.ndarray] = {}
+    for a, axis in enumerate(data.axes):
+        rows = thin(axis.size)
+        if found:
+            columns = axis_columns(*found[a], axis.size)[rows, : max(1, int(axis.size / POINTS_PER_COLUMN))]
+        else:
+            columns = np.moveaxis(standard, 0, -1)[rows].reshape(len(rows), -1)
+        columns = columns[:, np.any(columns != 0.0, axis=0)]
+        for c in range(len(axis.coordinates)):
+            d = len(bases)
+            x = units.inputs(axis.points[rows], slice(d - c, d - c + len(axis.coordinates)))[:, c]
+            chosen = choose_basis(
+                stated, d, names[d], x, columns, float(units.inputs.span[d]), len(np.unique(axis.points[:, c]))
+            )
+            bases.append(chosen.basis)
+            trace.update(chosen.trace)
+    if config.modes != "auto":
+        modes = int(config.modes)
+    elif found:
+        large = [max(1, int(np.sum(values > NEGLIGIBLE_MODE**2 * values[0]))) for values, _ in found]
+        modes = int(np.clip(np.prod(large) / max(large), 1, MOST_MODES))
+    else:
+        modes = 1 if len(names) == 1 else 12
+    return tuple(bases), modes, trace

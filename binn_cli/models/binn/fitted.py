@@ -1,0 +1,129 @@
+"""A B-INN after its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.datasets.product import Axis
+from binn_cli.models.binn.bases.base import Basis
+from binn_cli.models.binn.limit.table import LimitChoice
+from binn_cli.models.binn.memory import Memory, memory_from_tree
+from binn_cli.models.binn.mixture import Mixture
+from binn_cli.models.binn.tucker.fit import TuckerModel
+from binn_cli.models.binn.tucker.posterior import TuckerPosterior
+from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
+from binn_cli.models.units import Units
+
+Posterior = Mixture | TuckerPosterior
+
+MOST_ENTRIES = 4096
+"""Largest order of the covariance matrix of all cases together (134 MB)."""
+
+NEGLIGIBLE_VARIANCE = 1e-4
+"""Share of the variance of cases that the coordinates left out may hold."""
+
+
+@dataclass(frozen=True)
+class FittedBinn:
+    """A B-INN after its data; immutable.
+
+    Attributes:
+        units: the maps of inputs and outputs.
+        posteriors: of every output, in standardised units.
+        memory: what the surrogate keeps of its data, to learn on from more.
+        calibration: (L,) factor on every standard deviation, 1 unless conformal calibration was asked for.
+        report: cost and diagnostics of the fit.
+        choices: of every output of a table the hyperparameters of the limit, from which a fit to more rows goes on.
+        scores: of every output of a table by how many standard deviations every row was missed by a fit without it.
+        model: of product data how every axis is represented, from which a fit to more cases goes on.
+        stated: bases and number of modes of a sum of products that was stated.
+        weights: of every output its weights, the prior mean of the next fit in Algorithm 1.
+    """
+
+    units: Units
+    posteriors: tuple[Posterior, ...]
+    memory: Memory
+    calibration: Float[np.ndarray, " L"]
+    report: FitReport
+    choices: tuple[LimitChoice, ...] = ()
+    scores: tuple[np.ndarray | None, ...] = ()
+    model: TuckerModel | None = None
+    stated: tuple[tuple[Basis, ...], int, dict[str, np.ndarray]] | None = None
+    weights: tuple[tuple[np.ndarray, ...], ...] = ()
+
+    @property
+    def noise(self) -> Float[np.ndarray, " L"]:
+        """σ² of every output in standardised units."""
+        return np.array([posterior.noise for posterior in self.posteriors])
+
+    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
+        """The predictive distribution on the product of the axes, in original units; without `variance` the mean alone.
+
+        Raises:
+            DataError: if the axes have not the D coordinates that were learned.
+        """
+        points = self.units.axes(axes)
+        found = [posterior.moments(points, variance=variance) for posterior in self.posteriors]
+        mean = np.stack([m for m, _ in found], axis=-1)
+        scale, wider = self.units.outputs.scale, self.calibration**2
+        mean *= scale
+        mean += self.units.outputs.shift
+        spread = np.broadcast_to(np.nan, mean.shape)
+        if variance:
+            spread = np.stack([v for _, v in found], axis=-1)
+            spread *= scale**2 * wider
+        return Prediction(mean, spread, np.broadcast_to(self.noise * scale**2 * wider, mean.shape))
+
+    def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
+        """What is unknown about whole cases, as a small Gaussian process over the case axis."""
+        *points, scaled = self.units.axes((*axes, cases))
+        n, outputs = len(scaled), len(self.posteriors)
+        limit = max(1, MOST_ENTRIES // (n * outputs))
+        blocks, levels = [], []
+        for posterior in self.posteriors:
+            if isinstance(posterior, Mixture):
+                full = posterior.covariance(scaled)[:, None, :, None]
+            else:
+                full = posterior.case_coordinates(points, scaled).joined()
+            energy = np.einsum("nrnr->r", full)
+            order = np.argsort(-energy)
+            shown = np.cumsum(energy[order]) < (1.0 - NEGLIGIBLE_VARIANCE) * energy.sum()
+            kept = order[: min(limit, int(np.sum(shown)) + 1)]
+            blocks.append(full[:, kept][:, :, :, kept])
+            levels.append(np.full(len(kept), posterior.noise))
+        widths = np.cumsum([0] + [block.shape[1] for block in blocks])
+        joined = np.zeros((n, widths[-1], n, widths[-1]))
+        for block, begin, end in zip(blocks, widths[:-1], widths[1:], strict=True):
+            joined[:, begin:end, :, begin:end] = block
+        return CaseProcess(joined, np.concatenate(levels))
+
+    def state(self) -> Tree:
+        """All that predicts and all that learns on, as plain arrays."""
+        outputs = {
+            f"{i:03d}": {"kind": "mixture" if isinstance(p, Mixture) else "tucker", **p.tree()}
+            for i, p in enumerate(self.posteriors)
+        }
+        return {
+            "kind": "binn", "version": 2, **self.units.tree(), "outputs": outputs, "memory": self.memory.tree(),
+            "calibration": self.calibration,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, tree: Mapping[str, Any]) -> FittedBinn:
+        """The surrogate that `state` described; its report is empty, since nothing was fitted here."""
+        posteriors = []
+        for key in sorted(tree["outputs"]):
+            own = tree["outputs"][key]
+            kind = Mixture if str(own["kind"]) == "mixture" else TuckerPosterior
+            posteriors.append(kind.from_tree(own))
+        units, memory = Units.from_tree(tree), memory_from_tree(tree["memory"])
+        return cls(units, tuple(posteriors), memory, np.atleast_1d(tree["calibration"]), FitReport(0.0, 0.0, {}))
+
+    def with_report(self, report: FitReport) -> FittedBinn:
+        """The same surrogate with another account of its fit."""
+        return replace(self, report=report)

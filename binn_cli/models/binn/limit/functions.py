@@ -1,0 +1,122 @@
+"""The functions of the case axis in the limit: one process per function, their hyperparameters learned together first.
+
+With fields in bases on the other axes, u(x, θ) = Σ_q T_q(x) g_q(θ), and the cases' parameters θ enter through the g_q
+alone, whose values at the cases the data give. Few cases say little about each g_q: so lengths and shares are first
+found for all of them together, each counting by the root of its share of the standard deviation, and every function's own are then
+expected around these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.models.binn.limit.hyperparameters import maximise, sample, starting_points
+from binn_cli.models.binn.limit.kernel import Evidence, Prior
+from binn_cli.models.binn.limit.process import Process, standardisation
+from binn_cli.models.binn.limit.warping import choose_rates, warp
+from binn_cli.models.binn.tucker.alternation import TuckerFit
+
+AROUND = (0.7, 1.0)
+"""Standard deviations of every function's log lengths and logit shares around those of all together."""
+
+CASES_PER_INPUT, MOST_CASES = 12, 150
+"""Cases per input, and in all, up to which hyperparameters are marginalised; beyond, they are maximised."""
+
+STARTS = 3
+
+
+@dataclass(frozen=True)
+class CaseFunctions:
+    """The Q functions of the case axis of one output.
+
+    Attributes:
+        processes: of every function.
+        pooled: (P,) hyperparameters of all together.
+        modes: (Q, P) most probable hyperparameters of every function.
+        rates: (D,) rates of the inputs' logarithmic coordinates.
+    """
+
+    processes: tuple[Process, ...]
+    pooled: Float[np.ndarray, " P"]
+    modes: Float[np.ndarray, "Q P"]
+    rates: Float[np.ndarray, " D"]
+
+
+def marginalised(cases: int, inputs: int) -> bool:
+    """Whether so few cases leave the hyperparameters so open that they are marginalised."""
+    return cases <= min(CASES_PER_INPUT * inputs, MOST_CASES)
+
+
+def fit_functions(
+    nodes: Float[np.ndarray, "n D"], fit: TuckerFit, before: CaseFunctions | None, seed: int
+) -> CaseFunctions:
+    """The functions through the values that a fit with an axis of nodes has found at the cases.
+
+    Args:
+        nodes: the cases' parameters in units of the domain.
+        fit: in the gauge of the higher-order SVD, where the functions are independent of one another.
+        before: those of an earlier fit, whose hyperparameters the search starts from.
+        seed: of the search and the draws.
+    """
+    values = fit.factors[-1].mean  # (Q, n)
+    sizes = np.array([np.linalg.norm(np.take(fit.core.mean, q, axis=-1)) for q in range(len(values))])
+    # The variance with which the data know a value: σ² over the energy of the function's field.
+    known = fit.noise / np.maximum(sizes**2 * _field_points(fit), np.finfo(float).tiny)
+    dimensions, evidence = nodes.shape[1], Evidence.of(nodes)
+    units = [standardisation(v) for v in values]
+    targets = np.stack([(v - shift) / scale for v, (shift, scale) in zip(values, units, strict=True)], axis=1)
+    spread = sizes * np.array([scale for _, scale in units])
+    varying = np.std(targets, axis=0) > 0.5  # not what is constant but for round-off
+    largest = max(spread[varying].max() if varying.any() else 1.0, np.finfo(float).tiny)
+    weights = np.where(varying, np.sqrt(spread / largest), 0.0)
+    weak = Prior.weak(dimensions)
+    pooled, rates = weak.mean, np.zeros(dimensions)
+    if varying.any() and before is not None:
+        rates, evidence = before.rates, Evidence.of(warp(nodes, before.rates))
+        pooled, _ = maximise(evidence, targets[:, varying], weights[varying], weak, before.pooled[None])
+    elif varying.any():
+        starts = starting_points(weak, STARTS, seed)
+        pooled, _ = maximise(evidence, targets[:, varying], weights[varying], weak, starts)
+        if len(nodes) > 2 * dimensions:
+            rates, pooled = choose_rates(nodes, targets[:, varying], weights[varying], weak, pooled)
+            evidence = Evidence.of(warp(nodes, rates))
+    around = weak.around(pooled, *AROUND)
+    processes, modes, one = [], [], np.ones(1)
+    for q, (target, (_, scale)) in enumerate(zip(targets.T, units, strict=True)):
+        prior = _with_noise(around, known[q] / scale**2)
+        if not varying[q]:
+            theta = prior.mean.copy()
+            theta[-2:] = np.log(1e-12)
+            draws = theta[None]
+        else:
+            starts = prior.mean[None]
+            if before is not None and q < len(before.modes):
+                starts = before.modes[q][None]
+            theta, _ = maximise(evidence, target[:, None], one, prior, starts)
+            draws = theta[None]
+            if marginalised(len(nodes), dimensions):
+                draws = sample(evidence, theta, target[:, None], one, prior, seed + q)
+        modes.append(theta)
+        processes.append(Process.of(nodes, values[q], draws, rates, "gaussian"))
+    return CaseFunctions(tuple(processes), pooled, np.stack(modes), rates)
+
+
+def _field_points(fit: TuckerFit) -> float:
+    """Squared norm of a unit core entry's field over the other axes' points, whose functions are orthonormal but for a
+    factor."""
+    total = 1.0
+    for factor, vectors in zip(fit.factors[:-1], fit.core.vectors[:-1], strict=True):
+        del vectors
+        total *= float(np.sum(factor.mean[0] ** 2)) if factor.ratio.shape[1] == 1 else 1.0
+    return total
+
+
+def _with_noise(prior: Prior, variance: float) -> Prior:
+    """The prior with a noise variance that is known."""
+    mean, std = prior.mean.copy(), prior.std.copy()
+    if variance > 1e-12:
+        mean[-1], std[-1] = np.log(variance), 1.0
+    return Prior(mean, std)

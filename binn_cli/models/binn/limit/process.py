@@ -1,0 +1,137 @@
+"""A function as the limit of infinitely many modes: a mixture of Gaussian processes, one per draw of hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+from binn_cli.models.binn.limit.kernel import covariance, noise_variance
+from binn_cli.models.binn.limit.warping import warp
+
+ENTRIES = 2**21
+"""Numbers of the largest table between new points and training points (16 MB)."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One function after its data.
+
+    Attributes:
+        points: (n, D) training inputs in units of the domain, warped.
+        targets: (n,) values, in units of their own.
+        shift, scale: with which the values have mean zero and unit variance.
+        draws: (S, P) hyperparameters, which count alike.
+        rates: (D,) rates of the inputs' logarithmic coordinates.
+        smoothness: which correlation (`limit.kernel.SMOOTHNESS`).
+    """
+
+    points: Float[np.ndarray, "n D"]
+    targets: Float[np.ndarray, " n"]
+    shift: float
+    scale: float
+    draws: Float[np.ndarray, "S P"]
+    rates: Float[np.ndarray, " D"]
+    smoothness: str
+
+    @classmethod
+    def of(
+        cls, points: np.ndarray, targets: np.ndarray, draws: np.ndarray, rates: np.ndarray, smoothness: str
+    ) -> Process:
+        """The process of values that are not standardised yet, at points that are not warped yet."""
+        shift, scale = standardisation(targets)
+        return cls(warp(points, rates), targets, shift, scale, draws, rates, smoothness)
+
+    @cached_property
+    def _factors(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For every draw the inverse of the Cholesky factor of the covariance matrix, and K⁻¹ y."""
+        n, found = len(self.points), []
+        values = (self.targets - self.shift) / self.scale
+        for theta in self.draws:
+            matrix = covariance(theta, self.points, self.points, self.smoothness)
+            matrix[np.diag_indices(n)] += noise_variance(theta, n)
+            root = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+            inverse = scipy.linalg.solve_triangular(root, np.eye(n), lower=True, check_finite=False)
+            found.append((inverse, inverse.T @ (inverse @ values)))
+        return found
+
+    @property
+    def noise(self) -> float:
+        """Variance of the observation noise, in units of the values."""
+        return float(np.mean([noise_variance(t, len(self.points)) for t in self.draws])) * self.scale**2
+
+    def moments(
+        self, x: Float[np.ndarray, "m D"], *, variance: bool = True
+    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Mean and variance of the function at new points, in units of the values; without `variance` that is zero."""
+        x, mean, spread = warp(x, self.rates), np.empty(len(x)), np.zeros(len(x))
+        step = max(1, ENTRIES // len(self.points))
+        for begin in range(0, len(x), step):
+            rows = slice(begin, begin + step)
+            means, variances = self._each(x[rows], variance)
+            mean[rows] = means.mean(axis=0)
+            if variance:
+                spread[rows] = variances.mean(axis=0) + means.var(axis=0)
+        return self.shift + self.scale * mean, self.scale**2 * spread
+
+    def _each(self, x: np.ndarray, variance: bool) -> tuple[Float[np.ndarray, "S m"], Float[np.ndarray, "S m"]]:
+        means, variances = np.empty((len(self.draws), len(x))), np.zeros((len(self.draws), len(x)))
+        for s, (theta, (inverse, solved)) in enumerate(zip(self.draws, self._factors, strict=True)):
+            cross = covariance(theta, x, self.points, self.smoothness)
+            means[s] = cross @ solved
+            if variance:
+                known = cross @ inverse.T
+                variances[s] = np.maximum(np.exp(theta[-2]) - np.einsum("mn,mn->m", known, known), 0.0)
+        return means, variances
+
+    def covariance(self, x: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m m"]:
+        """Posterior covariance of the function between new points, in units of the values."""
+        x = warp(x, self.rates)
+        means, total = [], np.zeros((len(x), len(x)))
+        for theta, (inverse, solved) in zip(self.draws, self._factors, strict=True):
+            cross = covariance(theta, x, self.points, self.smoothness)
+            known = cross @ inverse.T
+            total += covariance(theta, x, x, self.smoothness) - known @ known.T
+            means.append(cross @ solved)
+        away = np.stack(means) - np.mean(means, axis=0)
+        return self.scale**2 * (total + away.T @ away) / len(self.draws)
+
+    def left_out(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Mean and variance of every value from all the others, noise included, in closed form.
+
+        With K the covariance matrix of all values, y_i is predicted by y_i - (K⁻¹y)_i / (K⁻¹)_ii with the variance
+        1 / (K⁻¹)_ii (Rasmussen and Williams, Eqs. 5.12).
+        """
+        values = (self.targets - self.shift) / self.scale
+        means, variances = [], []
+        for inverse, solved in self._factors:
+            variances.append(1.0 / np.einsum("in,in->n", inverse, inverse))
+            means.append(values - solved * variances[-1])
+        mean = np.mean(means, axis=0)
+        return self.shift + self.scale * mean, self.scale**2 * (np.mean(variances, axis=0) + np.var(means, axis=0))
+
+    def tree(self) -> dict[str, Any]:
+        """Names, arrays and numbers, for `/surrogate`."""
+        return {
+            "points": self.points, "targets": self.targets, "shift": self.shift, "scale": self.scale,
+            "draws": self.draws, "rates": self.rates, "smoothness": self.smoothness,
+        }  # fmt: skip
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Process:
+        """The process that `tree` described."""
+        arrays = (np.asarray(tree[name]) for name in ("points", "targets"))
+        draws = np.atleast_2d(np.asarray(tree["draws"]))
+        scales, rates = (float(tree[name]) for name in ("shift", "scale")), np.atleast_1d(np.asarray(tree["rates"]))
+        return cls(*arrays, *scales, draws, rates, str(tree["smoothness"]))
+
+
+def standardisation(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Mean and standard deviation; a scale of one for values that do not change but for round-off."""
+    shift, scale = float(np.mean(values)), float(np.std(values))
+    return shift, scale if scale > 1e-13 * max(abs(shift), np.finfo(float).tiny) else 1.0

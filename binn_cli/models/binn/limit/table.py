@@ -1,0 +1,88 @@
+"""One output of a table in the limit of infinitely many modes: hyperparameters, coordinates and smoothness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.models.binn.limit.functions import marginalised
+from binn_cli.models.binn.limit.hyperparameters import maximise, sample, starting_points
+from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Evidence, Prior
+from binn_cli.models.binn.limit.process import Process
+from binn_cli.models.binn.limit.warping import choose_rates, warp
+
+MOST_ROWS = 4000
+"""Rows of a table up to which the limit is exact; its time grows with their cube."""
+
+SEARCHED_ROWS = 800
+"""Rows, drawn at random, whose evidence is looked at; the predictions rest on all of them."""
+
+STARTS = 2
+
+ROUGHER_STEPS = 40
+"""Steps of the searches that start from the hyperparameters of the smoothest correlation."""
+
+
+@dataclass(frozen=True)
+class LimitChoice:
+    """Hyperparameters of one output for one smoothness.
+
+    Attributes:
+        smoothness: which correlation.
+        rates: (D,) rates of the inputs' logarithmic coordinates.
+        theta: (P,) the most probable hyperparameters.
+        evidence: their log posterior density.
+    """
+
+    smoothness: str
+    rates: Float[np.ndarray, " D"]
+    theta: Float[np.ndarray, " P"]
+    evidence: float
+
+    def process(self, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], draws: np.ndarray | None = None) -> Process:
+        """The process of all rows."""
+        return Process.of(x, y, self.theta[None] if draws is None else draws, self.rates, self.smoothness)
+
+
+def choose_hyperparameters(
+    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], seed: int, before: LimitChoice | None = None
+) -> list[LimitChoice]:
+    """The most probable hyperparameters for every smoothness.
+
+    Args:
+        x: inputs in units of the domain.
+        y: the output, of mean zero and unit variance.
+        seed: of the search.
+        before: an earlier choice from fewer rows, from which the search goes on.
+    """
+    rows = np.arange(len(x))
+    if len(x) > SEARCHED_ROWS:
+        rows = np.sort(np.random.default_rng([seed, 53]).choice(len(x), SEARCHED_ROWS, replace=False))
+    own, target, one = x[rows], y[rows, None], np.ones(1)
+    prior, found = Prior.weak(x.shape[1]), []
+    rates, theta = np.zeros(x.shape[1]), prior.mean
+    for smoothness in SMOOTHNESS:
+        if smoothness == SMOOTHNESS[0] and before is None:
+            evidence = Evidence.of(own)
+            theta, _ = maximise(evidence, target, one, prior, starting_points(prior, STARTS, seed))
+            rates, theta = choose_rates(own, target, one, prior, theta)
+        elif smoothness == SMOOTHNESS[0] and before is not None:
+            rates, theta = before.rates, before.theta
+        evidence = Evidence.of(warp(own, rates), smoothness)
+        best, value = maximise(evidence, target, one, prior, theta[None], steps=ROUGHER_STEPS)
+        found.append(LimitChoice(smoothness, rates, best, -value))
+        if smoothness == SMOOTHNESS[0]:
+            theta = best
+    return found
+
+
+def draw_hyperparameters(
+    choice: LimitChoice, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], seed: int
+) -> Float[np.ndarray, "S P"]:
+    """Draws from the posterior of the hyperparameters where rows are few, else their most probable values."""
+    if not marginalised(*x.shape):
+        return choice.theta[None]
+    evidence = Evidence.of(warp(x, choice.rates), choice.smoothness)
+    return sample(evidence, choice.theta, y[:, None], np.ones(1), Prior.weak(x.shape[1]), seed)

@@ -1,0 +1,239 @@
+"""The B-INN surrogate: from hyperparameters and data to a fitted surrogate, whatever the structure of the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.config.schema import BinnConfig
+from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.rows import RowChunks
+from binn_cli.errors import BinnError, DataError
+from binn_cli.models.binn.calibration import conformal_factors
+from binn_cli.models.binn.cp.stated import fit_products
+from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.memory import PastCases, Rows
+from binn_cli.models.binn.mixture import Mixture
+from binn_cli.models.binn.routes import decomposition
+from binn_cli.models.binn.rows.fit import fit_rows, update_rows
+from binn_cli.models.binn.table import Allowed, TableFit, fit_table
+from binn_cli.models.binn.tucker.cases import Cases
+from binn_cli.models.binn.tucker.fit import TuckerModel, choose_axes, fit_tucker
+from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
+from binn_cli.models.units import Units
+
+DOUBLED, GROWN = 2.0, 1.25
+"""The first choice of lengths and ranks is kept until there are twice as many cases, each later one until there are a
+quarter more: until the first doubling a choice out of few cases is no better than another."""
+
+UNEXPLAINED = 1e-5
+"""Noise, as a share of the output's scale, below which nothing is left to explain that more functions could."""
+
+KEPT_ROWS = 4000
+"""Rows of a table that a surrogate keeps, to learn on from more."""
+
+
+@dataclass(frozen=True)
+class Binn:
+    """Bayesian Interpolating Neural Network with the given hyperparameters."""
+
+    config: BinnConfig
+    name: str = "binn"
+
+    def fit(
+        self,
+        data: ProductData | RowChunks,
+        warm_start: FittedSurrogate | None = None,
+        *,
+        domain: Float[np.ndarray, "D 2"] | None = None,
+        capacity: int | None = None,
+    ) -> FittedBinn:
+        """Learn from data; see `Surrogate.fit`. Rows are read in chunks on every pass, and may exceed memory."""
+        del capacity  # nothing is compiled for a shape
+        if not isinstance(data, ProductData):
+            return self.fit_rows(data, domain=domain)
+        began = time.perf_counter()
+        before = warm_start if isinstance(warm_start, FittedBinn) else None
+        units = before.units if before is not None else Units.of(data, domain, self._scaling(data))
+        route = decomposition(self.config, data)
+        if route == "cp":
+            fitted, diagnostics = fit_products(self.config, data, units, before)
+        elif len(data.axes) == 1:
+            fitted, diagnostics = self._fit_table(data, units, route, before)
+        else:
+            cases = Cases.of(data, units.outputs, self.config.compression)
+            fitted, diagnostics = self._fit_cases(cases, units, route, before)
+        return self._finish(fitted, diagnostics, data.n_points, began)
+
+    def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedBinn:
+        """Learn from rows that are read in chunks; see `binn_cli.models.binn.rows.fit`."""
+        return fit_rows(self.config, rows, domain)
+
+    def update(self, fitted: FittedBinn, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedBinn:
+        """The surrogate after more data: its posterior given the old ones and the new ones.
+
+        Where it has kept what it learned from (cases of product data; the rows of a table, up to some thousand) it is
+        what a fit to all of them gives with this surrogate as the warm start. Else the posterior of its weights is the
+        prior of the new rows: exact with one input, linearised with several.
+
+        Args:
+            fitted: the surrogate so far.
+            data: new cases on the same other axes, or new rows.
+            forgetting: factor on the precision of everything learned so far, in (0, 1]; below 1 for data that drift.
+
+        Raises:
+            BinnError: if the factor is out of range, or the surrogate weighs all its data alike.
+            DataError: if inputs or outputs are not those that were learned.
+        """
+        if not 0.0 < forgetting <= 1.0:
+            raise BinnError(f"forgetting must be greater than 0 and at most 1, not {forgetting}")
+        began, memory = time.perf_counter(), fitted.memory
+        _same_shape(fitted, data)
+        if isinstance(memory, PastCases) and isinstance(data, ProductData):
+            if forgetting != 1.0:
+                raise BinnError(f"forgetting is {forgetting}, but cases on a grid are all weighed alike")
+            cases = memory.cases.extended(data, fitted.units.outputs)
+            route = "limit" if len(cases.axes[-1].coordinates) > 1 else self._route_of(fitted)
+            grown, diagnostics = self._fit_cases(cases, fitted.units, route, fitted)
+            return self._finish(grown, diagnostics, cases.count, began)
+        if isinstance(memory, Rows) and isinstance(data, ProductData) and forgetting == 1.0:
+            x, y = data.table()
+            together = Rows(np.concatenate([memory.inputs, x]), np.concatenate([memory.outputs, y]))
+            if len(together.inputs) <= KEPT_ROWS:
+                return self._refit(fitted, together, data, began)
+        return update_rows(fitted, data, forgetting)
+
+    def from_state(self, state: Tree) -> FittedBinn:
+        """The surrogate that `FittedBinn.state` described."""
+        return FittedBinn.from_state(state)
+
+    def _scaling(self, data: ProductData) -> str:
+        """`auto`: outputs of a table are centred; fields are only if their mean is far from zero."""
+        if self.config.output_scaling != "auto":
+            return self.config.output_scaling
+        return "standard" if len(data.axes) == 1 else "scale_or_standard"
+
+    @staticmethod
+    def _route_of(fitted: FittedBinn) -> str:
+        posterior = fitted.posteriors[0]
+        return "limit" if isinstance(posterior, Mixture) or posterior.in_limit else "tucker"
+
+    def _fit_table(
+        self, data: ProductData, units: Units, route: str, before: FittedBinn | None
+    ) -> tuple[FittedBinn, dict[str, Any]]:
+        x, y = data.table()
+        return self._of_rows(Rows(x, y), units, route, before)
+
+    def _refit(self, fitted: FittedBinn, rows: Rows, data: ProductData, began: float) -> FittedBinn:
+        """A table after more rows: units, and where the search for hyperparameters begins, stay."""
+        del data
+        again, diagnostics = self._of_rows(rows, fitted.units, "auto", fitted)
+        return self._finish(again, diagnostics, len(rows.inputs), began)
+
+    def _of_rows(
+        self, rows: Rows, units: Units, route: str, before: FittedBinn | None
+    ) -> tuple[FittedBinn, dict[str, Any]]:
+        config = self.config
+        allowed = Allowed(limit=route in ("auto", "limit", "tucker"), products=route in ("auto", "products"))
+        x = units.inputs(rows.inputs, slice(None))
+        y = (rows.outputs - units.outputs.shift) / units.outputs.scale
+        fits: list[TableFit] = []
+        for output in range(y.shape[1]):
+            choice = before.choices[output] if before is not None and before.choices else None
+            fits.append(fit_table(x, y[:, output], allowed, config.seed, before=choice))
+        kept = rows if len(rows.inputs) <= KEPT_ROWS else Rows(rows.inputs[:0], rows.outputs[:0])
+        posteriors = tuple(Mixture(fit.members, fit.noise, fit.widening) for fit in fits)
+        fitted = FittedBinn(
+            units, posteriors, kept, np.ones(len(fits)), FitReport(0.0, 0.0, {}), tuple(fit.choice for fit in fits),
+            tuple(fit.scores for fit in fits),
+        )  # fmt: skip
+        dimensions = x.shape[1]
+        diagnostics = {
+            "effective_parameters": np.array([fit.parameters for fit in fits]),
+            "length_scales": np.exp(np.stack([fit.choice.theta[:dimensions] for fit in fits])),
+            "stretch_rates": np.stack([fit.choice.rates for fit in fits]),
+            "widening": np.array([fit.widening for fit in fits]),
+            "settled": np.array([fit.settled for fit in fits], dtype=float),
+            "taken": [_sentence(fit) for fit in fits],
+        }
+        return fitted, diagnostics
+
+    def _fit_cases(
+        self, cases: Cases, units: Units, route: str, before: FittedBinn | None
+    ) -> tuple[FittedBinn, dict[str, Any]]:
+        chosen_at: tuple[int, ...] = ()
+        earlier: TuckerModel | None = None
+        count = cases.axes[-1].size
+        if before is not None and isinstance(before.memory, PastCases) and before.model is not None:
+            chosen_at = before.memory.chosen_at
+            if not self._outgrown(count, chosen_at, before.noise):
+                earlier = before.model
+        if earlier is None:
+            axes = choose_axes(self.config, cases, units.inputs, limit=route == "limit")
+            chosen_at = (*chosen_at, count)
+        else:
+            axes = earlier.axes
+        model = fit_tucker(self.config, cases, axes, units.inputs, earlier)
+        posteriors = model.posteriors
+        fitted = FittedBinn(
+            units, posteriors, PastCases(cases, chosen_at), np.ones(len(posteriors)), FitReport(0.0, 0.0, {}), (), (), model
+        )
+        chosen = [b for b in model.axes.bases if b is not None]
+        diagnostics = {
+            "residual": _padded([fit.residual for fit in model.fits]),
+            "sweeps": np.array([len(fit.residual) for fit in model.fits]),
+            "effective_parameters": np.array([fit.degrees for fit in model.fits]),
+            "tucker_ranks": np.asarray(model.axes.ranks),
+            "length_scales": np.array([b.length for b in chosen]),
+            "stretch_rates": np.array([b.rate for b in chosen]),
+            "settled": np.array([fit.settled for fit in model.fits], dtype=float),
+        }
+        for b in chosen if earlier is None else ():
+            diagnostics.update(b.trace)
+        return fitted, diagnostics
+
+    def _outgrown(self, cases: int, chosen_at: tuple[int, ...], noise: Float[np.ndarray, " L"]) -> bool:
+        """Whether lengths and ranks should be chosen again."""
+        if not chosen_at:
+            return True
+        factor = DOUBLED if len(chosen_at) == 1 else GROWN
+        return cases >= factor * chosen_at[-1] and float(np.max(noise)) > UNEXPLAINED**2
+
+    def _finish(self, fitted: FittedBinn, diagnostics: dict[str, Any], points: int, began: float) -> FittedBinn:
+        if self.config.calibration == "conformal":
+            fitted = replace(fitted, calibration=conformal_factors(fitted))
+        taken = diagnostics.pop("taken", [])
+        diagnostics["noise_std"] = np.sqrt(fitted.noise) * fitted.units.outputs.scale
+        arrays = {name: np.asarray(value) for name, value in diagnostics.items()}
+        report = FitReport(0.0, time.perf_counter() - began, arrays, tuple(dict.fromkeys(taken)))
+        return fitted.with_report(report)
+
+
+def _same_shape(fitted: FittedBinn, data: ProductData | RowChunks) -> None:
+    asked = len(data.inputs), len(data.outputs)
+    known = fitted.units.dimensions, len(fitted.posteriors)
+    if asked != known:
+        raise DataError(
+            f"the new data have {asked[0]} inputs and {asked[1]} outputs, but the surrogate has learned {known[0]} and {known[1]}"
+        )
+
+
+def _sentence(fit: TableFit) -> str:
+    """What was taken, and what the others would have given."""
+    best = sorted(fit.candidates, key=lambda c: -c.density)
+    taken = [f"{c.name} {c.weight:.0%}" for c in sorted(fit.candidates, key=lambda c: -c.weight) if c.weight]
+    others = [f"{c.name} {c.density:.2f}" for c in best]
+    return f"took {', '.join(taken)}; log density of a left-out row: {', '.join(others)}"
+
+
+def _padded(histories: Sequence[Float[np.ndarray, " s"]]) -> Float[np.ndarray, "L S"]:
+    """Histories of different lengths in one table, NaN where there is nothing."""
+    longest = max(len(h) for h in histories)
+    return np.stack([np.pad(h, (0, longest - len(h)), constant_values=np.nan) for h in histories])
+
+

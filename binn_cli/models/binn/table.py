@@ -1,0 +1,243 @@
+"""Fitting a table: the limit and sums of products with every number of modes, averaged by what they say of left-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.models.binn.cp.design import AxisDesign
+from binn_cli.models.binn.cp.features import Features, smooth_features
+from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
+from binn_cli.models.binn.cp.learning import CpFit, grow, learn
+from binn_cli.models.binn.cp.normal_equations import Design
+from binn_cli.models.binn.cp.posterior import CpPosterior
+from binn_cli.models.binn.limit.process import Process
+from binn_cli.models.binn.limit.table import MOST_ROWS, LimitChoice, choose_hyperparameters, draw_hyperparameters
+from binn_cli.models.binn.mixture import Member, mix
+from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
+from binn_cli.models.binn.selection.stacking import log_density, stacking_weights
+
+SMALL_ROWS = 3000
+"""Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
+
+JUDGED = 2
+"""Sums of products, those of highest evidence, that are judged by left-out rows."""
+
+LENGTH_FACTORS = (1.0, 0.5, 0.25)
+"""Lengths of the features relative to the limit's: a single product of kinks has room for shorter ones."""
+
+REFITTED_ROWS = 600
+"""Rows up to which the limit is judged with hyperparameters that were found without the left-out rows."""
+
+FAR_BEHIND = 0.7
+"""Nats per left-out row behind the best smoothness from which on another one is not considered."""
+
+PSEUDO_ROWS = 5.0
+"""Rows that count as having been predicted just as well as was said."""
+
+GUIDED_ROWS, GUIDE_POINTS = 400, 400
+"""Rows up to which starts of sums of products make their first steps on the limit's own values at so many points."""
+
+MOST_MODES = 24
+MOST_WEIGHTS = 2500
+"""Limits on the modes, and on all weights, that `auto` asks for."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to explain an output.
+
+    Attributes:
+        name: what the console calls it.
+        density: mean log density of left-out rows, in nats, of the standardised output.
+        weight: its share in the surrogate.
+    """
+
+    name: str
+    density: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class TableFit:
+    """One output of a table.
+
+    Attributes:
+        members: what predicts, and the weight of each.
+        noise: σ² in standardised units.
+        widening: factor on all variances, since left-out rows were farther off than these said.
+        candidates: all that were judged.
+        scores: (n,) by how many standard deviations every row was missed by a fit without it, where that is known.
+        products: sums of products, the one with the highest density of left-out rows first, with their features.
+        choice: hyperparameters of the limit, from which a fit to more rows goes on.
+        parameters: effective number of parameters.
+        settled: whether inference ended before its limits.
+    """
+
+    members: tuple[tuple[Member, float], ...]
+    noise: float
+    widening: float
+    candidates: tuple[Candidate, ...]
+    scores: Float[np.ndarray, " n"] | None
+    products: tuple[tuple[CpFit, tuple[Features, ...]], ...]
+    choice: LimitChoice
+    parameters: float
+    settled: bool
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may take part: the limit, sums of products, and with how many modes these."""
+
+    limit: bool = True
+    products: bool = True
+    modes: int | None = None
+
+
+def fit_table(
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    allowed: Allowed,
+    seed: int,
+    announce: Callable[[str], None] = lambda _: None,
+    before: LimitChoice | None = None,
+) -> TableFit:
+    """Fit one output.
+
+    Args:
+        x: inputs in units of the domain.
+        y: the output, of mean zero and unit variance.
+        allowed: what may take part.
+        seed: of searches, starts and folds.
+        announce: told what is going on.
+        before: hyperparameters of an earlier fit to fewer rows.
+    """
+    n = len(x)
+    rows = np.arange(n)
+    if n > SMALL_ROWS:
+        rows = np.sort(np.random.default_rng([seed, 59]).choice(n, SMALL_ROWS, replace=False))
+    own, target = x[rows], y[rows]
+    announce("choosing length scales")
+    choices = choose_hyperparameters(own, target, seed, before)
+    main = choices[0]
+    names: list[str] = []
+    left_out: list[tuple[np.ndarray, np.ndarray]] = []
+    folds = split_rows(len(rows), seed)
+    limits = _promising(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
+    for choice in limits:
+        names.append(f"limit ({choice.smoothness})")
+        left_out.append(choice.process(own, target).left_out())
+    fits: list[tuple[CpFit, Design]] = []
+    if allowed.products:
+        announce("fitting sums of products")
+        fits = _products(own, target, main, allowed, seed)
+        for fit, design in fits:
+            names.append(f"{fit.modes} mode{'s' if fit.modes > 1 else ''}")
+            left_out.append(predict_left_out(fit, design, own, folds))
+    densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
+    weights = stacking_weights(densities)
+    candidates = tuple(
+        Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True)
+    )
+    members: list[tuple[Member, float]] = []
+    parameters, settled = 0.0, True
+    for choice, weight in zip(limits, weights, strict=False):
+        if weight:
+            draws = draw_hyperparameters(choice, own, target, seed) if n <= SMALL_ROWS else None
+            members.append((choice.process(x, y, draws), float(weight)))
+    for (fit, design), weight in zip(fits, weights[len(limits) :], strict=True):
+        if weight:
+            whole = fit if n <= SMALL_ROWS else _on_all(fit, design, x, y)
+            features = design.axes[0].features
+            members.append((CpPosterior(features, whole.weights, whole.summary.laplace, whole.noise), float(weight)))
+            parameters += weight * float(whole.summary.parameters.sum())
+            settled = settled and whole.settled
+    noise = float(sum(weight * member.noise for member, weight in members))
+    widening, honest = 1.0, list(left_out)
+    if n <= SMALL_ROWS:
+        plain = [(c.process(x, y), float(w)) for c, w in zip(limits, weights, strict=False) if w]
+        plain.extend(member for member in members if isinstance(member[0], CpPosterior))
+        for i, (choice, weight) in enumerate(zip(limits, weights, strict=False)):
+            if weight and len(own) <= REFITTED_ROWS:
+                honest[i] = predict_limit_left_out(choice, own, target, folds)
+        widening = _widening(target, honest, weights, members, plain, seed)
+    mean = np.sum([w * m for (m, _), w in zip(honest, weights, strict=True)], axis=0)
+    spread = np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(honest, weights, strict=True)], axis=0)
+    scores = np.abs(target - mean) / np.sqrt(widening * spread) if n <= SMALL_ROWS else None
+    order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
+    products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)
+    return TableFit(tuple(members), noise, widening, candidates, scores, products, main, parameters, settled)
+
+
+def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[LimitChoice]:
+    """The choices that are not far behind the best, judged by left-out rows in closed form."""
+    densities = [float(np.mean(log_density(y, *choice.process(x, y).left_out()))) for choice in choices]
+    return [choice for choice, density in zip(choices, densities, strict=True) if density > max(densities) - FAR_BEHIND]
+
+
+def _widening(
+    y: np.ndarray,
+    left_out: Sequence[tuple[np.ndarray, np.ndarray]],
+    weights: np.ndarray,
+    members: Sequence[tuple[Member, float]],
+    plain: Sequence[tuple[Member, float]],
+    seed: int,
+) -> float:
+    """By how much variances are too small: the mean square of left-out rows in units of what was said of them.
+
+    What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain` has
+    the same members without that. A few rows that are far off count as much as ones at four standard deviations.
+    """
+    mean = np.sum([w * m for (m, _), w in zip(left_out, weights, strict=True)], axis=0)
+    spread = np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(left_out, weights, strict=True)], axis=0)
+    squares = np.minimum((y - mean) ** 2 / spread, 16.0)
+    factor = (float(np.sum(squares)) + PSEUDO_ROWS) / (len(y) + PSEUDO_ROWS)
+    member = members[0][0]
+    dimensions = member.points.shape[1] if isinstance(member, Process) else len(member.features)
+    anywhere = np.random.default_rng([seed, 67]).random((200, dimensions))
+    already = np.mean(np.log(mix(members, anywhere)[1] + 1e-300) - np.log(mix(plain, anywhere)[1] + 1e-300))
+    return max(1.0, factor / float(np.exp(max(already, 0.0))))
+
+
+def _products(
+    x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowed, seed: int
+) -> list[tuple[CpFit, Design]]:
+    """The sums of products of highest evidence."""
+    dimensions = x.shape[1]
+    theta = choice.theta
+    shares = 1.0 / (1.0 + np.exp(-theta[dimensions : 2 * dimensions]))
+    found: list[tuple[CpFit, Design]] = []
+    best, only = -np.inf, allowed.modes
+    for factor in LENGTH_FACTORS:
+        features = [
+            smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d]))
+            for d in range(dimensions)
+        ]
+        design = Design.table(AxisDesign.of(features, x), y)
+        most = max(1, min(MOST_MODES, MOST_WEIGHTS // sum(design.sizes)))
+        most = most if allowed.modes is None else min(allowed.modes, 4 * most)
+        guide = None
+        if len(x) <= GUIDED_ROWS:
+            anywhere = np.random.default_rng([seed, 71]).random((GUIDE_POINTS, dimensions))
+            values = choice.process(x, y).moments(anywhere, variance=False)[0]
+            guide = Design.table(AxisDesign.of(features, anywhere), values)
+        fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, guide=guide)
+        found.extend((fit, design) for fit in fits)
+        top = max(fits, key=lambda fit: fit.summary.evidence)
+        if top.summary.evidence < best + 1.0 or dimensions == 1:
+            break
+        # Shorter lengths are tried with the number of modes that was best.
+        best, only = top.summary.evidence, top.modes
+    return sorted(found, key=lambda one: -one[0].summary.evidence)[:JUDGED]
+
+
+def _on_all(fit: CpFit, design: Design, x: np.ndarray, y: np.ndarray) -> CpFit:
+    """A fit to some of the rows, brought to all of them."""
+    features: tuple[Features, ...] = design.axes[0].features
+    whole = Design.table(AxisDesign.of(features, x), y)
+    begin = Fit(fit.weights, whole.linearised(fit.weights), 1e-2)
+    prior: WeightPrior = fit.prior
+    return learn(whole, gauss_newton(whole, begin, prior, fit.noise, 4), prior, fit.noise)
