@@ -7,7 +7,7 @@ axis, the case axis, with one point per simulation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -102,13 +102,6 @@ def extended(axes: tuple[Axis, ...], more: tuple[Axis, ...]) -> tuple[Axis, ...]
     return (*axes[:-1], replace(axes[-1], points=np.concatenate([axes[-1].points, more[-1].points])))
 
 
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """Cases that came together, so many of them; the object itself is what they are known by."""
-
-    cases: int
-
-
 @dataclass(frozen=True)
 class ProductData:
     """Values over the product of axes; immutable.
@@ -119,8 +112,6 @@ class ProductData:
         outputs: the L names of the outputs.
         output_units: the L units.
         observed: (n_1, …, n_A) which combinations have values, None where all have; the others are NaN and never read.
-        pieces: what `appended` has put together, first to last; data made in another way are one piece of their own.
-        newest: the values of the last of several pieces, so that reading them touches no other case.
 
     Raises:
         DataError: if shapes disagree, a name repeats, an observed value is not finite, or nothing is observed.
@@ -131,8 +122,6 @@ class ProductData:
     outputs: tuple[str, ...]
     output_units: tuple[str, ...] = ()
     observed: Bool[np.ndarray, "*points"] | None = None
-    pieces: tuple[Piece, ...] = field(init=False, compare=False, repr=False)
-    newest: Float[np.ndarray, "*points L"] | None = field(init=False, compare=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         values = _frozen(self.values)
@@ -158,7 +147,6 @@ class ProductData:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "observed", observed)
         object.__setattr__(self, "output_units", _units(self.output_units, self.outputs, "outputs"))
-        object.__setattr__(self, "pieces", (Piece(values.shape[-2]),))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -210,7 +198,4 @@ class ProductData:
         if self.observed is not None or slab.observed is not None:
             masks = [np.ones(data.values.shape[:-1], dtype=bool) if data.observed is None else data.observed for data in (self, slab)]
             observed = np.concatenate(masks, axis=len(self.axes) - 1)
-        grown = replace(self, axes=axes, values=values, observed=observed)
-        object.__setattr__(grown, "pieces", (*self.pieces, Piece(slab.axes[-1].size)))
-        object.__setattr__(grown, "newest", slab.values)
-        return grown
+        return replace(self, axes=axes, values=values, observed=observed)

@@ -97,7 +97,7 @@ class OutputMap:
         if scaling == "scale_or_standard":
             centred = np.abs(mean) > FAR_FROM_ZERO * deviation
         size = np.where(centred, deviation, np.sqrt(np.mean(relative**2, axis=0)))
-        return cls._guarded(np.where(centred, mean, 0.0) * unit, size * unit)
+        return cls._guarded(np.asarray(np.where(centred, mean, 0.0) * unit), np.asarray(size * unit))
 
     @classmethod
     def from_sums(

@@ -168,6 +168,10 @@ def learnable(model: Surrogate, data: ProductData) -> ProductData:
 class Updates(Protocol):
     """A model whose surrogates learn on from more data without the old ones."""
 
+    def remembers(self, fitted: FittedSurrogate) -> bool:
+        """Whether `update` gives what a fit to all data would give."""
+        ...
+
     def update(self, fitted: Any, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedSurrogate:
         """The surrogate after more data: its posterior given the old ones and the new ones."""
         ...

@@ -12,12 +12,12 @@ from binn_cli.datasets.dataset import Dataset, HasFields, reading_of
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models import scope
-from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree
+from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree, Updates
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step, one_or_all
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
-from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on
+from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, updated_with
 from binn_cli.tasks.scoring import scores_of
 
 
@@ -33,6 +33,7 @@ class Round:
         fitted: the latest surrogate, None before the first fit.
         latest: those of them that were labelled in this round.
         chosen: the rows to label next, none after the last round.
+        slab: the values of those that were labelled in this round, None before the first.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Round:
     fitted: FittedSurrogate | None
     latest: tuple[int, ...] = ()
     chosen: tuple[int, ...] = ()
+    slab: ProductData | None = None
 
 
 class ActiveLearn:
@@ -79,11 +81,8 @@ class ActiveLearn:
             wanted = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
             # Nobody knows how many rows cases with points of their own will have.
             capacity = None if _has_meshes_of_its_own(dataset, state.data) else wanted
-            compiles = "; the first fit also compiles" if number == done else ""
-            recorder.announce(f"fitting {state.data.n_observed:,} points{compiles}", 0, 1)
-            fitted = fitted_on(
-                model, state.data, timings, domain=domain_of(dataset, state.data), warm_start=state.fitted, capacity=capacity
-            )
+            recorder.announce(f"fitting {state.data.n_observed:,} points", 0, 1)
+            fitted = self._learned(dataset, model, state, timings, capacity)
             state = replace(state, fitted=fitted, chosen=())
             if number < rounds:
                 state = replace(state, chosen=self._chosen(dataset, state, timings, recorder))
@@ -120,9 +119,18 @@ class ActiveLearn:
         """The state with the chosen cases labelled."""
         assert state.chosen
         with Timer() as timer:
-            data = state.data.appended(dataset.label(state.chosen, recorder.announce))
+            slab = dataset.label(state.chosen, recorder.announce)
+            data = state.data.appended(slab)
         timings.data += timer.seconds
-        return replace(state, acquired=(*state.acquired, *state.chosen), latest=state.chosen, data=data)
+        return replace(state, acquired=(*state.acquired, *state.chosen), latest=state.chosen, data=data, slab=slab)
+
+    def _learned(self, dataset: Dataset, model: Surrogate, state: Round, timings: PhaseTimings, capacity: int | None) -> FittedSurrogate:
+        """The surrogate of all labelled cases: the last one told of the new ones where it remembers the others."""
+        last, slab = state.fitted, state.slab
+        if last is not None and slab is not None and slab.observed is None and isinstance(model, Updates) and model.remembers(last):
+            return updated_with(model, last, slab, timings)
+        domain = domain_of(dataset, state.data)
+        return fitted_on(model, state.data, timings, domain=domain, warm_start=last, capacity=capacity)
 
     def _record(
         self,

@@ -13,7 +13,7 @@ from binn_cli.datasets.dataset import Announce, Dataset, StatesRanges
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, Watched
 from binn_cli.errors import BinnError
-from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Surrogate, learnable
+from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Surrogate, Updates, learnable
 from binn_cli.results.provenance import peak_rss_bytes
 
 
@@ -98,6 +98,14 @@ def fitted_on(
     timings.compile += fitted.report.compile_seconds
     timings.fit += fitted.report.fit_seconds
     return fitted
+
+
+def updated_with(model: Updates, fitted: FittedSurrogate, slab: ProductData, timings: PhaseTimings) -> FittedSurrogate:
+    """Learn on from new cases, and add what it cost to the timings."""
+    grown = model.update(fitted, slab)
+    timings.compile += grown.report.compile_seconds
+    timings.fit += grown.report.fit_seconds
+    return grown
 
 
 def fitted_on_rows(

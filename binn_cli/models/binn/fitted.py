@@ -10,12 +10,15 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.datasets.product import Axis
+from binn_cli.errors import BinnError
 from binn_cli.models.binn.bases.base import Basis
+from binn_cli.models.binn.bases.build import basis_of, basis_tree
 from binn_cli.models.binn.limit.table import LimitChoice
 from binn_cli.models.binn.memory import Memory, memory_from_tree
 from binn_cli.models.binn.mixture import Mixture
-from binn_cli.models.binn.tucker.fit import TuckerModel
+from binn_cli.models.binn.tucker.fit import Choices
 from binn_cli.models.binn.tucker.posterior import TuckerPosterior
+from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
@@ -38,11 +41,10 @@ class FittedBinn:
         memory: what the surrogate keeps of its data, to learn on from more.
         calibration: (L,) factor on every standard deviation, 1 unless conformal calibration was asked for.
         report: cost and diagnostics of the fit.
-        choices: of every output of a table the hyperparameters of the limit, from which a fit to more rows goes on.
+        limits: of every output of a table the hyperparameters of the limit, from which a fit to more rows goes on.
         scores: of every output of a table by how many standard deviations every row was missed by a fit without it.
-        model: of product data how every axis is represented, from which a fit to more cases goes on.
+        choices: of product data what a fit to more cases goes on from.
         stated: bases and number of modes of a sum of products that was stated.
-        weights: of every output its weights, the prior mean of the next fit in Algorithm 1.
     """
 
     units: Units
@@ -50,11 +52,10 @@ class FittedBinn:
     memory: Memory
     calibration: Float[np.ndarray, " L"]
     report: FitReport
-    choices: tuple[LimitChoice, ...] = ()
+    limits: tuple[LimitChoice, ...] = ()
     scores: tuple[np.ndarray | None, ...] = ()
-    model: TuckerModel | None = None
-    stated: tuple[tuple[Basis, ...], int, dict[str, np.ndarray]] | None = None
-    weights: tuple[tuple[np.ndarray, ...], ...] = ()
+    choices: Choices | None = None
+    stated: tuple[tuple[Basis, ...], int] | None = None
 
     @property
     def noise(self) -> Float[np.ndarray, " L"]:
@@ -68,14 +69,15 @@ class FittedBinn:
             DataError: if the axes have not the D coordinates that were learned.
         """
         points = self.units.axes(axes)
-        found = [posterior.moments(points, variance=variance) for posterior in self.posteriors]
+        with one_blas_thread():
+            found = [posterior.moments(points, variance=variance) for posterior in self.posteriors]
         mean = np.stack([m for m, _ in found], axis=-1)
         scale, wider = self.units.outputs.scale, self.calibration**2
         mean *= scale
         mean += self.units.outputs.shift
         spread = np.broadcast_to(np.nan, mean.shape)
         if variance:
-            spread = np.stack([v for _, v in found], axis=-1)
+            spread = np.stack([v for _, v in found if v is not None], axis=-1)
             spread *= scale**2 * wider
         return Prediction(mean, spread, np.broadcast_to(self.noise * scale**2 * wider, mean.shape))
 
@@ -105,24 +107,43 @@ class FittedBinn:
     def state(self) -> Tree:
         """All that predicts and all that learns on, as plain arrays."""
         outputs = {
-            f"{i:03d}": {"kind": "mixture" if isinstance(p, Mixture) else "tucker", **p.tree()}
-            for i, p in enumerate(self.posteriors)
+            f"{i:03d}": {"kind": "mixture" if isinstance(p, Mixture) else "tucker", **p.tree()} for i, p in enumerate(self.posteriors)
         }
-        return {
+        tree: dict[str, Any] = {
             "kind": "binn", "version": 2, **self.units.tree(), "outputs": outputs, "memory": self.memory.tree(),
             "calibration": self.calibration,
         }  # fmt: skip
+        if self.limits:
+            tree["limits"] = {f"{i:03d}": choice.tree() for i, choice in enumerate(self.limits)}
+        if self.choices is not None:
+            tree["choices"] = self.choices.tree()
+        if self.stated is not None:
+            tree["stated"] = {"modes": self.stated[1]} | {f"{d:03d}": basis_tree(b) for d, b in enumerate(self.stated[0])}
+        return tree
 
     @classmethod
     def from_state(cls, tree: Mapping[str, Any]) -> FittedBinn:
-        """The surrogate that `state` described; its report is empty, since nothing was fitted here."""
-        posteriors = []
+        """The surrogate that `state` described; its report is empty, since nothing was fitted here.
+
+        Raises:
+            BinnError: if it was written by a version of the program whose surrogates this one cannot read.
+        """
+        if "outputs" not in tree:
+            raise BinnError("the surrogate was written by an older version of the program; fit the model again")
+        posteriors: list[Posterior] = []
         for key in sorted(tree["outputs"]):
             own = tree["outputs"][key]
             kind = Mixture if str(own["kind"]) == "mixture" else TuckerPosterior
             posteriors.append(kind.from_tree(own))
         units, memory = Units.from_tree(tree), memory_from_tree(tree["memory"])
-        return cls(units, tuple(posteriors), memory, np.atleast_1d(tree["calibration"]), FitReport(0.0, 0.0, {}))
+        limits = tuple(LimitChoice.from_tree(tree["limits"][key]) for key in sorted(tree.get("limits", {})))
+        choices = Choices.from_tree(tree["choices"]) if "choices" in tree else None
+        stated = None
+        if "stated" in tree:
+            names = sorted(key for key in tree["stated"] if key != "modes")
+            stated = tuple(basis_of(tree["stated"][key]) for key in names), int(tree["stated"]["modes"])
+        calibration = np.atleast_1d(tree["calibration"])
+        return cls(units, tuple(posteriors), memory, calibration, FitReport(0.0, 0.0, {}), limits, (), choices, stated)
 
     def with_report(self, report: FitReport) -> FittedBinn:
         """The same surrogate with another account of its fit."""

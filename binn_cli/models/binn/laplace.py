@@ -70,9 +70,7 @@ class Summary(NamedTuple):
     parameters: Float[np.ndarray, " P"]
 
 
-def summarise(
-    system: Linearised, scale: Float[np.ndarray, " P"], away: Float[np.ndarray, " P"], noise: float, count: int
-) -> Summary:
+def summarise(system: Linearised, scale: Float[np.ndarray, " P"], away: Float[np.ndarray, " P"], noise: float, count: int) -> Summary:
     """The linearised posterior.
 
     Args:

@@ -71,17 +71,13 @@ class Mixture:
             return self.widening * self.members[0][0].covariance(x)
         means = [member.moments(x, variance=False)[0] for member, _ in self.members]
         centre = np.sum([w * m for m, (_, w) in zip(means, self.members, strict=True)], axis=0)
-        parts = [
-            w * (member.covariance(x) + np.outer(m - centre, m - centre))
-            for m, (member, w) in zip(means, self.members, strict=True)
-        ]
+        parts = [w * (member.covariance(x) + np.outer(m - centre, m - centre)) for m, (member, w) in zip(means, self.members, strict=True)]
         return self.widening * np.sum(parts, axis=0)
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
         members = {
-            f"{i:03d}": {"kind": _kind(member), "weight": weight, **member.tree()}
-            for i, (member, weight) in enumerate(self.members)
+            f"{i:03d}": {"kind": _kind(member), "weight": weight, **member.tree()} for i, (member, weight) in enumerate(self.members)
         }
         return {"members": members, "noise": self.noise, "widening": self.widening}
 

@@ -17,13 +17,14 @@ from binn_cli.errors import BinnError, DataError
 from binn_cli.models.binn.calibration import conformal_factors
 from binn_cli.models.binn.cp.stated import fit_products
 from binn_cli.models.binn.fitted import FittedBinn
-from binn_cli.models.binn.memory import PastCases, Rows
+from binn_cli.models.binn.memory import Nothing, PastCases, Rows
 from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.routes import decomposition
 from binn_cli.models.binn.rows.fit import fit_rows, update_rows
 from binn_cli.models.binn.table import Allowed, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
-from binn_cli.models.binn.tucker.fit import TuckerModel, choose_axes, fit_tucker
+from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
+from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
 from binn_cli.models.units import Units
 
@@ -61,18 +62,23 @@ class Binn:
         before = warm_start if isinstance(warm_start, FittedBinn) else None
         units = before.units if before is not None else Units.of(data, domain, self._scaling(data))
         route = decomposition(self.config, data)
-        if route == "cp":
-            fitted, diagnostics = fit_products(self.config, data, units, before)
-        elif len(data.axes) == 1:
-            fitted, diagnostics = self._fit_table(data, units, route, before)
-        else:
-            cases = Cases.of(data, units.outputs, self.config.compression)
-            fitted, diagnostics = self._fit_cases(cases, units, route, before)
+        with one_blas_thread():
+            if route == "cp":
+                fitted, diagnostics = fit_products(self.config, data, units, before)
+            elif len(data.axes) == 1:
+                fitted, diagnostics = self._fit_table(data, units, route, before)
+            else:
+                cases = Cases.of(data, units.outputs, self.config.compression)
+                fitted, diagnostics = self._fit_cases(cases, units, route, before)
         return self._finish(fitted, diagnostics, data.n_points, began)
 
     def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedBinn:
         """Learn from rows that are read in chunks; see `binn_cli.models.binn.rows.fit`."""
         return fit_rows(self.config, rows, domain)
+
+    def remembers(self, fitted: FittedSurrogate) -> bool:
+        """Whether `update` gives what a fit to all data would give."""
+        return isinstance(fitted, FittedBinn) and isinstance(fitted.memory, Rows | PastCases)
 
     def update(self, fitted: FittedBinn, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedBinn:
         """The surrogate after more data: its posterior given the old ones and the new ones.
@@ -97,9 +103,10 @@ class Binn:
         if isinstance(memory, PastCases) and isinstance(data, ProductData):
             if forgetting != 1.0:
                 raise BinnError(f"forgetting is {forgetting}, but cases on a grid are all weighed alike")
-            cases = memory.cases.extended(data, fitted.units.outputs)
-            route = "limit" if len(cases.axes[-1].coordinates) > 1 else self._route_of(fitted)
-            grown, diagnostics = self._fit_cases(cases, fitted.units, route, fitted)
+            with one_blas_thread():
+                cases = memory.cases.extended(data, fitted.units.outputs)
+                route = "limit" if len(cases.axes[-1].coordinates) > 1 else self._route_of(fitted)
+                grown, diagnostics = self._fit_cases(cases, fitted.units, route, fitted)
             return self._finish(grown, diagnostics, cases.count, began)
         if isinstance(memory, Rows) and isinstance(data, ProductData) and forgetting == 1.0:
             x, y = data.table()
@@ -123,30 +130,27 @@ class Binn:
         posterior = fitted.posteriors[0]
         return "limit" if isinstance(posterior, Mixture) or posterior.in_limit else "tucker"
 
-    def _fit_table(
-        self, data: ProductData, units: Units, route: str, before: FittedBinn | None
-    ) -> tuple[FittedBinn, dict[str, Any]]:
+    def _fit_table(self, data: ProductData, units: Units, route: str, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
         x, y = data.table()
         return self._of_rows(Rows(x, y), units, route, before)
 
     def _refit(self, fitted: FittedBinn, rows: Rows, data: ProductData, began: float) -> FittedBinn:
         """A table after more rows: units, and where the search for hyperparameters begins, stay."""
         del data
-        again, diagnostics = self._of_rows(rows, fitted.units, "auto", fitted)
+        with one_blas_thread():
+            again, diagnostics = self._of_rows(rows, fitted.units, "auto", fitted)
         return self._finish(again, diagnostics, len(rows.inputs), began)
 
-    def _of_rows(
-        self, rows: Rows, units: Units, route: str, before: FittedBinn | None
-    ) -> tuple[FittedBinn, dict[str, Any]]:
+    def _of_rows(self, rows: Rows, units: Units, route: str, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
         config = self.config
         allowed = Allowed(limit=route in ("auto", "limit", "tucker"), products=route in ("auto", "products"))
         x = units.inputs(rows.inputs, slice(None))
         y = (rows.outputs - units.outputs.shift) / units.outputs.scale
         fits: list[TableFit] = []
         for output in range(y.shape[1]):
-            choice = before.choices[output] if before is not None and before.choices else None
+            choice = before.limits[output] if before is not None and before.limits else None
             fits.append(fit_table(x, y[:, output], allowed, config.seed, before=choice))
-        kept = rows if len(rows.inputs) <= KEPT_ROWS else Rows(rows.inputs[:0], rows.outputs[:0])
+        kept = rows if len(rows.inputs) <= KEPT_ROWS else Nothing()
         posteriors = tuple(Mixture(fit.members, fit.noise, fit.widening) for fit in fits)
         fitted = FittedBinn(
             units, posteriors, kept, np.ones(len(fits)), FitReport(0.0, 0.0, {}), tuple(fit.choice for fit in fits),
@@ -163,16 +167,14 @@ class Binn:
         }
         return fitted, diagnostics
 
-    def _fit_cases(
-        self, cases: Cases, units: Units, route: str, before: FittedBinn | None
-    ) -> tuple[FittedBinn, dict[str, Any]]:
+    def _fit_cases(self, cases: Cases, units: Units, route: str, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
         chosen_at: tuple[int, ...] = ()
-        earlier: TuckerModel | None = None
+        earlier: Choices | None = None
         count = cases.axes[-1].size
-        if before is not None and isinstance(before.memory, PastCases) and before.model is not None:
+        if before is not None and isinstance(before.memory, PastCases) and before.choices is not None:
             chosen_at = before.memory.chosen_at
             if not self._outgrown(count, chosen_at, before.noise):
-                earlier = before.model
+                earlier = before.choices
         if earlier is None:
             axes = choose_axes(self.config, cases, units.inputs, limit=route == "limit")
             chosen_at = (*chosen_at, count)
@@ -181,14 +183,21 @@ class Binn:
         model = fit_tucker(self.config, cases, axes, units.inputs, earlier)
         posteriors = model.posteriors
         fitted = FittedBinn(
-            units, posteriors, PastCases(cases, chosen_at), np.ones(len(posteriors)), FitReport(0.0, 0.0, {}), (), (), model
+            units,
+            posteriors,
+            PastCases(cases, chosen_at),
+            np.ones(len(posteriors)),
+            FitReport(0.0, 0.0, {}),
+            (),
+            (),
+            model.choices,
         )
-        chosen = [b for b in model.axes.bases if b is not None]
+        chosen = [b for b in model.choices.axes.bases if b is not None]
         diagnostics = {
             "residual": _padded([fit.residual for fit in model.fits]),
             "sweeps": np.array([len(fit.residual) for fit in model.fits]),
             "effective_parameters": np.array([fit.degrees for fit in model.fits]),
-            "tucker_ranks": np.asarray(model.axes.ranks),
+            "tucker_ranks": np.asarray(model.choices.axes.ranks),
             "length_scales": np.array([b.length for b in chosen]),
             "stretch_rates": np.array([b.rate for b in chosen]),
             "settled": np.array([fit.settled for fit in model.fits], dtype=float),
@@ -235,5 +244,3 @@ def _padded(histories: Sequence[Float[np.ndarray, " s"]]) -> Float[np.ndarray, "
     """Histories of different lengths in one table, NaN where there is nothing."""
     longest = max(len(h) for h in histories)
     return np.stack([np.pad(h, (0, longest - len(h)), constant_values=np.nan) for h in histories])
-
-

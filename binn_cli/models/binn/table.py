@@ -139,9 +139,7 @@ def fit_table(
             left_out.append(predict_left_out(fit, design, own, folds))
     densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
     weights = stacking_weights(densities)
-    candidates = tuple(
-        Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True)
-    )
+    candidates = tuple(Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True))
     members: list[tuple[Member, float]] = []
     parameters, settled = 0.0, True
     for choice, weight in zip(limits, weights, strict=False):
@@ -158,7 +156,7 @@ def fit_table(
     noise = float(sum(weight * member.noise for member, weight in members))
     widening, honest = 1.0, list(left_out)
     if n <= SMALL_ROWS:
-        plain = [(c.process(x, y), float(w)) for c, w in zip(limits, weights, strict=False) if w]
+        plain: list[tuple[Member, float]] = [(c.process(x, y), float(w)) for c, w in zip(limits, weights, strict=False) if w]
         plain.extend(member for member in members if isinstance(member[0], CpPosterior))
         for i, (choice, weight) in enumerate(zip(limits, weights, strict=False)):
             if weight and len(own) <= REFITTED_ROWS:
@@ -202,9 +200,7 @@ def _widening(
     return max(1.0, factor / float(np.exp(max(already, 0.0))))
 
 
-def _products(
-    x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowed, seed: int
-) -> list[tuple[CpFit, Design]]:
+def _products(x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowed, seed: int) -> list[tuple[CpFit, Design]]:
     """The sums of products of highest evidence."""
     dimensions = x.shape[1]
     theta = choice.theta
@@ -212,10 +208,7 @@ def _products(
     found: list[tuple[CpFit, Design]] = []
     best, only = -np.inf, allowed.modes
     for factor in LENGTH_FACTORS:
-        features = [
-            smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d]))
-            for d in range(dimensions)
-        ]
+        features = [smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d])) for d in range(dimensions)]
         design = Design.table(AxisDesign.of(features, x), y)
         most = max(1, min(MOST_MODES, MOST_WEIGHTS // sum(design.sizes)))
         most = most if allowed.modes is None else min(allowed.modes, 4 * most)

@@ -142,7 +142,9 @@ class AxisState:
         """Evaluate every coordinate's functions."""
         self.axis = axis
         self.functions = [axis.design(c) @ w for c, w in enumerate(means)]
-        self.seconds = None if covariances is None else [self._second(c, m, v) for c, (m, v) in enumerate(zip(means, covariances, strict=True))]
+        self.seconds = (
+            None if covariances is None else [self._second(c, m, v) for c, (m, v) in enumerate(zip(means, covariances, strict=True))]
+        )
 
     def _second(self, c: int, mean: Float[np.ndarray, "K M"], covariance: Float[np.ndarray, "K M K M"]) -> Float[np.ndarray, "n M M"]:
         phi = self.axis.design(c)
@@ -171,7 +173,8 @@ class AxisState:
         pairs = None
         if self.seconds is not None:
             rest = [s for e, s in enumerate(self.seconds) if e != c]
-            pairs = reduce(np.multiply, rest, np.ones((1, 1, 1)))
+            modes = g.shape[1]
+            pairs = np.broadcast_to(reduce(np.multiply, rest, np.ones((1, 1, 1))), (self.axis.points, modes, modes))
         modes, width = g.shape[1], self.axis.sizes[c]
         first, second = np.triu_indices(modes)
 
@@ -180,10 +183,7 @@ class AxisState:
             right = phi.T @ (moment[rows] * own)
             gram = np.empty((len(first), width, width))
             for p, (m, q) in enumerate(zip(first, second, strict=True)):
-                if pairs is None:
-                    weight = own[:, m] * own[:, q]
-                else:
-                    weight = np.broadcast_to(pairs, (self.axis.points, modes, modes))[rows, m, q]
+                weight = own[:, m] * own[:, q] if pairs is None else pairs[rows, m, q]
                 gram[p] = phi.T @ (phi * weight[:, None])
             return gram, right
 
@@ -252,9 +252,7 @@ def expected_square(block: Block, mean: np.ndarray, unit: np.ndarray) -> np.ndar
     return _bounded((np.sum((block.mean - mean) ** 2, axis=0) + _spread(block)) / len(block.mean), unit)
 
 
-def lower_bound(
-    blocks: Sequence[Block], prior: BlockPrior, expected: float, count: int, noise: float
-) -> float:
+def lower_bound(blocks: Sequence[Block], prior: BlockPrior, expected: float, count: int, noise: float) -> float:
     """log p(u) ≥ E_q[log p(u | w)] - Σ_d KL(q(w_d) || p(w_d)), in nats."""
     likelihood = -0.5 * (count * np.log(2.0 * np.pi * noise) + expected / noise)
     divergence = 0.0
@@ -289,9 +287,7 @@ class Pace:
         return start
 
 
-def alternate(
-    design: Design, prior: BlockPrior, start: Sequence[np.ndarray], noise: float, settings: AlternationSettings
-) -> BlockFit:
+def alternate(design: Design, prior: BlockPrior, start: Sequence[np.ndarray], noise: float, settings: AlternationSettings) -> BlockFit:
     """Sweep until the residual or the bound has settled or the sweeps are used up.
 
     The noise variance that `als` learns is the squared residual over N less the effective number of parameters, the
@@ -333,9 +329,7 @@ def alternate(
             else:
                 variance = [fixed_point(b, v, u) for b, v, u in zip(blocks, variance, units, strict=True)]
         settled = len(residual) > 1 and _settled(residual, bound, count, settings)
-    return BlockFit(
-        tuple(blocks), used.variance, noise, np.array(residual), np.array(bound), degrees, settled or settings.tolerance == 0.0
-    )
+    return BlockFit(tuple(blocks), used.variance, noise, np.array(residual), np.array(bound), degrees, settled or settings.tolerance == 0.0)
 
 
 def _settled(residual: list[float], bound: list[float], count: int, settings: AlternationSettings) -> bool:

@@ -48,9 +48,7 @@ class BlockPosterior:
         first, second = np.triu_indices(modes)
         return first, second, np.where(first == second, 1.0, 2.0)
 
-    def moments(
-        self, x: Float[np.ndarray, "n D"], *, variance: bool = True
-    ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def moments(self, x: Float[np.ndarray, "n D"], *, variance: bool = True) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Mean and variance of the function at points; without `variance` that is zero."""
         first, second, weights = self._pairs()
         mean, spread = np.empty(len(x)), np.zeros(len(x))

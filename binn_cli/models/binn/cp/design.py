@@ -15,7 +15,6 @@ from jaxtyping import Float
 
 from binn_cli.models.binn.cp.features import Features
 
-
 KEPT_ENTRIES = 2**24
 """Numbers of the features of an axis's points up to which they are kept (128 MB); else they are computed chunk by chunk."""
 
@@ -64,9 +63,7 @@ class AxisDesign:
     def taken(self, rows: np.ndarray) -> AxisDesign:
         """Some of the points of a table."""
         assert self.x is not None and self.projection is None
-        return AxisDesign(
-            len(rows), self.sizes, tuple(phi[rows] for phi in self.designs), self.features, self.x[rows]
-        )
+        return AxisDesign(len(rows), self.sizes, tuple(phi[rows] for phi in self.designs), self.features, self.x[rows])
 
     @property
     def count(self) -> int:
@@ -87,24 +84,18 @@ def prefix_suffix(functions: Sequence[Float[np.ndarray, "n M"]]) -> list[Float[n
     return [np.broadcast_to(other, functions[0].shape) for other in others]
 
 
-def jacobian(
-    designs: Sequence[Float[np.ndarray, "n K"]], functions: Sequence[Float[np.ndarray, "n M"]]
-) -> Float[np.ndarray, "n P"]:
+def jacobian(designs: Sequence[Float[np.ndarray, "n K"]], functions: Sequence[Float[np.ndarray, "n M"]]) -> Float[np.ndarray, "n P"]:
     """Derivatives of every mode's product with respect to its own weights, dimension by dimension, (K, M) each.
 
     Column (d, k, m) at point i is φ_dk(x_i) ∏_{e≠d} f_e^(m)(x_i): the design row g ⊗ φ of every block (Eq. 18), side by
     side.
     """
-    n, modes = functions[0].shape
-    blocks = [
-        (phi[:, :, None] * g[:, None, :]).reshape(n, -1) for phi, g in zip(designs, prefix_suffix(functions), strict=True)
-    ]
+    n = len(functions[0])
+    blocks = [(phi[:, :, None] * g[:, None, :]).reshape(n, -1) for phi, g in zip(designs, prefix_suffix(functions), strict=True)]
     return np.concatenate(blocks, axis=1)
 
 
-def contract_others(
-    data: Float[np.ndarray, "*R"], columns: Sequence[Float[np.ndarray, "R M"]], keep: int
-) -> Float[np.ndarray, "R M"]:
+def contract_others(data: Float[np.ndarray, "*R"], columns: Sequence[Float[np.ndarray, "R M"]], keep: int) -> Float[np.ndarray, "R M"]:
     """The data contracted with the columns of every axis but one, mode by mode (the MTTKRP)."""
     letters = "abcdefghijkl"[: data.ndim]
     operands = [(letters[i] + "z", c) for i, c in enumerate(columns) if i != keep]

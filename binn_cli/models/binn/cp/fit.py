@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -16,8 +16,8 @@ from binn_cli.models.binn.cp.blocks import BlockPosterior
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, of_basis
 from binn_cli.models.binn.cp.gauss_newton import WeightPrior
-from binn_cli.models.binn.cp.normal_equations import Design, pack
 from binn_cli.models.binn.cp.learning import CpFit, begin_at, learn
+from binn_cli.models.binn.cp.normal_equations import Design, pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.laplace import summarise
 from binn_cli.models.binn.multilinear import left_singular, multi_mode_dot, unfold
@@ -52,13 +52,12 @@ class CpData:
         return Design(self.axes, self.data[output], float(self.energy[output]), self.count)
 
 
-def prepare(
-    data: ProductData, features: Sequence[Features], inputs: InputMap, outputs: OutputMap, tolerance: float
-) -> CpData:
+def prepare(data: ProductData, features: Sequence[Features], inputs: InputMap, outputs: OutputMap, tolerance: float) -> CpData:
     """Project data onto every axis of one coordinate, and compress them along every axis of several."""
     standard = np.moveaxis((data.values - outputs.shift) / outputs.scale, -1, 0)
     energy = np.sum(standard.reshape(len(standard), -1) ** 2, axis=1)
-    axes, begin, single = [], 0, len(data.axes) == 1
+    axes: list[AxisDesign] = []
+    begin, single = 0, len(data.axes) == 1
     projections: list[np.ndarray | None] = []
     for axis in data.axes:
         width = len(axis.coordinates)
@@ -73,14 +72,14 @@ def prepare(
             projections.append(None)
     tensor = multi_mode_dot(standard, [None, *projections])
     if not single:
-        for a, axis in enumerate(axes):
-            if axis.x is None:
+        for a, built in enumerate(axes):
+            if built.x is None:
                 continue
             left, values = left_singular(unfold(tensor, a + 1))
             kept = values > max(tolerance, 4.0 * np.finfo(float).eps) * max(values[0], np.finfo(float).tiny)
             left = left[:, kept] if kept.any() else left[:, :1]
             tensor = np.moveaxis(np.tensordot(tensor, left, axes=(a + 1, 0)), -1, a + 1)
-            axes[a] = AxisDesign(axis.points, axis.sizes, axis.designs, axis.features, axis.x, left)
+            axes[a] = replace(built, projection=left)
     return CpData(tuple(axes), tensor, energy, data.n_points)
 
 
@@ -96,9 +95,7 @@ def stated_features(config: BinnConfig, bases: Sequence[Basis], modes: int) -> t
     return [of_basis(b, 1.0, per_weight=False) for b in bases], [level] * len(bases)
 
 
-def draw_start(
-    config: BinnConfig, prepared: CpData, levels: Sequence[float], modes: int, output: int
-) -> list[Float[np.ndarray, "K M"]]:
+def draw_start(config: BinnConfig, prepared: CpData, levels: Sequence[float], modes: int, output: int) -> list[Float[np.ndarray, "K M"]]:
     """Starting weights: the largest entries of the data's higher-order SVD as modes, or a draw from the prior."""
     sizes = [size for axis in prepared.axes for size in axis.sizes]
     rng = np.random.default_rng([config.seed, output])
@@ -213,9 +210,7 @@ def _of_laplace(design: Design, features: Sequence[Features], fit: CpFit) -> Sta
     return StatedFit(posterior, list(posterior.unpacked[0]), fit.noise, diagnostics, fit.settled)
 
 
-def _of_blocks(
-    config: BinnConfig, design: Design, features: Sequence[Features], found: BlockFit, prior: BlockPrior
-) -> StatedFit:
+def _of_blocks(config: BinnConfig, design: Design, features: Sequence[Features], found: BlockFit, prior: BlockPrior) -> StatedFit:
     means = [block.mean for block in found.blocks]
     energy = np.ones(means[0].shape[1])
     begin = 0

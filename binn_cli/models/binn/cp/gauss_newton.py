@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import scipy.linalg
 from jaxtyping import Float
+from scipy.linalg.lapack import dposv
 
 from binn_cli.models.binn.laplace import Linearised
 
@@ -22,8 +22,8 @@ REJECTED, GROWN, SHRUNK = 10, 4.0, 0.25
 """Steps that are tried with more and more damping, and by what the damping changes."""
 
 
-Solve = Callable[[Float[np.ndarray, " P"], float], Float[np.ndarray, " P"]]
-"""From a slope and a damping to a step."""
+Solve = Callable[[Float[np.ndarray, " P"], float], Float[np.ndarray, " P"] | None]
+"""From a slope and a damping to a step, None where round-off has made the matrix indefinite."""
 
 
 class Problem(Protocol):
@@ -85,14 +85,16 @@ def gauss_newton(problem: Problem, begin: Fit, prior: WeightPrior, noise: float,
         solve, curve = _solver(system, scale, noise)
         for _ in range(REJECTED):
             step = solve(slope, damping)
-            tried = weights + scale * step
-            found = problem.linearised(tried)
-            after = objective(found, tried, prior, noise)
-            if after <= value:
-                break
+            if step is not None:
+                tried = weights + scale * step
+                found = problem.linearised(tried)
+                after = objective(found, tried, prior, noise)
+                if after <= value:
+                    break
             damping = max(GROWN * damping, 1e-4)
         else:
             return Fit(weights, system, damping)
+        assert step is not None
         lowered, expected = value - after, float(slope @ step) - 0.5 * curve(step)
         ratio = lowered / max(expected, np.finfo(float).tiny)
         damping = damping * SHRUNK if ratio > 0.7 else damping * 2.0 if ratio < 0.3 else damping
@@ -109,20 +111,26 @@ def _solver(system: Linearised, scale: np.ndarray, noise: float) -> tuple[Solve,
         scaled = scale[:, None] * system.gram * (scale / noise)
         diagonal = np.diag_indices(len(scale))
 
-        def solve(slope: np.ndarray, damping: float) -> np.ndarray:
+        def solve(slope: np.ndarray, damping: float) -> np.ndarray | None:
             matrix = scaled.copy()
             matrix[diagonal] += 1.0 + damping
-            return scipy.linalg.solve(matrix, slope, assume_a="pos", overwrite_a=True, check_finite=False)
+            return _positive(matrix, slope)
 
         return solve, lambda step: float(step @ (scaled @ step) + step @ step)
     rows = system.rows * (scale / np.sqrt(noise))
     dual = rows @ rows.T
     diagonal = np.diag_indices(len(dual))
 
-    def solve_dual(slope: np.ndarray, damping: float) -> np.ndarray:
+    def solve_dual(slope: np.ndarray, damping: float) -> np.ndarray | None:
         matrix = dual.copy()
         matrix[diagonal] += 1.0 + damping
-        inner = scipy.linalg.solve(matrix, rows @ slope, assume_a="pos", overwrite_a=True, check_finite=False)
-        return (slope - rows.T @ inner) / (1.0 + damping)
+        inner = _positive(matrix, rows @ slope)
+        return None if inner is None else (slope - rows.T @ inner) / (1.0 + damping)
 
     return solve_dual, lambda step: float(np.sum((rows @ step) ** 2) + step @ step)
+
+
+def _positive(matrix: Float[np.ndarray, "n n"], right: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"] | None:
+    """The solution of a positive definite system, which is overwritten; None if it is not."""
+    _, solution, info = dposv(matrix, right, lower=1, overwrite_a=1)
+    return solution if info == 0 and np.all(np.isfinite(solution)) else None

@@ -23,6 +23,9 @@ FIRST_NOISE = (1e-2, 1e-3, 1e-4, 1e-5)
 """Noise variances of the first steps from a new start, one after the other: at once at a low level, steps are too bold; at
 a high one, the prior shrinks away what the data have not yet shown."""
 
+Candidate = tuple[Float[np.ndarray, " P"], tuple[float, ...]]
+"""A start, and the noise variances of its first steps."""
+
 INTERCEPT = 100.0
 """Prior variance of the intercept of a standardised output: wide, since products that are all positive are offset by it."""
 
@@ -81,9 +84,7 @@ def start_from_prior(sizes: Sequence[int], modes: int, level: float, rng: np.ran
     return np.sqrt(level) * pack([rng.standard_normal((size, modes)) for size in sizes], 0.0)
 
 
-def joined(
-    weights: np.ndarray, more: np.ndarray, sizes: Sequence[int], factor: float
-) -> Float[np.ndarray, " P"]:
+def joined(weights: np.ndarray, more: np.ndarray, sizes: Sequence[int], factor: float) -> Float[np.ndarray, " P"]:
     """The modes of two fits side by side, those of the first scaled by a factor in every dimension."""
     own, intercept = unpack(weights, sizes)
     others, _ = unpack(more, sizes)
@@ -169,7 +170,7 @@ def grow(
     best, waited = -np.inf, 0
     for modes in [only] if only is not None else ladder(most):
         prior, level = zero_prior(sizes, modes, signal), level_of(signal, modes, len(sizes))
-        candidates = [(start_from_constants(sizes, modes, level, rng), FIRST_NOISE)]
+        candidates: list[Candidate] = [(start_from_constants(sizes, modes, level, rng), FIRST_NOISE)]
         if modes <= OWN_STARTS or only is not None:
             candidates.append((start_from_prior(sizes, modes, level, rng), FIRST_NOISE))
             if guide is not None and modes > 1:
@@ -183,7 +184,7 @@ def grow(
             start = joined(before.weights, 0.5 * beside(sizes, extra, level, rng), sizes, shrunk)
             candidates.append((start, (before.noise, 0.1 * before.noise)))
 
-        def finish(candidate: tuple[np.ndarray, tuple[float, ...]], prior: WeightPrior = prior) -> CpFit:
+        def finish(candidate: Candidate, prior: WeightPrior = prior) -> CpFit:
             begin = begin_at(design, candidate[0], prior, candidate[1])
             return learn(design, begin, prior, max(candidate[1][-1], NOISE_FLOOR))
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -81,13 +82,11 @@ def pack(weights: Weights, intercept: float | None = None) -> Float[np.ndarray, 
     return np.concatenate([[] if intercept is None else [intercept], *(np.ravel(w) for w in weights)])
 
 
-def unpack(
-    weights: Float[np.ndarray, " P"], sizes: Sequence[int]
-) -> tuple[list[Float[np.ndarray, "K M"]], float | None]:
+def unpack(weights: Float[np.ndarray, " P"], sizes: Sequence[int]) -> tuple[list[Float[np.ndarray, "K M"]], float | None]:
     """The weights (K_d, M) of every dimension, and the intercept if there is one."""
     modes, rest = divmod(len(weights), sum(sizes))
     ends = np.cumsum([0, *sizes]) * modes + rest
-    split = [weights[a:b].reshape(-1, modes) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    split = [weights[a:b].reshape(-1, modes) for a, b in pairwise(ends)]
     return split, float(weights[0]) if rest else None
 
 
@@ -170,10 +169,7 @@ def _of_product(design: Design, weights: Weights) -> Linearised:
     own = by_axis(design, weights)
     functions = [functions_of(axis, w) for axis, w in zip(design.axes, own, strict=True)]
     columns = [columns_of(f) for f in functions]
-    slopes = [
-        jacobian([axis.design(c) for c in range(axis.count)], f)
-        for axis, f in zip(design.axes, functions, strict=True)
-    ]
+    slopes = [jacobian([axis.design(c) for c in range(axis.count)], f) for axis, f in zip(design.axes, functions, strict=True)]
     grams = [c.T @ c for c in columns]
     compressed = [c if a.projection is None else a.projection.T @ c for a, c in zip(design.axes, columns, strict=True)]
     mixed = [j.T @ c for j, c in zip(slopes, columns, strict=True)]  # (P_a, M)

@@ -9,7 +9,9 @@ import numpy as np
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.binn.bases.base import Basis
+from binn_cli.models.binn.cp.blocks import BlockPosterior
 from binn_cli.models.binn.cp.fit import StatedFit, fit_stated, prepare, stated_features
+from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.hyperparameters.bases import Stated, choose_basis
 from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
@@ -27,12 +29,11 @@ POINTS_PER_COLUMN = 1.4
 """Points of an axis for every singular vector that speaks for its scales."""
 
 
-def fit_products(
-    config: BinnConfig, data: ProductData, units: Units, before: FittedBinn | None
-) -> tuple[FittedBinn, dict[str, Any]]:
+def fit_products(config: BinnConfig, data: ProductData, units: Units, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
     """Fit every output with the modes and bases that the configuration states, or the data choose where it says auto."""
     if before is not None and before.stated is not None:
-        bases, modes, trace = before.stated
+        bases, modes = before.stated
+        trace: dict[str, np.ndarray] = {}
     else:
         bases, modes, trace = choose_bases(config, data, units)
     features, levels = stated_features(config, bases, modes)
@@ -40,17 +41,25 @@ def fit_products(
     fits: list[StatedFit] = []
     for output in range(len(data.outputs)):
         start = None
-        if before is not None and before.weights and config.prior_mean == "start":
-            start = before.weights[output]
+        if before is not None and config.prior_mean == "start":
+            start = _weights_of(before, output)
         fits.append(fit_stated(config, prepared, features, levels, modes, output, start))
     posteriors = tuple(Mixture(((fit.posterior, 1.0),), fit.noise) for fit in fits)
     fitted = FittedBinn(
-        units, posteriors, Nothing(), np.ones(len(fits)), FitReport(0.0, 0.0, {}), (), (), None, (bases, modes, {}),
-        tuple(tuple(fit.weights) for fit in fits),
+        units, posteriors, Nothing(), np.ones(len(fits)), FitReport(0.0, 0.0, {}), (), (), None, (bases, modes),
     )  # fmt: skip
     diagnostics: dict[str, Any] = {name: _together([fit.diagnostics[name] for fit in fits]) for name in fits[0].diagnostics}
     diagnostics["settled"] = np.array([fit.settled for fit in fits], dtype=float)
     return fitted, {**diagnostics, **trace}
+
+
+def _weights_of(fitted: FittedBinn, output: int) -> list[np.ndarray] | None:
+    """The posterior mean of an earlier fit, which becomes the prior mean (Algorithm 1, line 16)."""
+    posterior = fitted.posteriors[output]
+    member = posterior.members[0][0] if isinstance(posterior, Mixture) else None
+    if isinstance(member, BlockPosterior):
+        return list(member.means)
+    return list(member.unpacked[0]) if isinstance(member, CpPosterior) else None
 
 
 def _together(arrays: list[np.ndarray]) -> np.ndarray:
@@ -77,9 +86,7 @@ def choose_bases(config: BinnConfig, data: ProductData, units: Units) -> tuple[t
         for c in range(len(axis.coordinates)):
             d = len(bases)
             x = units.inputs(axis.points[rows], slice(d - c, d - c + len(axis.coordinates)))[:, c]
-            chosen = choose_basis(
-                stated, d, names[d], x, columns, float(units.inputs.span[d]), len(np.unique(axis.points[:, c]))
-            )
+            chosen = choose_basis(stated, d, names[d], x, columns, float(units.inputs.span[d]), len(np.unique(axis.points[:, c])))
             bases.append(chosen.basis)
             trace.update(chosen.trace)
     if config.modes != "auto":

@@ -146,9 +146,7 @@ def choose_count(
     return int(trace[int(np.argmax(trace[:, 1])), 0]), trace
 
 
-def axis_columns(
-    eigenvalues: Float[np.ndarray, " K"], vectors: Float[np.ndarray, "n K"], points: int
-) -> Float[np.ndarray, "n R"]:
+def axis_columns(eigenvalues: Float[np.ndarray, " K"], vectors: Float[np.ndarray, "n K"], points: int) -> Float[np.ndarray, "n R"]:
     """Singular vectors of an unfolding scaled by their share of a data tensor of unit mean square."""
     total = eigenvalues.sum()
     if total == 0.0:

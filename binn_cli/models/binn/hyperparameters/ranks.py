@@ -61,9 +61,7 @@ def needed_ranks(spectra: Sequence[Float[np.ndarray, " R"]], lengths: Sequence[i
     return found
 
 
-def reduce_ranks(
-    ranks: Sequence[int], sizes: Sequence[Float[np.ndarray, " g"]], most: int, free: Sequence[bool]
-) -> list[int]:
+def reduce_ranks(ranks: Sequence[int], sizes: Sequence[Float[np.ndarray, " g"]], most: int, free: Sequence[bool]) -> list[int]:
     """Ranks whose product is at most `most`, the smallest functions given up first; only the free axes give way."""
     found = list(ranks)
     while math.prod(found) > most:
@@ -98,12 +96,16 @@ def choose_ranks(
     ranks = [n if f else int(s) for n, f, s in zip(needed, free, stated, strict=True)]
     ranks = [min(r, size) for r, size in zip(ranks, sizes, strict=True)]
     most = min(LARGEST_AUTOMATIC_CORE, max(1, math.prod(lengths) // POINTS_PER_ENTRY))
-    # A case axis of few cases may need all of them: what it costs is a row of the core, not a data point each.
-    most = max(most, math.prod(ranks) if math.prod(lengths[:-1]) > most else most)
-    shown = [np.append(np.sqrt(s / max(s[0], np.finfo(float).tiny)), np.zeros(max(0, r - len(s)))) for s, r in zip(spectra, ranks, strict=True)]
-    ranks = reduce_ranks(ranks, shown, min(most, LARGEST_AUTOMATIC_CORE), free)
+    shown = [_relative(s, r) for s, r in zip(spectra, ranks, strict=True)]
+    ranks = reduce_ranks(ranks, shown, most, free)
     entries = math.prod(ranks)
     if entries > LARGEST_CORE:
         size = f"{' x '.join(map(str, ranks))} = {entries:,} entries, more than {LARGEST_CORE:,}"
         raise ConfigError("model.ranks", f"make a core of {size}; state smaller ranks or use model.decomposition=cp")
     return tuple(ranks)
+
+
+def _relative(spectrum: Float[np.ndarray, " R"], rank: int) -> Float[np.ndarray, " g"]:
+    """Singular values relative to the largest, zero where there are none."""
+    sizes = np.sqrt(spectrum / max(float(spectrum[0]), np.finfo(float).tiny))
+    return np.append(sizes, np.zeros(max(0, rank - len(sizes))))

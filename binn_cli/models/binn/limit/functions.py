@@ -9,6 +9,7 @@ expected around these.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -28,21 +29,31 @@ CASES_PER_INPUT, MOST_CASES = 12, 150
 STARTS = 3
 
 
+class CaseHyperparameters(NamedTuple):
+    """Hyperparameters of the functions of one output.
+
+    Attributes:
+        pooled: (P,) of all together.
+        modes: (Q, P) the most probable ones of every function.
+        rates: (D,) rates of the inputs' logarithmic coordinates.
+    """
+
+    pooled: Float[np.ndarray, " P"]
+    modes: Float[np.ndarray, "Q P"]
+    rates: Float[np.ndarray, " D"]
+
+
 @dataclass(frozen=True)
 class CaseFunctions:
     """The Q functions of the case axis of one output.
 
     Attributes:
         processes: of every function.
-        pooled: (P,) hyperparameters of all together.
-        modes: (Q, P) most probable hyperparameters of every function.
-        rates: (D,) rates of the inputs' logarithmic coordinates.
+        hyperparameters: from which a fit to more cases goes on.
     """
 
     processes: tuple[Process, ...]
-    pooled: Float[np.ndarray, " P"]
-    modes: Float[np.ndarray, "Q P"]
-    rates: Float[np.ndarray, " D"]
+    hyperparameters: CaseHyperparameters
 
 
 def marginalised(cases: int, inputs: int) -> bool:
@@ -50,9 +61,7 @@ def marginalised(cases: int, inputs: int) -> bool:
     return cases <= min(CASES_PER_INPUT * inputs, MOST_CASES)
 
 
-def fit_functions(
-    nodes: Float[np.ndarray, "n D"], fit: TuckerFit, before: CaseFunctions | None, seed: int
-) -> CaseFunctions:
+def fit_functions(nodes: Float[np.ndarray, "n D"], fit: TuckerFit, before: CaseHyperparameters | None, seed: int) -> CaseFunctions:
     """The functions through the values that a fit with an axis of nodes has found at the cases.
 
     Args:
@@ -101,7 +110,7 @@ def fit_functions(
                 draws = sample(evidence, theta, target[:, None], one, prior, seed + q)
         modes.append(theta)
         processes.append(Process.of(nodes, values[q], draws, rates, "gaussian"))
-    return CaseFunctions(tuple(processes), pooled, np.stack(modes), rates)
+    return CaseFunctions(tuple(processes), CaseHyperparameters(pooled, np.stack(modes), rates))
 
 
 def _field_points(fit: TuckerFit) -> float:

@@ -6,8 +6,10 @@ bases' kernels (Theorem 3.2). With a constant beside Gaussians of length ℓ_d /
     k(x, x') = σ_f² ∏_d [(1 - s_d) + s_d ρ(|x_d - x'_d| / ℓ_d)],    ρ(r) = exp(-r² / 2).
 
 Bases of functions that are less smooth than Gaussians have limits that are less smooth: there ρ is a Matérn correlation
-of order 5/2 or 3/2 (Rasmussen and Williams, "Gaussian processes for machine learning", Eqs. 4.17). The share s_d says how much of a function's prior variance varies with input d. Multiplied out, the kernel is a sum over
-all subsets of inputs: effects of one input, of two, and so on; small shares say that high interactions are small.
+of order 5/2 or 3/2 (Rasmussen and Williams, "Gaussian processes for machine learning", Eq. 4.17).
+
+The share s_d says how much of a function's prior variance varies with input d. Multiplied out, the kernel is a sum over all
+subsets of inputs: effects of one input, of two, and so on; small shares say that high interactions are small.
 """
 
 from __future__ import annotations

@@ -40,9 +40,7 @@ class Process:
     smoothness: str
 
     @classmethod
-    def of(
-        cls, points: np.ndarray, targets: np.ndarray, draws: np.ndarray, rates: np.ndarray, smoothness: str
-    ) -> Process:
+    def of(cls, points: np.ndarray, targets: np.ndarray, draws: np.ndarray, rates: np.ndarray, smoothness: str) -> Process:
         """The process of values that are not standardised yet, at points that are not warped yet."""
         shift, scale = standardisation(targets)
         return cls(warp(points, rates), targets, shift, scale, draws, rates, smoothness)
@@ -65,9 +63,7 @@ class Process:
         """Variance of the observation noise, in units of the values."""
         return float(np.mean([noise_variance(t, len(self.points)) for t in self.draws])) * self.scale**2
 
-    def moments(
-        self, x: Float[np.ndarray, "m D"], *, variance: bool = True
-    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    def moments(self, x: Float[np.ndarray, "m D"], *, variance: bool = True) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Mean and variance of the function at new points, in units of the values; without `variance` that is zero."""
         x, mean, spread = warp(x, self.rates), np.empty(len(x)), np.zeros(len(x))
         step = max(1, ENTRIES // len(self.points))
@@ -125,10 +121,10 @@ class Process:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Process:
         """The process that `tree` described."""
-        arrays = (np.asarray(tree[name]) for name in ("points", "targets"))
+        points, targets = np.asarray(tree["points"]), np.asarray(tree["targets"])
         draws = np.atleast_2d(np.asarray(tree["draws"]))
-        scales, rates = (float(tree[name]) for name in ("shift", "scale")), np.atleast_1d(np.asarray(tree["rates"]))
-        return cls(*arrays, *scales, draws, rates, str(tree["smoothness"]))
+        rates = np.atleast_1d(np.asarray(tree["rates"]))
+        return cls(points, targets, float(tree["shift"]), float(tree["scale"]), draws, rates, str(tree["smoothness"]))
 
 
 def standardisation(values: Float[np.ndarray, " n"]) -> tuple[float, float]:

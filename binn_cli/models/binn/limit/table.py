@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -40,6 +42,16 @@ class LimitChoice:
     rates: Float[np.ndarray, " D"]
     theta: Float[np.ndarray, " P"]
     evidence: float
+
+    def tree(self) -> dict[str, Any]:
+        """Names, arrays and numbers, for `/surrogate`."""
+        return {"smoothness": self.smoothness, "rates": self.rates, "theta": self.theta, "evidence": self.evidence}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> LimitChoice:
+        """The choice that `tree` described."""
+        rates, theta = np.atleast_1d(np.asarray(tree["rates"])), np.asarray(tree["theta"])
+        return cls(str(tree["smoothness"]), rates, theta, float(tree["evidence"]))
 
     def process(self, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], draws: np.ndarray | None = None) -> Process:
         """The process of all rows."""

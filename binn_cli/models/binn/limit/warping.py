@@ -54,9 +54,7 @@ def choose_rates(
         for rate in RATES:
             tried = rates.copy()
             tried[d] = rate
-            found, after = maximise(
-                Evidence.of(warp(points, tried), smoothness), targets, weights, prior, theta[None], steps=STEPS
-            )
+            found, after = maximise(Evidence.of(warp(points, tried), smoothness), targets, weights, prior, theta[None], steps=STEPS)
             if after < best[0]:
                 best = (after, rate, found)
         if best[1]:

@@ -39,9 +39,7 @@ UPDATE_STEPS = 10
 """Gauss-Newton steps of an update."""
 
 
-def fit_rows(
-    config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2"] | None = None, chunk: int | None = None
-) -> FittedBinn:
+def fit_rows(config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2"] | None = None, chunk: int | None = None) -> FittedBinn:
     """Fit chunk by chunk, on all cores or devices of all processes.
 
     Structure (lengths, coordinates, number of modes) is chosen on a sample; weights, noise and covariance are those of
@@ -111,7 +109,7 @@ def update_rows(fitted: FittedBinn, data: ProductData | RowChunks, forgetting: f
         sums = RowSums(rows, size, member.features, fitted.units.inputs, fitted.units.outputs, output)
         posteriors.append(_updated(member, sums, forgetting))
     report = FitReport(0.0, time.perf_counter() - began, {})
-    return replace(fitted, posteriors=tuple(posteriors), memory=Nothing(), report=report, choices=(), scores=())
+    return replace(fitted, posteriors=tuple(posteriors), memory=Nothing(), report=report, limits=(), scores=())
 
 
 def _updated(member: CpPosterior, sums: RowSums, forgetting: float) -> Mixture:
@@ -128,9 +126,7 @@ def _updated(member: CpPosterior, sums: RowSums, forgetting: float) -> Mixture:
     half = root - (root @ inner.vectors * inner.shrinkage) @ inner.vectors.T
     scale = np.sqrt(np.maximum(np.einsum("pq,pq->p", half, half), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh((half / scale[:, None]) @ (half / scale[:, None]).T)
-    laplace = member.laplace._replace(
-        scale=scale, vectors=vectors, shrinkage=1.0 - np.sqrt(np.maximum(values, 0.0))
-    )
+    laplace = member.laplace._replace(scale=scale, vectors=vectors, shrinkage=1.0 - np.sqrt(np.maximum(values, 0.0)))
     own = CpPosterior(member.features, member.weights + root @ found.weights, laplace, member.noise)
     return Mixture(((own, 1.0),), member.noise)
 
@@ -222,5 +218,3 @@ def _begin_sampled(config: BinnConfig, seen: Look, units: Units, output: int) ->
     fit = fit_table(units.inputs(x, slice(None)), y, Allowed(limit=False), config.seed)
     best, features = fit.products[0]
     return features, best.weights, best.prior, best.noise
-
-

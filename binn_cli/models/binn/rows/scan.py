@@ -12,7 +12,6 @@ from binn_cli.datasets.rows import RowChunks, ahead, finite
 from binn_cli.errors import DataError
 from binn_cli.models.normalization import InputMap, OutputMap
 
-
 SAMPLED_ROWS = 3000
 """Rows, spread evenly over the data, on which structure is chosen."""
 

@@ -30,7 +30,7 @@ def sharded_sums(
     def part(x: jax.Array, y: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         designs = [f(x[:, d]) for d, f in enumerate(features)]
         functions = [phi @ w for phi, w in zip(designs, split, strict=True)]
-        blocks = [jnp.ones((x.shape[0], 1))] if intercept is not None else []
+        blocks: list[Any] = [jnp.ones((x.shape[0], 1))] if intercept is not None else []
         mean: Any = intercept or 0.0
         for d, phi in enumerate(designs):
             g = jnp.ones_like(functions[0])

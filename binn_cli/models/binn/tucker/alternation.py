@@ -157,9 +157,7 @@ def _begin(problem: Problem, prior: TuckerPrior, state: TuckerState, settings: T
 
 def regauge(problem: Problem, state: TuckerState, prior: TuckerPrior, *, learn: bool) -> TuckerState:
     """The same functions in the gauge of the higher-order SVD, with the core that goes with them."""
-    changes = [
-        orthonormalise(axis, mean, unit) for axis, mean, unit in zip(problem.axes, state.mean, prior.variance, strict=True)
-    ]
+    changes = [orthonormalise(axis, mean, unit) for axis, mean, unit in zip(problem.axes, state.mean, prior.variance, strict=True)]
     changes = rotate(state.core, changes)
     core = state.core
     for axis, change in enumerate(changes):
@@ -184,9 +182,7 @@ def sweep(problem: Problem, prior: TuckerPrior, state: TuckerState) -> tuple[Cor
     return core, blocks
 
 
-def alternate(
-    problem: Problem, prior: TuckerPrior, start: TuckerState, settings: TuckerSettings, *, known: bool = False
-) -> TuckerFit:
+def alternate(problem: Problem, prior: TuckerPrior, start: TuckerState, settings: TuckerSettings, *, known: bool = False) -> TuckerFit:
     """Sweep until the residual settles or the sweeps are used up.
 
     The sum of Q² transformations that factors and core can exchange are not counted twice among the parameters.

@@ -18,6 +18,7 @@ from binn_cli.datasets.product import Axis, ProductData, extended
 from binn_cli.models.binn.multilinear import compress, multi_mode_dot, unfold
 from binn_cli.models.normalization import OutputMap
 
+
 @dataclass(frozen=True)
 class Cases:
     """The cases so far.
@@ -89,18 +90,19 @@ class Cases:
         spans = tuple(np.asarray(tree["spans"][key]) for key in sorted(tree.get("spans", {})))
         return cls(axes, spans, np.asarray(tree["tensor"]), np.asarray(tree["energy"]), float(tree["tolerance"]))
 
+
 def standardise(data: ProductData, outputs: OutputMap) -> Float[np.ndarray, "L *n"]:
     """Outputs in standard units, outputs first."""
     return np.moveaxis((data.values - outputs.shift) / outputs.scale, -1, 0)
+
 
 def energy_of(standard: Float[np.ndarray, "L *n"]) -> Float[np.ndarray, "L n"]:
     """Squares of every case, summed over its points."""
     flat = standard.reshape(len(standard), -1, standard.shape[-1])
     return np.einsum("lxc,lxc->lc", flat, flat)
 
+
 def axis_of(tree: Mapping[str, Any]) -> Axis:
     """The axis of a tree."""
     coordinates, units = (tuple(str(name) for name in np.atleast_1d(tree[key])) for key in ("coordinates", "units"))
     return Axis(str(tree["name"]), np.asarray(tree["points"]), coordinates, units)
-
-__all__ = ["Cases", "mode_dot"]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn.bases.base import per_dimension
+from binn_cli.models.binn.bases.build import basis_of, basis_tree
 from binn_cli.models.binn.hyperparameters.bases import Chosen, Stated, basis_of_length, choose_basis
 from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
 from binn_cli.models.binn.hyperparameters.joint import joint_lengths
 from binn_cli.models.binn.hyperparameters.ranks import choose_ranks
-from binn_cli.models.binn.limit.functions import CaseFunctions, fit_functions
+from binn_cli.models.binn.limit.functions import CaseFunctions, CaseHyperparameters, fit_functions
 from binn_cli.models.binn.multilinear import left_singular, multi_mode_dot, unfold
 from binn_cli.models.binn.tucker.alternation import (
     Problem,
@@ -55,19 +58,56 @@ class Axes:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What a fit to more cases goes on from: how axes are represented, and the hyperparameters of the case functions.
+
+    Attributes:
+        axes: how every axis is represented.
+        case_functions: of every output the hyperparameters in the limit, or None.
+    """
+
+    axes: Axes
+    case_functions: tuple[CaseHyperparameters | None, ...]
+
+    def tree(self) -> dict[str, Any]:
+        """Names, arrays and numbers, for `/surrogate`."""
+        bases = {
+            f"{a:03d}": {"basis": basis_tree(b.basis), "length": b.length, "rate": b.rate}
+            for a, b in enumerate(self.axes.bases)
+            if b is not None
+        }
+        cases = {f"{i:03d}": own._asdict() for i, own in enumerate(self.case_functions) if own is not None}
+        return {
+            "ranks": np.asarray(self.axes.ranks), "limit": int(self.axes.limit), "outputs": len(self.case_functions),
+            **({"bases": bases} if bases else {}), **({"cases": cases} if cases else {}),
+        }  # fmt: skip
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Choices:
+        """The choices that `tree` described."""
+        ranks = tuple(int(r) for r in np.atleast_1d(tree["ranks"]))
+        bases: list[Chosen | None] = [None] * len(ranks)
+        for key, own in tree.get("bases", {}).items():
+            bases[int(key)] = Chosen(basis_of(own["basis"]), float(own["length"]), float(own["rate"]), {})
+        cases: list[CaseHyperparameters | None] = [None] * int(tree["outputs"])
+        for key, own in tree.get("cases", {}).items():
+            pooled, modes, rates = (np.asarray(own[name]) for name in ("pooled", "modes", "rates"))
+            cases[int(key)] = CaseHyperparameters(pooled, np.atleast_2d(modes), np.atleast_1d(rates))
+        return cls(Axes(tuple(bases), bool(tree["limit"]), ranks), tuple(cases))
+
+
+@dataclass(frozen=True)
 class TuckerModel:
     """A fitted Tucker decomposition of all outputs.
 
     Attributes:
-        axes: how every axis is represented.
+        choices: what a fit to more cases goes on from.
         fits: of every output.
-        case_functions: of every output the functions of the last axis in the limit, or None.
         posteriors: of every output.
     """
 
-    axes: Axes
+    choices: Choices
     fits: tuple[TuckerFit, ...]
-    case_functions: tuple[CaseFunctions | None, ...]
     posteriors: tuple[TuckerPosterior, ...]
 
 
@@ -95,7 +135,7 @@ def choose_axes(config: BinnConfig, cases: Cases, inputs: InputMap, *, limit: bo
     bases = _jointly(stated, cases, bases, inputs)
     ranks = per_dimension("model.ranks", config.ranks, names)
     ends = np.cumsum([0, *(len(axis.coordinates) for axis in cases.axes)])
-    per_axis = [ranks[int(e)] if len(set(ranks[int(e) : int(f)])) == 1 else "auto" for e, f in zip(ends[:-1], ends[1:], strict=True)]
+    per_axis = [ranks[int(e)] if len(set(ranks[int(e) : int(f)])) == 1 else "auto" for e, f in pairwise(ends)]
     lengths = [axis.size for axis in cases.axes]
     spectra = [values**2 for _, values in shapes]
     sizes = [axis.size if b is None else len(b.basis.centers) for axis, b in zip(cases.axes, bases, strict=True)]
@@ -113,9 +153,7 @@ def _jointly(stated: Stated, cases: Cases, bases: list[Chosen | None], inputs: I
     chosen = [b for b in bases[:fields] if b is not None]
     points = [inputs(axis.points, slice(int(d), int(d) + 1))[:, 0] for axis, d in zip(cases.axes[:fields], places, strict=False)]
     lengths = joint_lengths(cases.spans, cases.tensor, points, [b.length for b in chosen], [b.rate for b in chosen])
-    together = [
-        replace(b, basis=basis_of_length(length, b.rate), length=length) for b, length in zip(chosen, lengths, strict=True)
-    ]
+    together = [replace(b, basis=basis_of_length(length, b.rate), length=length) for b, length in zip(chosen, lengths, strict=True)]
     return [*together, *bases[fields:]]
 
 
@@ -128,9 +166,7 @@ def _shapes(cases: Cases) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _choose(
-    stated: Stated, d: int, name: str, x: np.ndarray, shape: tuple[np.ndarray, np.ndarray], inputs: InputMap
-) -> Chosen:
+def _choose(stated: Stated, d: int, name: str, x: np.ndarray, shape: tuple[np.ndarray, np.ndarray], inputs: InputMap) -> Chosen:
     rows = thin(len(x))
     scaled = inputs(x[:, None], slice(d, d + 1))[:, 0]
     columns = None
@@ -172,9 +208,7 @@ def reduce_data(cases: Cases, axes: Axes, inputs: InputMap) -> Reduced:
         span = cases.spans[a] if a < len(cases.spans) else None
         matrices.append(left.T @ span if left is not None and span is not None else left.T if left is not None else span)
     nodal = [grid.left is None for grid in built]
-    tensor = multi_mode_dot(
-        cases.tensor, [None, *(None if n else m for n, m in zip(nodal, matrices, strict=True))]
-    )
+    tensor = multi_mode_dot(cases.tensor, [None, *(None if n else m for n, m in zip(nodal, matrices, strict=True))])
     compressed, sizes = [], []
     for a, (grid, matrix) in enumerate(zip(built, matrices, strict=True)):
         left, values = left_singular(unfold(tensor, a + 1))
@@ -197,10 +231,7 @@ def stated_prior(config: BinnConfig, axes: Axes, reduced: Reduced) -> TuckerPrio
     if config.prior == "function":
         entry /= math.prod(axes.ranks)
         points = np.linspace(0.0, 1.0, 201)
-        levels = [
-            1.0 if chosen is None else 1.0 / float(np.mean(np.sum(chosen.basis(points) ** 2, axis=1)))
-            for chosen in axes.bases
-        ]
+        levels = [1.0 if chosen is None else 1.0 / float(np.mean(np.sum(chosen.basis(points) ** 2, axis=1))) for chosen in axes.bases]
     mean = tuple(np.zeros((r, axis.size)) for r, axis in zip(axes.ranks, reduced.axes, strict=True))
     variance = tuple(np.full(r, level) for r, level in zip(axes.ranks, levels, strict=True))
     core_variance = tuple(np.full(r, entry ** (1.0 / len(axes.ranks))) for r in axes.ranks)
@@ -226,9 +257,7 @@ def _start(config: BinnConfig, axes: Axes, reduced: Reduced, prior: TuckerPrior)
     return TuckerState(tuple(means), prior.variance, core, prior.core_variance, config.noise_variance)
 
 
-def fit_tucker(
-    config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, before: TuckerModel | None = None
-) -> TuckerModel:
+def fit_tucker(config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, before: Choices | None = None) -> TuckerModel:
     """Fit every output.
 
     Args:
@@ -236,7 +265,7 @@ def fit_tucker(
         cases: the data.
         axes: how every axis is represented.
         inputs: the map of inputs.
-        before: an earlier fit to the first of the cases, whose hyperparameters the case functions start from.
+        before: those of an earlier fit to the first of the cases, from which the case functions go on.
     """
     reduced = reduce_data(cases, axes, inputs)
     axes = Axes(axes.bases, axes.limit, tuple(min(r, a.size) for r, a in zip(axes.ranks, reduced.axes, strict=True)))
@@ -256,10 +285,9 @@ def fit_tucker(
         fits.append(fit)
         earlier = before.case_functions[output] if before is not None else None
         functions.append(fit_functions(nodes, fit, earlier, config.seed) if axes.limit else None)
-    posteriors = tuple(
-        _posterior(cases, axes, reduced, inputs, fit, own) for fit, own in zip(fits, functions, strict=True)
-    )
-    return TuckerModel(axes, tuple(fits), tuple(functions), posteriors)
+    posteriors = tuple(_posterior(cases, axes, reduced, inputs, fit, own) for fit, own in zip(fits, functions, strict=True))
+    hyperparameters = tuple(None if own is None else own.hyperparameters for own in functions)
+    return TuckerModel(Choices(axes, hyperparameters), tuple(fits), posteriors)
 
 
 def _posterior(

@@ -20,9 +20,7 @@ LEAST_DETERMINED = 1e-3
 """Parameters count as determined at least this much, so that a ratio of two vanishing numbers is finite."""
 
 
-def bounded(
-    variance: Float[np.ndarray, " Q"], unit: Float[np.ndarray, " Q"], floor: float = FLOOR
-) -> Float[np.ndarray, " Q"]:
+def bounded(variance: Float[np.ndarray, " Q"], unit: Float[np.ndarray, " Q"], floor: float = FLOOR) -> Float[np.ndarray, " Q"]:
     """A learned prior variance, kept within reach of the stated one."""
     return np.clip(variance, floor * unit, unit / floor)
 
