@@ -17,7 +17,7 @@ from tests.benchmarks.prediction import product_grid, scattered_means, scattered
 from tests.benchmarks.scale import mean_against_both, scattered_against_dense, streamed_against_reading
 from tests.benchmarks.sharing import two_processes_against_one
 from tests.benchmarks.timing import Row, compared
-from tests.models import dense_reference as dense
+from tests.models.binn import dense_reference as dense
 
 PAPER_POISSON = {
     "modes": 10, "centers": [16, 16, 16, 6], "length": [1.2, 1.2, 1.2, 1.0], "padding": 0, "stretch": 0, "prior": "weight",

@@ -17,7 +17,7 @@ from binn_cli.datasets.sine import Sine
 from binn_cli.models.binn.model import Binn
 from binn_cli.models.binn.streamed.fit import fit_rows, rows_per_chunk
 from tests.benchmarks.timing import Row, compared
-from tests.models import dense_reference as dense
+from tests.models.binn import dense_reference as dense
 
 CENTERS = [25, 25, 16, 10, 10, 10, 12]
 """Of the paper's Table 2."""

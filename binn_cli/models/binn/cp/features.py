@@ -21,6 +21,9 @@ from binn_cli.models.binn.bases.build import basis_of, basis_tree, build_basis
 INVISIBLE = 1e-11
 """Share of the largest variance on the domain below which a direction is left out."""
 
+ROUND_OFF = 1e-30
+"""The same for a stated basis, all of whose freedom is meant."""
+
 DENSE_POINTS = 257
 """Points of the domain on which directions are judged."""
 
@@ -69,12 +72,12 @@ def smooth_features(length: float, share: float, rate: float = 0.0) -> Features:
     return Features(basis, np.sqrt(share) * whitening(basis), float(np.sqrt(1.0 - share)))
 
 
-def whitening(basis: Basis) -> Float[np.ndarray, "J K"]:
+def whitening(basis: Basis, negligible: float = INVISIBLE) -> Float[np.ndarray, "J K"]:
     """The basis's visible directions, scaled so that unit weights give a unit prior variance, averaged over the domain."""
     values = basis(np.linspace(0.0, 1.0, DENSE_POINTS))
     mean = np.mean(np.sum(values**2, axis=1))
     _, singular, right = np.linalg.svd(values / np.sqrt(mean), full_matrices=False)
-    kept = singular**2 > INVISIBLE * singular[0] ** 2
+    kept = singular**2 > negligible * singular[0] ** 2
     # w = c z with z ~ N(0, I) in all J directions; those that are seen are rotated into the leading ones.
     return right[kept].T / np.sqrt(mean)
 
@@ -90,7 +93,7 @@ def of_basis(basis: Basis, variance: float, *, per_weight: bool) -> Features:
     size = float(np.sqrt(variance))
     if per_weight:
         return Features(basis, size * np.eye(len(basis.centers)))
-    return Features(basis, size * whitening(basis))
+    return Features(basis, size * whitening(basis, ROUND_OFF))
 
 
 def features_tree(features: Features) -> dict[str, Any]:

@@ -78,11 +78,13 @@ def choose_bases(config: BinnConfig, data: ProductData, units: Units) -> tuple[t
     trace: dict[str, np.ndarray] = {}
     for a, axis in enumerate(data.axes):
         rows = thin(axis.size)
+        columns = None
         if found:
             columns = axis_columns(*found[a], axis.size)[rows, : max(1, int(axis.size / POINTS_PER_COLUMN))]
-        else:
-            columns = np.moveaxis(standard, 0, -1)[rows].reshape(len(rows), -1)
-        columns = columns[:, np.any(columns != 0.0, axis=0)]
+        elif not several:
+            columns = standard.T[rows]
+        if columns is not None:
+            columns = columns[:, np.any(columns != 0.0, axis=0)]
         for c in range(len(axis.coordinates)):
             d = len(bases)
             x = units.inputs(axis.points[rows], slice(d - c, d - c + len(axis.coordinates)))[:, c]

@@ -1,4 +1,4 @@
-"""One process of a fit on several: `python -m tests.models.streamed.worker OUT [die]`; the environment says which one it is.
+"""One process of a fit on several: `python -m tests.models.binn.rows.worker OUT [die]`; the environment says which one it is.
 
 Writes the weights of a line and of scattered points. With `die`, every process but the first leaves in the middle of the second.
 """
@@ -15,16 +15,16 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import TableRows, Watched
 from binn_cli.errors import BinnError
-from binn_cli.models.binn.streamed.fit import fit_rows
+from binn_cli.models.binn.rows.fit import fit_rows
 from binn_cli.models.processes import join_if_asked, leave_without_waiting
 from tests.models.problems import problem
 
-CONFIG = BinnConfig(modes=2, centers=5, length=1.2, padding=1, stretch=0, sweeps=3, tolerance=0.0, noise_variance=1e-2)
+CONFIG = BinnConfig(modes=2, centers=5, length=1.2, padding=1, stretch=0, noise_variance=1e-2)
 
 
 def weights(data: ProductData, chunk: int) -> np.ndarray:
     """All weights of a fit."""
-    return np.concatenate([np.ravel(d.weights) for d in fit_rows(CONFIG, TableRows(data), None, chunk).dimensions])
+    return fit_rows(CONFIG, TableRows(data), None, chunk).posteriors[0].members[0][0].weights
 
 
 def few(n: int) -> ProductData:

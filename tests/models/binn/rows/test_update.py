@@ -10,11 +10,12 @@ import pytest
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError, DataError
-from binn_cli.models.binn.model import Binn, FittedBinn
+from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.surrogate import Binn
 from tests.models.problems import new_points, problem
 
 CONFIG = BinnConfig(
-    modes=1, centers=8, length=1.5, padding=1, stretch=0, sweeps=30, tolerance=0.0, noise="fixed", noise_variance=1e-2,
+    modes=1, centers=8, length=1.5, padding=1, stretch=0, noise="fixed", noise_variance=1e-2,
     output_scaling="none", relevance="none", compression=0.0, decomposition="cp",
 )  # fmt: skip
 DOMAIN = np.array([[0.0, 1.0]])
@@ -39,7 +40,7 @@ def test_one_block_is_exact_in_any_order(first: int) -> None:
     for order in ((0, 1, 2), (2, 0, 1)):
         fitted = _fitted(parts[order[0]])
         for part in order[1:]:
-            fitted = fitted.update(parts[part])
+            fitted = Binn(CONFIG).update(fitted, parts[part])
         mine, theirs = fitted.predict([axis]), whole.predict([axis])
         np.testing.assert_allclose(mine.mean, theirs.mean, rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(mine.epistemic_var, theirs.epistemic_var, rtol=1e-6, atol=1e-12)
@@ -49,13 +50,13 @@ def test_forgetting_divides_the_weight_of_the_past() -> None:
     """Old rows at half the precision are old rows with twice the noise, and the prior likewise."""
     data = problem("line", noise=0.1)
     old, new = _rows(data, slice(0, 30)), _rows(data, slice(30, 50))
-    found = _fitted(old).update(new, forgetting=0.5)
-    phi = [np.asarray(found.bases[0](found.inputs(d.axes[0].points, slice(0, 1))[:, 0])) for d in (old, new)]
-    level = float(np.asarray(_fitted(old).dimensions[0].prior_variance).ravel()[0])
-    precision = 0.5 * (phi[0].T @ phi[0] / 1e-2 + np.eye(phi[0].shape[1]) / level) + phi[1].T @ phi[1] / 1e-2
+    found = Binn(CONFIG).update(_fitted(old), new, forgetting=0.5)
+    member = found.posteriors[0].members[0][0]
+    phi = [member.features[0](found.units.inputs(d.axes[0].points, slice(0, 1))[:, 0]) for d in (old, new)]
+    precision = 0.5 * (phi[0].T @ phi[0] / 1e-2 + np.eye(phi[0].shape[1])) + phi[1].T @ phi[1] / 1e-2
     right = (0.5 * phi[0].T @ old.values[:, 0] + phi[1].T @ new.values[:, 0]) / 1e-2
-    np.testing.assert_allclose(found.dimensions[0].weights[0, 0], np.linalg.solve(precision, right), rtol=1e-6, atol=1e-8)
-    assert found.predict(new.axes).epistemic_var.mean() > _fitted(old).update(new).predict(new.axes).epistemic_var.mean()
+    np.testing.assert_allclose(member.weights, np.linalg.solve(precision, right), rtol=1e-6, atol=1e-8)
+    assert found.predict(new.axes).epistemic_var.mean() > Binn(CONFIG).update(_fitted(old), new).predict(new.axes).epistemic_var.mean()
 
 
 def test_several_blocks_come_near_a_fit_to_everything() -> None:
@@ -64,7 +65,7 @@ def test_several_blocks_come_near_a_fit_to_everything() -> None:
     config = replace(CONFIG, modes=2, centers=5)
     axis = new_points(data)
     before, whole = _fitted(_rows(data, slice(0, 200)), config), _fitted(data, config)
-    after = before.update(_rows(data, slice(200, 400)))
+    after = Binn(config).update(before, _rows(data, slice(200, 400)))
     exact, std = whole.predict([axis]).mean, np.sqrt(whole.predict([axis]).epistemic_var)
     apart = [np.sqrt(np.mean(((f.predict([axis]).mean - exact) / std) ** 2)) for f in (before, after)]
     assert apart[1] < 0.5 * apart[0] and apart[1] < 1.0, apart
@@ -74,14 +75,14 @@ def test_what_cannot_be_learned_on_is_said() -> None:
     data = problem("line")
     fitted = _fitted(data)
     with pytest.raises(BinnError, match="forgetting must be greater than 0"):
-        fitted.update(data, forgetting=0.0)
+        Binn(CONFIG).update(fitted, data, forgetting=0.0)
     with pytest.raises(DataError, match="2 inputs and 1 outputs, but the surrogate has learned 1 and 1"):
-        fitted.update(problem("scattered"))
+        Binn(CONFIG).update(fitted, problem("scattered"))
 
 
 def test_an_updated_surrogate_is_kept() -> None:
     data = problem("line", noise=0.1)
-    updated = _fitted(data).update(ProductData((Axis("point", np.array([[0.5]]), ("x",)),), np.array([[1.0]]), data.outputs))
+    updated = Binn(CONFIG).update(_fitted(data), ProductData((Axis("point", np.array([[0.5]]), ("x",)),), np.array([[1.0]]), data.outputs))
     again = Binn(CONFIG).from_state(updated.state())
     axis = new_points(data)
     np.testing.assert_array_equal(again.predict([axis]).epistemic_var, updated.predict([axis]).epistemic_var)

@@ -13,7 +13,8 @@ from scipy.stats import chisquare, kstest, norm
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.model import Binn, FittedBinn
+from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.surrogate import Binn
 
 FALSE_ALARM = 1e-3
 REPLICATIONS = 1000
@@ -39,9 +40,9 @@ def _simulated() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Noisy values at X and true values at NEW (points, replications), and new observations there: weights drawn from the model's prior."""
     rng = np.random.default_rng(2026)
     fitted = _fitted(np.ones((len(X), 1)), NOISE)
-    basis, variance = fitted.bases[0], float(fitted.dimensions[0].prior_variance[0, 0])
-    weights = np.sqrt(variance) * rng.standard_normal((basis.centers.shape[0], REPLICATIONS))
-    truth = {name: np.asarray(basis((x + 1) / 2)) @ weights for name, x in (("train", X), ("new", NEW))}
+    features = fitted.posteriors[0].members[0][0].features[0]
+    weights = rng.standard_normal((features.size, REPLICATIONS))  # features have unit prior variance
+    truth = {name: features((x + 1) / 2) @ weights for name, x in (("train", X), ("new", NEW))}
     noisy = {name: f + np.sqrt(NOISE) * rng.standard_normal(f.shape) for name, f in truth.items()}
     return noisy["train"], truth["new"], noisy["new"]
 

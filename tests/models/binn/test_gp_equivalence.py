@@ -7,7 +7,7 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 
 NOISE, VARIANCE, LENGTH = 0.04, 1.7, 0.3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,18 +9,15 @@ from hypothesis import strategies as st
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.errors import ConfigError
-from binn_cli.models.binn.basis import build_basis
-from binn_cli.models.binn.chidenn import ChidennBasis, Patch
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.bases.build import build_basis
+from binn_cli.models.binn.bases.chidenn import ChidennBasis, Patch
+from binn_cli.models.binn.surrogate import Binn
 from tests.models.problems import new_points, problem, smooth
 
 X = np.linspace(0, 1, 57)
 # Few shapes, for each is compiled once; the dilation is free.
 SHAPES = st.sampled_from([(1, 0), (1, 2), (2, 2), (3, 4), (4, 8)])
 PATCHES = st.builds(lambda shape, dilation: Patch(*shape, dilation), SHAPES, st.floats(0.3, 20.0))
-evaluated = jax.jit(lambda basis, x: basis(x))
-
-
 def _basis(patch: Patch, centers: int = 9, padding: int = 0) -> ChidennBasis:
     basis = build_basis("chidenn", centers, padding, 1.0, patch=patch)
     assert isinstance(basis, ChidennBasis)
@@ -32,7 +28,7 @@ def _basis(patch: Patch, centers: int = 9, padding: int = 0) -> ChidennBasis:
 @settings(max_examples=20, deadline=None)
 def test_one_at_its_own_node_and_zero_at_the_others(patch: Patch) -> None:
     nodes = np.linspace(0, 1, 9)
-    values = np.asarray(evaluated(_basis(patch), nodes))
+    values = np.asarray(_basis(patch)(nodes))
     np.testing.assert_allclose(values, np.eye(9, 9 + 2 * patch.size, patch.size), atol=1e-9)
 
 
@@ -41,14 +37,14 @@ def test_one_at_its_own_node_and_zero_at_the_others(patch: Patch) -> None:
 @settings(max_examples=20, deadline=None)
 def test_reproduces_polynomials_up_to_its_order_everywhere_in_the_domain(padding: int, patch: Patch) -> None:
     basis = _basis(patch, padding=padding)
-    centers, values = np.asarray(basis.centers), np.asarray(evaluated(basis, X))
+    centers, values = np.asarray(basis.centers), np.asarray(basis(X))
     for power in range(patch.order + 1):  # power 0 is the partition of unity
         np.testing.assert_allclose(values @ centers**power, X**power, atol=1e-9)
 
 
 def test_a_power_beyond_the_order_is_not_reproduced() -> None:
     basis = _basis(Patch(2, 2, 4.0))
-    assert np.abs(np.asarray(evaluated(basis, X)) @ np.asarray(basis.centers) ** 3 - X**3).max() > 1e-5
+    assert np.abs(np.asarray(basis(X)) @ np.asarray(basis.centers) ** 3 - X**3).max() > 1e-5
 
 
 @given(patch=PATCHES)
@@ -56,7 +52,7 @@ def test_a_power_beyond_the_order_is_not_reproduced() -> None:
 def test_support_ends_after_one_spacing_more_than_the_patch(patch: Patch) -> None:
     basis = _basis(patch)
     distance = np.abs(X[:, None] - np.asarray(basis.centers)) / float(basis.spacing)
-    values = np.abs(np.asarray(evaluated(basis, X)))
+    values = np.abs(np.asarray(basis(X)))
     assert values[distance >= patch.size + 1 + 1e-9].max() <= 1e-12
     assert values[(distance > patch.size) & (distance < patch.size + 1)].max() > 1e-6 or patch == Patch(patch.size, 0, patch.dilation)
 
@@ -93,14 +89,14 @@ def test_interpolation_converges_at_the_rate_of_its_order(size: int, order: int)
     errors = []
     for centers in (17, 33, 65):
         basis = _basis(Patch(size, order, 4.0), centers)
-        errors.append(np.abs(np.asarray(evaluated(basis, x)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * x + 0.4)).max())
+        errors.append(np.abs(np.asarray(basis(x)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * x + 0.4)).max())
     rates = np.log2(np.divide(errors[:-1], errors[1:]))
     np.testing.assert_allclose(rates, order + 1, atol=0.35)
 
 
 def test_compiled_values_are_the_same_and_outside_the_nodes_there_is_nothing() -> None:
     basis = _basis(Patch())
-    np.testing.assert_allclose(evaluated(basis, X), basis(X), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(basis(X), basis(X), rtol=1e-13, atol=1e-15)
     assert np.abs(np.asarray(basis(np.array([-9.0, 9.0])))).max() == 0.0
 
 

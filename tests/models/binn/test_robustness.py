@@ -11,7 +11,7 @@ import pytest
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from tests.marks import thorough_for
 from tests.models.problems import KINDS, new_points, problem
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import binn_cli.models.binn  # noqa: F401  (switches on float64)
 from binn_cli.errors import ConfigError
-from binn_cli.models.binn.basis import build_basis, per_dimension, stretch
+from binn_cli.models.binn.bases.base import per_dimension
+from binn_cli.models.binn.bases.build import basis_of, basis_tree, build_basis
+from binn_cli.models.binn.bases.stretched import stretch
 
 X = np.linspace(0, 1, 57)
 
@@ -54,3 +55,19 @@ def test_a_list_must_fit_the_inputs() -> None:
     assert per_dimension("model.centers", 4, ("x", "y")) == [4, 4]
     with pytest.raises(ConfigError, match=r"model\.centers: has 3 entries, but the data have 2 inputs \(x, y\)"):
         per_dimension("model.centers", [1, 2, 3], ("x", "y"))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "hat", "bspline", "chidenn"])
+@pytest.mark.parametrize("rate", [0.0, 30.0])
+def test_a_basis_comes_back_from_plain_numbers(kind: str, rate: float) -> None:
+    basis = build_basis(kind, 7, 1, 0.2, rate)
+    np.testing.assert_array_equal(basis_of(basis_tree(basis))(X), basis(X))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "hat", "bspline", "chidenn"])
+def test_a_compiled_function_sees_the_same_values(kind: str) -> None:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    basis = build_basis(kind, 7, 1, 0.2, 10.0)
+    np.testing.assert_allclose(jax.jit(basis.__call__)(X), basis(X), rtol=1e-12, atol=1e-14)

@@ -18,13 +18,13 @@ from binn_cli.models.processes import HEARTBEAT_SECONDS, Place, first_host, plac
 from tests.datasets.table_files import values, written
 from tests.marks import thorough_for
 from tests.models.problems import problem
-from tests.models.streamed.worker import few, weights
+from tests.models.binn.rows.worker import few, weights
 
 SECONDS = 120
 
 
 def _started(out: Path, devices: int, place: Place | None, *more: str) -> subprocess.Popen:
-    return _run(["-m", "tests.models.streamed.worker", str(out), *more], devices, place, Path(__file__).resolve().parents[3])
+    return _run(["-m", "tests.models.binn.rows.worker", str(out), *more], devices, place, Path(__file__).resolve().parents[4])
 
 
 def _run(command: list[str], devices: int, place: Place | None, directory: Path) -> subprocess.Popen:
