@@ -128,7 +128,8 @@ def together() -> Iterator[None]:
 
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
+    # What waits for a result raises the first, what sends off the computation the second.
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
         if jax.process_count() == 1:
             raise
         problem = f"process {jax.process_index()} of {jax.process_count()} lost touch with another one, which has stopped or died"

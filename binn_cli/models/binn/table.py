@@ -14,6 +14,7 @@ from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, grow, learn
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
+from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Prior
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.limit.table import MOST_ROWS, LimitChoice, choose_hyperparameters, draw_hyperparameters
 from binn_cli.models.binn.mixture import Member, mix
@@ -34,6 +35,9 @@ REFITTED_ROWS = 600
 
 FAR_BEHIND = 0.7
 """Nats per left-out row behind the best smoothness from which on another one is not considered."""
+
+CONSTANT = 1e-12
+"""Range of an output, relative to its size, up to which it is a constant; and the prior variance of what it could be else."""
 
 PSEUDO_ROWS = 5.0
 """Rows that count as having been predicted just as well as was said."""
@@ -116,6 +120,8 @@ def fit_table(
         before: hyperparameters of an earlier fit to fewer rows.
     """
     n = len(x)
+    if np.ptp(y) <= CONSTANT * max(float(np.max(np.abs(y))), np.finfo(float).tiny):
+        return _constant(x, y)
     rows = np.arange(n)
     if n > SMALL_ROWS:
         rows = np.sort(np.random.default_rng([seed, 59]).choice(n, SMALL_ROWS, replace=False))
@@ -168,6 +174,17 @@ def fit_table(
     order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
     products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)
     return TableFit(tuple(members), noise, widening, candidates, scores, products, main, parameters, settled)
+
+
+def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
+    """An output that never changes: nothing is left to choose, and it is expected to stay."""
+    theta = Prior.weak(x.shape[1]).mean.copy()
+    theta[-2:] = np.log(CONSTANT)
+    choice = LimitChoice(SMOOTHNESS[0], np.zeros(x.shape[1]), theta, 0.0)
+    keep = slice(None, MOST_ROWS)
+    process = choice.process(x[keep], y[keep])
+    candidates = (Candidate("a constant", 0.0, 1.0),)
+    return TableFit(((process, 1.0),), process.noise, 1.0, candidates, np.zeros(len(x)), (), choice, 1.0, True)
 
 
 def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[LimitChoice]:

@@ -61,7 +61,7 @@ def test_a_grid_is_a_table_of_its_points() -> None:
     table = ProductData((Axis("point", inputs, grid.inputs),), outputs, grid.outputs)
     config = BinnConfig(
         modes=2, centers=5, length=1.5, padding=1, stretch=0, sweeps=4, tolerance=0.0, noise="fixed", noise_variance=1e-2,
-        relevance="none", prior="weight", prior_mean="start", start="random", compression=0.0,
+        relevance="none", prior="weight", prior_mean="start", start="random", compression=0.0, output_scaling="standard",
     )  # fmt: skip
     axis = new_points(grid)
     for mine, theirs in zip(_predicted(grid, axis, config), _predicted(table, axis, config), strict=True):

@@ -25,11 +25,11 @@ def _fit_error(data: ProductData, config: BinnConfig) -> float:
     return float(np.sqrt(np.mean((prediction.mean - data.values) ** 2)))
 
 
-REPEATED = {("mixed", 1), ("scattered", 1), ("line", 1), ("grid", 1), ("mixed", 100), ("scattered", 100)}
+REPEATED = {("mixed", 1), ("scattered", 1), ("line", 1), ("grid", 1), ("mixed", 12)}
 
 
-@pytest.mark.parametrize(("kind", "modes"), thorough_for(REPEATED, product(KINDS, (1, 100))))
-def test_one_mode_and_a_hundred(kind: str, modes: int) -> None:
+@pytest.mark.parametrize(("kind", "modes"), thorough_for(REPEATED, product(KINDS, (1, 12))))
+def test_one_mode_and_many(kind: str, modes: int) -> None:
     error = _fit_error(problem(kind), BinnConfig(modes=modes, sweeps=10))
     assert error < (0.35 if modes == 1 else 0.02)
 

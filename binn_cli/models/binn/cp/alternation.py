@@ -117,8 +117,9 @@ def solve_block(
     precision[np.diag_indices(len(scale))] += 1.0
     try:
         factor = scipy.linalg.cholesky(precision, lower=True, check_finite=False)
-        half = scipy.linalg.solve_triangular(factor, np.eye(len(scale)), lower=True, check_finite=False)
-        inverse, log_determinant = half.T @ half, 2.0 * float(np.sum(np.log(np.diag(factor))))
+        inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=1)
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        log_determinant = 2.0 * float(np.sum(np.log(np.diag(factor))))
     except np.linalg.LinAlgError:  # a noise variance near round-off: no eigenvalue is below one in exact arithmetic
         values, vectors = np.linalg.eigh(precision)
         values = np.maximum(values, 1.0)

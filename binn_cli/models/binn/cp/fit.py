@@ -30,6 +30,10 @@ JITTER = 1e-3
 """Size of the random part of a start from the SVD, relative to the prior: it breaks symmetries of the data, which
 alternation would keep for ever, and wakes modes beyond the entries of the core."""
 
+MOST_TOGETHER, MOST_LINEARISED = 2000, 5000
+"""Weights of an output up to which `inference: auto` moves all of them at once, and up to which their posterior is
+linearised together: both cost their number's third power."""
+
 
 @dataclass(frozen=True)
 class CpData:
@@ -151,6 +155,7 @@ class StatedFit:
         noise: σ² in standardised units.
         diagnostics: named arrays.
         settled: whether inference ended before its limit.
+        note: what was done otherwise than asked, if anything.
     """
 
     posterior: CpPosterior | BlockPosterior
@@ -158,6 +163,7 @@ class StatedFit:
     noise: float
     diagnostics: dict[str, np.ndarray]
     settled: bool
+    note: str = ""
 
 
 def fit_stated(
@@ -183,7 +189,8 @@ def fit_stated(
     start = list(before) if before is not None else draw_start(config, prepared, levels, modes, output)
     zero = config.prior_mean == "zero"
     means = [np.zeros_like(w) if zero else w for w in start]
-    if config.inference in ("als", "vb"):
+    together = config.inference == "gauss_newton" or (config.inference == "auto" and sum(w.size for w in start) <= MOST_TOGETHER)
+    if not together:
         prior = BlockPrior(tuple(means), tuple(np.full(modes, level) for level in levels))
         settings = AlternationSettings(
             config.sweeps, config.tolerance, config.noise == "learned", config.relevance == "modes", zero,
@@ -225,12 +232,16 @@ def _of_blocks(config: BinnConfig, design: Design, features: Sequence[Features],
         "active_modes": np.array(int(np.sum(energy > found.noise))),
         **({"elbo": found.bound} if len(found.bound) else {}),
     }
-    if config.variance == "laplace":
+    linearised = config.variance == "laplace" and sum(m.size for m in means) <= MOST_LINEARISED
+    note = ""
+    if linearised:
         scale = np.concatenate([np.sqrt(np.tile(v, len(m))) for v, m in zip(found.variance, means, strict=True)])
         weights, mean = pack(means), pack(prior.mean)
         summary = summarise(design.linearised(weights), scale, (weights - mean) / scale, found.noise, design.count)
         posterior: CpPosterior | BlockPosterior = CpPosterior(tuple(features), weights, summary.laplace, found.noise)
     else:
         covariances = tuple(block.covariance for block in found.blocks)
-        posterior = BlockPosterior(tuple(features), tuple(means), covariances, config.variance == "joint", found.noise)
-    return StatedFit(posterior, means, found.noise, diagnostics, found.settled)
+        posterior = BlockPosterior(tuple(features), tuple(means), covariances, config.variance != "modes", found.noise)
+        if config.variance == "laplace":
+            note = f"{sum(m.size for m in means):,} weights are too many for variance=laplace: variance=joint instead"
+    return StatedFit(posterior, means, found.noise, diagnostics, found.settled, note)

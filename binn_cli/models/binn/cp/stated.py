@@ -28,6 +28,9 @@ NEGLIGIBLE_MODE = 1e-7
 POINTS_PER_COLUMN = 1.4
 """Points of an axis for every singular vector that speaks for its scales."""
 
+LENGTH_PER_GAP = 1.5
+"""Shortest length on an axis of several coordinates, in units of the gap between its points if they made a lattice."""
+
 
 def fit_products(config: BinnConfig, data: ProductData, units: Units, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
     """Fit every output with the modes and bases that the configuration states, or the data choose where it says auto."""
@@ -49,8 +52,11 @@ def fit_products(config: BinnConfig, data: ProductData, units: Units, before: Fi
         units, posteriors, Nothing(), np.ones(len(fits)), FitReport(0.0, 0.0, {}), (), (), None, (bases, modes),
     )  # fmt: skip
     diagnostics: dict[str, Any] = {name: _together([fit.diagnostics[name] for fit in fits]) for name in fits[0].diagnostics}
+    for name in {"elbo", "log_evidence"} & set(diagnostics):  # densities of the outputs in their own units
+        density = diagnostics[name] - data.n_points * np.log(units.outputs.scale).reshape(-1, *[1] * (diagnostics[name].ndim - 1))
+        diagnostics[name] = density
     diagnostics["settled"] = np.array([fit.settled for fit in fits], dtype=float)
-    return fitted, {**diagnostics, **trace}
+    return fitted, {**diagnostics, **trace, "taken": [fit.note for fit in fits if fit.note]}
 
 
 def _weights_of(fitted: FittedBinn, output: int) -> list[np.ndarray] | None:
@@ -88,7 +94,10 @@ def choose_bases(config: BinnConfig, data: ProductData, units: Units) -> tuple[t
         for c in range(len(axis.coordinates)):
             d = len(bases)
             x = units.inputs(axis.points[rows], slice(d - c, d - c + len(axis.coordinates)))[:, c]
-            chosen = choose_basis(stated, d, names[d], x, columns, float(units.inputs.span[d]), len(np.unique(axis.points[:, c])))
+            distinct, count = len(np.unique(axis.points[:, c])), len(axis.coordinates)
+            # What several coordinates explain together looks like noise along one of them.
+            shortest = LENGTH_PER_GAP / axis.size ** (1.0 / count) if count > 1 else 0.0
+            chosen = choose_basis(stated, d, names[d], x, columns, float(units.inputs.span[d]), distinct, shortest)
             bases.append(chosen.basis)
             trace.update(chosen.trace)
     if config.modes != "auto":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -99,6 +99,7 @@ def choose_basis(
     columns: Float[np.ndarray, "n R"] | None,
     span: float,
     distinct: int,
+    shortest: float = 0.0,
 ) -> Chosen:
     """The basis of one coordinate.
 
@@ -110,11 +111,13 @@ def choose_basis(
         columns: functions at them; None where nothing has to be chosen.
         span: range of the coordinate in its own unit.
         distinct: how many values it has.
+        shortest: length that its points can show.
     """
     choice, trace = None, {}
     kind, count = stated.kinds[d], stated.centers[d]
     if stated.open(d) and columns is not None:
         choice = choose_scale(x, columns)
+        choice = replace(choice, length=max(choice.length, shortest))
         trace[f"evidence_{name}"] = choice.trace
     rate = float(stated.rates[d]) if stated.rates[d] != "auto" else choice.rate if choice else 0.0
     if stated.tune and kind != "gaussian" and columns is not None and columns.size:

@@ -35,8 +35,8 @@ from binn_cli.models.units import Units
 STEPS = 6
 """Gauss-Newton steps from the fit to a sample before the noise is learned from all rows."""
 
-UPDATE_STEPS = 10
-"""Gauss-Newton steps of an update."""
+UPDATE_STEPS = 2
+"""Gauss-Newton steps of an update: more follow the new rows along directions whose curvature only the old rows knew."""
 
 
 def fit_rows(config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2"] | None = None, chunk: int | None = None) -> FittedBinn:

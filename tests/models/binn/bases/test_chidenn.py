@@ -106,7 +106,7 @@ def test_a_surrogate_is_right_between_its_points_and_survives_its_own_descriptio
     model = Binn(BinnConfig(basis="chidenn", centers=4, patch=1, order=2, dilation=2.5, stretch=stretch, modes=3, sweeps=10))
     fitted = model.fit(data)
     tree = fitted.state()
-    described = tree["dimensions"]["000"]["basis"]
+    described = tree["stated"]["000"]
     assert (described["kind"], described["size"], described["order"], described["dilation"]) == ("chidenn", 1, 2, 2.5)
     axis = new_points(data)
     before, after = fitted.predict([axis]), model.from_state(tree).predict([axis])

@@ -110,16 +110,16 @@ def test_the_bound_is_in_the_units_of_the_data() -> None:
     np.testing.assert_allclose(ours - theirs, data.n_points * np.log(2.0), rtol=1e-9)
 
 
-@pytest.mark.parametrize("inference", thorough_for({"als"}, ("als", "vb")))
+@pytest.mark.parametrize("inference", ["als", "vb"])
 def test_superfluous_modes_vanish(inference: str) -> None:
     """One product where eight modes are offered; and two products whose singular vectors, where the fit starts, make four."""
     data = problem("grid", noise=1e-3)
     single = np.sin(1 + data.table()[0] / np.array([1.0, 1.0, 0.04])).prod(axis=1).reshape(data.values.shape)
     single = single + 1e-3 * np.random.default_rng(0).standard_normal(single.shape)
-    fits = [Binn(BinnConfig(inference=inference, modes=8, sweeps=60, tolerance=0.0)).fit(d) for d in (type(data)(data.axes, single, data.outputs), data)]
+    fits = [Binn(BinnConfig(inference=inference, modes=8, sweeps=60, tolerance=0.0, output_scaling="scale")).fit(d) for d in (type(data)(data.axes, single, data.outputs), data)]
     assert int(fits[0].report.diagnostics["active_modes"][0]) == 1
     assert 2 <= int(fits[1].report.diagnostics["active_modes"][0]) <= 4
-    assert int(fits[1].report.diagnostics["modes"]) == 8
+    assert fits[1].report.diagnostics["modes"].tolist() == [8]
 
 
 def test_second_moments_widen_the_error_bars_where_blocks_are_uncertain() -> None:

@@ -42,9 +42,11 @@ def test_as_in_memory(kind: str, scaling: str) -> None:
     config = replace(CONFIG, output_scaling=scaling)
     axis = new_points(data)
     mine, theirs = (Binn(config).fit(d).predict([axis]) for d in (TableRows(data), data))
-    np.testing.assert_allclose(mine.mean, theirs.mean, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(mine.epistemic_var, theirs.epistemic_var, rtol=1e-5, atol=1e-10)
-    np.testing.assert_allclose(mine.noise_var, theirs.noise_var, rtol=1e-6)
+    # Both stop when the log evidence has settled to a tenth, from different starts: far below the standard deviation.
+    error = np.abs(mine.mean - theirs.mean) / np.sqrt(theirs.epistemic_var)
+    assert error.max() < 0.1
+    np.testing.assert_allclose(mine.epistemic_var, theirs.epistemic_var, rtol=0.02)
+    np.testing.assert_allclose(mine.noise_var, theirs.noise_var, rtol=0.02)
 
 
 def test_a_stated_line_is_read_once() -> None:

@@ -59,16 +59,17 @@ def test_forgetting_divides_the_weight_of_the_past() -> None:
     assert found.predict(new.axes).epistemic_var.mean() > Binn(CONFIG).update(_fitted(old), new).predict(new.axes).epistemic_var.mean()
 
 
-def test_several_blocks_come_near_a_fit_to_everything() -> None:
+@pytest.mark.parametrize("first", [100, 200, 300])
+def test_several_blocks_come_near_a_fit_to_everything(first: int) -> None:
     """The difference is a fraction of the posterior's own standard deviation, and less than what the old rows alone leave."""
     data = problem("scattered", noise=0.1)
     config = replace(CONFIG, modes=2, centers=5)
     axis = new_points(data)
-    before, whole = _fitted(_rows(data, slice(0, 200)), config), _fitted(data, config)
-    after = Binn(config).update(before, _rows(data, slice(200, 400)))
+    before, whole = _fitted(_rows(data, slice(0, first)), config), _fitted(data, config)
+    after = Binn(config).update(before, _rows(data, slice(first, 400)))
     exact, std = whole.predict([axis]).mean, np.sqrt(whole.predict([axis]).epistemic_var)
     apart = [np.sqrt(np.mean(((f.predict([axis]).mean - exact) / std) ** 2)) for f in (before, after)]
-    assert apart[1] < 0.5 * apart[0] and apart[1] < 1.0, apart
+    assert apart[1] < 0.8 * apart[0] and apart[1] < 1.0, apart
 
 
 def test_what_cannot_be_learned_on_is_said() -> None:
