@@ -13,7 +13,7 @@ import binn_cli
 from binn_cli.config.schema import BASES, PoissonConfig, SineConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
-from binn_cli.models.binn.chidenn import Patch
+from binn_cli.models.binn.bases.chidenn import Patch
 from tests.marks import thorough_for
 from tests.studies import __main__ as studies
 from tests.studies import bases, gp_limit, mean_field, posterior_limit

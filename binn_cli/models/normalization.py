@@ -83,20 +83,20 @@ class OutputMap:
         homogeneous boundary values at zero, where the prior has its mean. `scale_or_standard` is `scale` unless the mean
         is so far from zero that the signal would drown in it. `none` leaves them as they are.
         """
-        values = data.values.reshape(-1, len(data.outputs))
-        outputs = values.shape[1]
+        outputs = len(data.outputs)
         if scaling == "none":
             return cls(np.zeros(outputs), np.ones(outputs))
         # In units of the largest value, so that no square underflows or overflows.
-        largest = np.max(np.abs(values), axis=0)
+        values = np.ascontiguousarray(data.values.reshape(-1, outputs).T)  # sums must not depend on what lies beside
+        largest = np.max(np.abs(values), axis=1)
         unit = np.where(largest > 0.0, largest, 1.0)
-        relative = values / unit
-        mean = relative.mean(axis=0)
-        deviation = np.sqrt(np.mean((relative - mean) ** 2, axis=0))
+        relative = values / unit[:, None]
+        mean = relative.mean(axis=1)
+        deviation = np.sqrt(np.mean((relative - mean[:, None]) ** 2, axis=1))
         centred = np.full(outputs, scaling == "standard")
         if scaling == "scale_or_standard":
             centred = np.abs(mean) > FAR_FROM_ZERO * deviation
-        size = np.where(centred, deviation, np.sqrt(np.mean(relative**2, axis=0)))
+        size = np.where(centred, deviation, np.sqrt(np.mean(relative**2, axis=1)))
         return cls._guarded(np.asarray(np.where(centred, mean, 0.0) * unit), np.asarray(size * unit))
 
     @classmethod

@@ -14,6 +14,16 @@ from binn_cli.results.record import Step
 DETERMINED = 0.9
 """Effective parameters over points above which a residual says little about the noise."""
 
+LEVEL, MISSED, STANDARD_ERRORS = 0.95, 0.1, 3.0
+"""Intervals of 95 % are doubted if fewer values lie in them by more than a tenth, and by more than three standard errors of a share among
+so many cases: the points of a case hang together."""
+
+FAR_TOO_WIDE, ENOUGH = 10.0, 20
+"""The standard deviation over the error above which intervals say nothing, judged by so many cases at least."""
+
+WIDENED = 2.25
+"""Factor on the variance, found by leaving rows out, from which on it is worth a word."""
+
 EXPLAINED = 0.01
 """Share of the variance below which nothing was learned."""
 
@@ -26,7 +36,8 @@ _NAMED = 3
 
 def cautions(step: Step, outputs: Sequence[str]) -> tuple[str, ...]:
     """One sentence for each thing that is suspicious about a step whose metrics are of the given outputs."""
-    return (*_not_finite(step, outputs), *_unexplained(step, outputs), *_undetermined(step, outputs), *_unconverged(step))
+    of_fit = (*_unexplained(step, outputs), *_undetermined(step, outputs), *_doubtful(step, outputs))
+    return (*_not_finite(step, outputs), *of_fit, *_unconverged(step))
 
 
 def _not_finite(step: Step, outputs: Sequence[str]) -> Iterator[str]:
@@ -64,6 +75,29 @@ def _undetermined(step: Step, outputs: Sequence[str]) -> Iterator[str]:
                 f"there are hardly more points than effective parameters for {output}: "
                 "the data hardly determine the noise, and the intervals may be too narrow"
             )
+
+
+def _doubtful(step: Step, outputs: Sequence[str]) -> Iterator[str]:
+    """Intervals that do not hold, and inference that did not come to its end."""
+    for split, scores in step.metrics.items():
+        cases = step.cases.get(split, 0)
+        if split == "train" or not cases or "coverage_95" not in scores:
+            continue
+        tolerated = max(MISSED, STANDARD_ERRORS * float(np.sqrt(LEVEL * (1.0 - LEVEL) / cases)))
+        judged = f"judged by {cases:,} {'cases' if cases > 1 else 'case'}"
+        for i, output in enumerate(outputs):
+            if scores["coverage_95"][i] < LEVEL - tolerated:
+                yield f'far fewer than 95 % of the split "{split}" lie in the 95 % intervals of {output}, {judged}: they are too narrow'
+            elif cases >= ENOUGH and scores["sharpness"][i] > FAR_TOO_WIDE * scores["rmse"][i] > 0.0:
+                wide = f"more than {FAR_TOO_WIDE:g} times as wide as the errors"
+                yield f'the intervals of {output} are {wide} on the split "{split}", {judged}'
+    for output, factor in zip(outputs, np.atleast_1d(step.diagnostics.get("widening", 1.0)), strict=False):
+        if factor > WIDENED:
+            yield f"rows left out in turn were missed by far more than the fit said of {output}; its intervals have been widened by that"
+    stopped = [o for o, done in zip(outputs, np.atleast_1d(step.diagnostics.get("settled", 1.0)), strict=False) if done == 0.0]
+    if stopped:
+        named = " and ".join(stopped[:_NAMED])
+        yield f"inference reached its limit before it had settled for {named}: raise model.sweeps, or distrust the last digits"
 
 
 def _unconverged(step: Step) -> Iterator[str]:

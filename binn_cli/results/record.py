@@ -73,6 +73,8 @@ class Step:
         diagnostics: arrays of any shape by name, such as the residual of every sweep.
         scored: how many points of a split its metrics are from, where that is a sample of the split.
         warnings: sentences about what makes the step doubtful, without line breaks; the recorder adds those of `cautions`.
+        notes: sentences on what the model chose, such as which decomposition.
+        cases: how many cases, or rows of a table, a split's metrics rest on; known while the run goes on.
     """
 
     n_train: int
@@ -84,6 +86,8 @@ class Step:
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
     scored: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cases: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

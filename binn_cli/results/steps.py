@@ -25,8 +25,10 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
     for split in dict.fromkeys(split for step in steps for split in step.scored):
         scored = [step.scored.get(split, step.n_train) for step in steps]
         dataset(group, _SCORED + split, np.array(scored, dtype=np.int64), ("step",))
-    if any(step.warnings for step in steps):
-        dataset(group, "warnings", np.array(["\n".join(step.warnings) for step in steps], dtype=object), ("step",))
+    for name in ("warnings", "notes"):
+        said = [getattr(step, name) for step in steps]
+        if any(said):
+            dataset(group, name, np.array(["\n".join(sentences) for sentences in said], dtype=object), ("step",))
     group = scaled_group(file, "timings", {"step": numbers})
     for name, column in _columns([step.timings for step in steps]).items():
         dataset(group, name, column, ("step",)).attrs["units"] = "s"
@@ -46,7 +48,7 @@ def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]
     columns, timings = contents(file["step"]), contents(file["timings"])
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
-    warnings = columns.pop("warnings", np.full(len(n_train), ""))
+    warnings, notes = (columns.pop(name, np.full(len(n_train), "")) for name in ("warnings", "notes"))
     scored = {name.removeprefix(_SCORED): columns.pop(name) for name in tuple(columns) if name.startswith(_SCORED)}
     acquired = {
         _true_name(file["step"][name]): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
@@ -63,6 +65,7 @@ def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]
             diagnostics=of_model(i),
             scored={split: int(counts[i]) for split, counts in scored.items() if counts[i] != n_train[i]},
             warnings=tuple(str(warnings[i]).splitlines()),
+            notes=tuple(str(notes[i]).splitlines()),
         )
         for i in range(len(n_train))
     )

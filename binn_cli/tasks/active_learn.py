@@ -17,7 +17,7 @@ from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step, one_or_all
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
-from binn_cli.tasks.evaluation import PhaseTimings, Timer, domain_of, fitted_on, updated_with
+from binn_cli.tasks.evaluation import PhaseTimings, Timer, compiling, domain_of, fitted_on, updated_with
 from binn_cli.tasks.scoring import scores_of
 
 
@@ -81,7 +81,8 @@ class ActiveLearn:
             wanted = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
             # Nobody knows how many rows cases with points of their own will have.
             capacity = None if _has_meshes_of_its_own(dataset, state.data) else wanted
-            recorder.announce(f"fitting {state.data.n_observed:,} points", 0, 1)
+            told = compiling(model) if number == done else ""
+            recorder.announce(f"fitting {state.data.n_observed:,} points{told}", 0, 1)
             fitted = self._learned(dataset, model, state, timings, capacity)
             state = replace(state, fitted=fitted, chosen=())
             if number < rounds:
@@ -157,6 +158,8 @@ class ActiveLearn:
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=state.fitted.report.diagnostics,
+            notes=state.fitted.report.notes,
+            cases=scores.cases,
             warnings=_thin_start(candidates, state.initial) if state.number == 0 else (),
         )
         surrogate = scope.kept(state.fitted, scope.Scope.of(state.data))

@@ -47,6 +47,11 @@ class Timer:
         self.seconds = time.perf_counter() - self._began
 
 
+def compiling(model: Surrogate) -> str:
+    """What is to be said of a first fit beside its size: that it also compiles, if it does."""
+    return "; the first fit also compiles" if getattr(model, "compiles", True) else ""
+
+
 def domain_of(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
     """Smallest and largest value of every input that the surrogate will be asked about: the data's and the whole pool's."""
     return _with_stated(dataset, data.inputs, _reach(data.inputs, [*data.axes, dataset.candidates]))

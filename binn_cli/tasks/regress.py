@@ -24,6 +24,7 @@ from binn_cli.results.surface import SurfacePrediction
 from binn_cli.tasks.evaluation import (
     PhaseTimings,
     Timer,
+    compiling,
     domain_of,
     domain_of_drawn,
     domain_of_rows,
@@ -72,7 +73,7 @@ class Regress:
         timings.data = timer.seconds
         train, rows = given.train, given.rows
         n_train = train.n_observed if rows is None else rows.n_points
-        recorder.announce(f"fitting {n_train:,} points; the first fit also compiles", 0, 1)
+        recorder.announce(f"fitting {n_train:,} points{compiling(model)}", 0, 1)
         if rows is None:
             assert given.domain is not None
             fitted = fitted_on(model, train, timings, domain=given.domain)
@@ -90,6 +91,8 @@ class Regress:
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=fitted.report.diagnostics,
+            notes=fitted.report.notes,
+            cases=scores.cases,
             warnings=(*_told(n_train, given.available), *(dataset.remarks() if isinstance(dataset, StreamsRows) else ())),
         )
         surface = _surface(dataset, fitted, recorder)

@@ -42,11 +42,13 @@ class Scores:
         metrics: (L,) values by split and name.
         scored: number of points by split, where its metrics are from a sample.
         predictions: at a sample of the split `test`; None where none was asked for.
+        cases: how many cases, or rows of a table, every split's metrics rest on.
     """
 
     metrics: dict[str, dict[str, np.ndarray]]
     scored: dict[str, int]
     predictions: Predictions | None
+    cases: dict[str, int]
 
 
 def scores_of(
@@ -70,13 +72,14 @@ def scores_of(
         keep: predictions of the split `test` that are kept at most.
         announce: told which split is predicted and how far it is.
     """
-    metrics, scored, kept = {}, {}, None
+    metrics, scored, cases, kept = {}, {}, {}, None
     for name, split in splits.items():
         width = None
         if name == "train" and isinstance(split, ProductData):
             before, (split, width) = split.n_observed, _training(split, capacity)
             if split.n_observed < before:
                 scored[name] = split.n_observed
+        cases[name] = split.axes[-1].size if isinstance(split, ProductData) else split.n_points
         wanted = strided(split, keep) if keep and name == KEPT else np.zeros(0, dtype=int)
         sample = _Sample(wanted, split)
         tally, done, told = None, 0, 0
@@ -92,7 +95,7 @@ def scores_of(
         assert tally is not None
         metrics[name] = tally.metrics()
         kept = sample.predictions() if len(wanted) else kept
-    return Scores(metrics, scored, kept)
+    return Scores(metrics, scored, kept, cases)
 
 
 def _training(split: ProductData, capacity: int | None) -> tuple[ProductData, int]:

@@ -10,7 +10,7 @@ from binn_cli.config.schema import BinnConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpGridConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.models.gp.grid import GpGrid
 from tests.benchmarks.timing import Row, compared
 

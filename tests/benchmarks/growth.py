@@ -10,7 +10,7 @@ import numpy as np
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from tests.benchmarks.timing import Row, compared, seconds
 from tests.datasets.heat_series import PAPER_CENTERS, exact
 

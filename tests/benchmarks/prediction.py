@@ -9,7 +9,7 @@ import numpy as np
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.models.surrogate import FittedSurrogate
 from tests.benchmarks.growth import heat_on
 from tests.benchmarks.timing import Row, compared

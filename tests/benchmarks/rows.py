@@ -9,7 +9,7 @@ import numpy as np
 from binn_cli.config.schema import BinnConfig, PoissonConfig, SineConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from tests.benchmarks.baselines import grid_against_kronecker_gp, line_against_exact_gp
 from tests.benchmarks.growth import slope_in_dimensions, slope_in_functions, slope_in_modes, slope_in_points, sweeps_on_grids
 from tests.benchmarks.outputs import outputs_at_scattered_points, outputs_on_one_mesh, outputs_on_own_meshes

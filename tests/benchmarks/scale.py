@@ -14,8 +14,9 @@ from binn_cli.datasets.columns.streaming import streamed_rows
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.sine import Sine
-from binn_cli.models.binn.model import Binn
-from binn_cli.models.binn.streamed.fit import fit_rows, rows_per_chunk
+from binn_cli.models.binn.rows.fit import fit_rows
+from binn_cli.models.binn.rows.sums import rows_per_chunk
+from binn_cli.models.binn.surrogate import Binn
 from tests.benchmarks.timing import Row, compared
 from tests.models.binn import dense_reference as dense
 

@@ -12,7 +12,7 @@ import numpy as np
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import TableRows
-from binn_cli.models.binn.streamed.fit import fit_rows
+from binn_cli.models.binn.rows.fit import fit_rows
 from binn_cli.models.processes import join_if_asked
 from tests.benchmarks.timing import Row, seconds
 

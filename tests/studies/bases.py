@@ -16,7 +16,7 @@ from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.sine import Sine, sine
 from binn_cli.metrics import score
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.tasks.evaluation import domain_of
 from binn_cli.views.plots.style import COLOURS, GREY, LINES, MARKERS
 from tests.studies.page import Study, table

@@ -16,9 +16,10 @@ from numpyro.infer import MCMC, NUTS
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.views.plots.style import COLOURS, DENSITY, INK, MARKERS
 from tests.studies.page import Study, table
+from tests.studies.priors import weight_levels
 
 SIDE = np.linspace(0.0, 1.0, 6)
 NEW = np.linspace(0.0, 1.0, 11)
@@ -95,10 +96,13 @@ def compared(rank: int, modes: int, noise: float, draws: int, inferences: tuple[
     settings: dict[str, Any] = {
         "modes": modes, "basis": "hat", "centers": HATS, "stretch": 0, "prior": "function", "relevance": "none", "noise": "fixed",
         "noise_variance": noise**2, "output_scaling": "none", "sweeps": 500, "tolerance": 0.0, "start": "random",
+        "variance": "joint",
     }  # fmt: skip
     fits = [Binn(BinnConfig(**settings, inference=inference)).fit(data) for inference in inferences]
-    levels = [float(dimension.prior_variance[0, 0]) for dimension in fits[0].dimensions]
-    values = sampled(fits[0].bases, (levels[0], levels[1]), data, modes, noise, draws)
+    assert fits[0].stated is not None
+    first, second = fits[0].stated[0]
+    levels = weight_levels(BinnConfig(**settings, inference="als"), (first, second), modes)
+    values = sampled((first, second), levels, data, modes, noise, draws)
     mean, std, r_hat = values.mean(axis=(0, 1)), values.std(axis=(0, 1)), float(np.max(split_gelman_rubin(values)))
     found = []
     for inference, fitted in zip(inferences, fits, strict=True):

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from binn_cli.config.schema import BinnConfig, PoissonConfig
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.metrics import score
-from binn_cli.models.binn.basis import build_basis
-from binn_cli.models.binn.chidenn import Patch
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.bases.build import build_basis
+from binn_cli.models.binn.bases.chidenn import Patch
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.tasks.evaluation import domain_of
 from binn_cli.views.plots.style import COLOURS, LINES, MARKERS
 from tests.studies.page import Study, decay, table

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.views.plots.style import BLUE, GREEN, INK, MARKERS, ORANGE, VERMILION
 from tests.studies.page import Study, decay, table
 from tests.studies.priors import Prior, prior_of
@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "prior": "function",
     "relevance": "none",
     "output_scaling": "none",
+    "variance": "joint",
 }
 
 
@@ -124,7 +125,12 @@ def distances(found: Moments, limit: Moments) -> tuple[float, float]:
     return tuple(float(np.sqrt(np.mean((a - b) ** 2)) / scale) for a, b in ((found.mean, limit.mean), (found.std, limit.std)))  # type: ignore[return-value]
 
 
-OWN: dict[str, dict[str, Any]] = {"als": {}, "vb": {"inference": "vb"}, "als, relevance learned": {"relevance": "modes"}}
+OWN: dict[str, dict[str, Any]] = {
+    "als": {"inference": "als"},
+    "vb": {"inference": "vb"},
+    "als, relevance learned": {"inference": "als", "relevance": "modes"},
+    "all blocks at once": {"inference": "gauss_newton", "variance": "laplace"},
+}
 """The program's ways of inference that are compared with the exact posterior."""
 
 
@@ -161,7 +167,7 @@ Gaussian process's (the prior's is {prior_std:.2f} times that).
 
 - **The program's posteriors do not converge to it.** With als each block takes the other at its mean: where a mode's means are small,
 neither block learns from the data, and the product of their two variances is counted although the data exclude it; with many modes of fixed
-prior variance, nearly all of the prior comes back. Learned relevance (the default) shrinks such modes. Theorem 3.3 is about the model,
+prior variance, nearly all of the prior comes back. Learned relevance shrinks such modes. The default moves all blocks at once and linearises their joint posterior. Theorem 3.3 is about the model,
 not about these algorithms.
 """
     return Study("Theorem 3.3: the posterior becomes the Gaussian process's", text, _figure(modes, exact, limit, gaps, own))

@@ -9,8 +9,9 @@ import numpy as np
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models.binn.basis import Basis
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.bases.base import Basis
+from binn_cli.models.binn.cp.fit import stated_features
+from binn_cli.models.binn.surrogate import Binn
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,19 @@ def prior_of(modes: int, **changes: object) -> Prior:
     """The prior of the model with M modes; four data points, for there is no fit without data, leave it as it is."""
     settings: dict[str, Any] = {
         "modes": modes, "centers": 5, "length": 1.2, "padding": 3, "stretch": 0, "prior": "function", "relevance": "none",
-        "noise": "fixed", "output_scaling": "none", "sweeps": 1,
+        "noise": "fixed", "output_scaling": "none", "sweeps": 1, "inference": "als",
     }  # fmt: skip
     axes = (Axis.of("x", np.array([0.0, 1.0])), Axis.of("y", np.array([0.0, 1.0])))
-    fitted = Binn(BinnConfig(**{**settings, **changes})).fit(ProductData(axes, np.ones((2, 2, 1)), ("u",)))
-    levels = tuple(float(dimension.prior_variance[0, 0]) for dimension in fitted.dimensions)
-    return Prior(modes, (fitted.bases[0], fitted.bases[1]), (levels[0], levels[1]))
+    config = BinnConfig(**{**settings, **changes})
+    fitted = Binn(config).fit(ProductData(axes, np.ones((2, 2, 1)), ("u",)))
+    assert fitted.stated is not None
+    first, second = fitted.stated[0]
+    return Prior(modes, (first, second), weight_levels(config, (first, second), modes))
+
+
+def weight_levels(config: BinnConfig, bases: tuple[Basis, Basis], modes: int) -> tuple[float, float]:
+    """Prior variance of every weight on the bases of x and of y."""
+    features, levels = stated_features(config, bases, modes)
+    # The features are the basis's directions, all scaled alike.
+    sizes = [float(np.linalg.norm(f.transform[:, 0])) ** 2 for f in features]
+    return levels[0] * sizes[0], levels[1] * sizes[1]

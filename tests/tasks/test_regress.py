@@ -10,7 +10,7 @@ from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
 from binn_cli.errors import ConfigError
 from binn_cli.metrics import METRICS
-from binn_cli.models.binn.model import Binn
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.results.record import PHASES
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.store import read

@@ -13,8 +13,8 @@ from binn_cli.datasets import row_selection as rows_module
 from binn_cli.datasets import table as table_module
 from binn_cli.datasets.columns.hdf5_file import Hdf5File
 from binn_cli.errors import BinnError
-from binn_cli.models.binn.model import Binn
-from binn_cli.models.binn.streamed import fit as fit_module
+from binn_cli.models.binn.rows import sums as sums_module
+from binn_cli.models.binn.surrogate import Binn
 from binn_cli.tasks import scoring
 from binn_cli.tasks.evaluation import PhaseTimings, fitted_on_rows
 from tests.datasets.table_files import grow, growing, values, written
@@ -67,7 +67,7 @@ def test_nothing_is_read_as_a_whole(
 
     monkeypatch.setattr(Hdf5File, "_table", read)
     monkeypatch.setattr(Binn, "fit_rows" if seen == "rows" else "fit", learn)
-    monkeypatch.setattr(fit_module, "CHUNK_BYTES", 512 * 24)
+    monkeypatch.setattr(sums_module, "CHUNK_BYTES", 512 * 24)
     path = written(tmp_path / "t.h5", values(5_000))
     _run(path, monkeypatch, "true", capsys, *more.split())
     assert max(reads) <= 1280, "twice a chunk; one of training rows has those between them that are set aside"

@@ -205,7 +205,7 @@ def test_sizes_run_in_fresh_processes(tmp_path, monkeypatch) -> None:
         assert set(step.metrics) == {"test"} and set(step.metrics["test"]) == set(METRICS)
         assert set(step.timings) == set(PHASES)
         assert all(value >= 0 for value in step.timings.values())
-        assert step.timings["compile"] > 0 and step.timings["fit"] > 0
+        assert step.timings["compile"] >= 0 and step.timings["fit"] > 0
         assert step.timings["fit"] == np.median(step.diagnostics["fit_seconds"]) and len(step.diagnostics["fit_seconds"]) == 2
         assert step.peak_rss_bytes > 10**7
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -45,6 +45,7 @@ class Binn:
 
     config: BinnConfig
     name: str = "binn"
+    compiles: ClassVar[bool] = False
 
     def fit(
         self,

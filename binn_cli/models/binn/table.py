@@ -152,6 +152,7 @@ def fit_table(
         if weight:
             draws = draw_hyperparameters(choice, own, target, seed) if n <= SMALL_ROWS else None
             members.append((choice.process(x, y, draws), float(weight)))
+            parameters += float(weight) * members[-1][0].parameters
     for (fit, design), weight in zip(fits, weights[len(limits) :], strict=True):
         if weight:
             whole = fit if n <= SMALL_ROWS else _on_all(fit, design, x, y)

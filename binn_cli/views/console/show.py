@@ -119,6 +119,7 @@ def _step(step: Step, outputs: Sequence[str]) -> dict[str, Any]:
         "timings": {name: _plain(value) for name, value in step.timings.items()},
         "peak_rss_bytes": step.peak_rss_bytes,
         "warnings": list(step.warnings),
+        "notes": list(step.notes),
     }
 
 

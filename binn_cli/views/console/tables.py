@@ -42,6 +42,8 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     for table in tables.get(header.task, _regress)(record):
         console.print(table)
     console.print(_wrapped(_costs(record), console.width), highlight=False, style="dim", markup=False, soft_wrap=True)
+    for note in record.steps[-1].notes:
+        console.print(note, highlight=False, style="dim", markup=False, soft_wrap=True)
     for warning in _warnings(record):
         console.print(f"warning: {warning}", highlight=False, style="yellow", markup=False)
 

@@ -63,6 +63,13 @@ class Process:
         """Variance of the observation noise, in units of the values."""
         return float(np.mean([noise_variance(t, len(self.points)) for t in self.draws])) * self.scale**2
 
+    @property
+    def parameters(self) -> float:
+        """Effective number of parameters, n - σ² tr K⁻¹, on average over the draws."""
+        n = len(self.points)
+        found = [n - noise_variance(t, n) * float(np.sum(inverse**2)) for t, (inverse, _) in zip(self.draws, self._factors, strict=True)]
+        return float(np.mean(found))
+
     def moments(self, x: Float[np.ndarray, "m D"], *, variance: bool = True) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Mean and variance of the function at new points, in units of the values; without `variance` that is zero."""
         x, mean, spread = warp(x, self.rates), np.empty(len(x)), np.zeros(len(x))

@@ -18,6 +18,8 @@ X = np.linspace(0, 1, 57)
 # Few shapes, for each is compiled once; the dilation is free.
 SHAPES = st.sampled_from([(1, 0), (1, 2), (2, 2), (3, 4), (4, 8)])
 PATCHES = st.builds(lambda shape, dilation: Patch(*shape, dilation), SHAPES, st.floats(0.3, 20.0))
+
+
 def _basis(patch: Patch, centers: int = 9, padding: int = 0) -> ChidennBasis:
     basis = build_basis("chidenn", centers, padding, 1.0, patch=patch)
     assert isinstance(basis, ChidennBasis)

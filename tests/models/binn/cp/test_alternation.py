@@ -60,13 +60,13 @@ def test_every_sweep_equals_the_printed_algorithm(kind: str, joint: bool) -> Non
     inputs, outputs = data.table()
     new = np.random.default_rng(5).uniform(inputs.min(axis=0), inputs.max(axis=0), (13, inputs.shape[1]))
     axis = Axis("point", new, data.inputs)
-    scaled, scaled_new = (inputs - first.units.inputs.low) / first.units.inputs.span, (new - first.units.inputs.low) / first.units.inputs.span
+    scaled, scaled_new = (
+        (inputs - first.units.inputs.low) / first.units.inputs.span,
+        (new - first.units.inputs.low) / first.units.inputs.span,
+    )
     for output in range(2):
         u = (outputs[:, output] - first.units.outputs.shift[output]) / first.units.outputs.scale[output]
-        phi, phi_new = (
-            [dense.gaussian(x[:, d], b.centers, b.length) for d, b in enumerate(first.stated[0])]
-            for x in (scaled, scaled_new)
-        )
+        phi, phi_new = ([dense.gaussian(x[:, d], b.centers, b.length) for d, b in enumerate(first.stated[0])] for x in (scaled, scaled_new))
         weights = prior = _start(data, output)
         for fitted in fits:
             weights, covariances = dense.sweep(phi, u, prior, weights, 1.0, 1e-2)

@@ -116,7 +116,10 @@ def test_superfluous_modes_vanish(inference: str) -> None:
     data = problem("grid", noise=1e-3)
     single = np.sin(1 + data.table()[0] / np.array([1.0, 1.0, 0.04])).prod(axis=1).reshape(data.values.shape)
     single = single + 1e-3 * np.random.default_rng(0).standard_normal(single.shape)
-    fits = [Binn(BinnConfig(inference=inference, modes=8, sweeps=60, tolerance=0.0, output_scaling="scale")).fit(d) for d in (type(data)(data.axes, single, data.outputs), data)]
+    fits = [
+        Binn(BinnConfig(inference=inference, modes=8, sweeps=60, tolerance=0.0, output_scaling="scale")).fit(d)
+        for d in (type(data)(data.axes, single, data.outputs), data)
+    ]
     assert int(fits[0].report.diagnostics["active_modes"][0]) == 1
     assert 2 <= int(fits[1].report.diagnostics["active_modes"][0]) <= 4
     assert fits[1].report.diagnostics["modes"].tolist() == [8]

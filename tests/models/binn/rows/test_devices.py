@@ -17,8 +17,8 @@ from binn_cli.errors import BinnError
 from binn_cli.models.processes import HEARTBEAT_SECONDS, Place, first_host, place_in
 from tests.datasets.table_files import values, written
 from tests.marks import thorough_for
-from tests.models.problems import problem
 from tests.models.binn.rows.worker import few, weights
+from tests.models.problems import problem
 
 SECONDS = 120
 

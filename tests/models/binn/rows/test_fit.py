@@ -13,8 +13,8 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import TableRows
 from binn_cli.errors import ConfigError, DataError
-from binn_cli.models.binn.surrogate import Binn
 from binn_cli.models.binn.rows.fit import fit_rows
+from binn_cli.models.binn.surrogate import Binn
 from tests.models.problems import new_points, problem
 
 CONFIG = BinnConfig(modes=2, centers=5, length=1.2, padding=1, stretch=0, noise_variance=1e-2, compression=0.0)
@@ -72,7 +72,11 @@ def test_a_grid_is_read_as_the_table_it_is() -> None:
 
 
 def test_what_cannot_be_streamed_is_refused() -> None:
-    for change, word in (({"inference": "vb", "variance": "laplace"}, "gauss_newton"), ({"decomposition": "limit", "modes": "auto"}, "cp"), ({"tune": True}, "false")):
+    for change, word in (
+        ({"inference": "vb", "variance": "laplace"}, "gauss_newton"),
+        ({"decomposition": "limit", "modes": "auto"}, "cp"),
+        ({"tune": True}, "false"),
+    ):
         with pytest.raises(ConfigError, match=word):
             Binn(replace(CONFIG, **change)).fit(TableRows(LINE))
 
