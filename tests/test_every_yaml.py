@@ -116,7 +116,7 @@ N_TRAIN = {
 """Training points of every step."""
 
 MODEL_DIAGNOSTICS = {
-    "binn": "residual",
+    "binn": "settled",
     "gp": "log_evidence",
     "gp_grid": "log_evidence",
     "gp_sparse": "log_evidence_bound",

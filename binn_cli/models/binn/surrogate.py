@@ -15,12 +15,12 @@ from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.errors import BinnError, DataError
 from binn_cli.models.binn.calibration import conformal_factors
-from binn_cli.models.binn.cp.stated import fit_products
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.memory import Nothing, PastCases, Rows
 from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.routes import decomposition
 from binn_cli.models.binn.rows.fit import fit_rows, update_rows
+from binn_cli.models.binn.stated import fit_products
 from binn_cli.models.binn.table import Allowed, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.limit.functions import marginalised
-from binn_cli.models.binn.limit.hyperparameters import maximise, sample, starting_points
+from binn_cli.models.binn.limit.hyperparameters import marginalised, maximise, sample, starting_points
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Evidence, Prior
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.limit.warping import choose_rates, warp

@@ -19,7 +19,6 @@ from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, learn
 from binn_cli.models.binn.cp.normal_equations import pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
-from binn_cli.models.binn.cp.stated import choose_bases
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.laplace import summarise
 from binn_cli.models.binn.memory import Nothing
@@ -27,6 +26,7 @@ from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.routes import states_structure
 from binn_cli.models.binn.rows.scan import Look, look
 from binn_cli.models.binn.rows.sums import RowSums, rows_per_chunk
+from binn_cli.models.binn.stated import choose_bases
 from binn_cli.models.binn.table import Allowed, fit_table
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import FitReport

@@ -18,7 +18,6 @@ from binn_cli.models.binn.hyperparameters.bases import Chosen, Stated, basis_of_
 from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
 from binn_cli.models.binn.hyperparameters.joint import joint_lengths
 from binn_cli.models.binn.hyperparameters.ranks import choose_ranks
-from binn_cli.models.binn.limit.functions import CaseFunctions, CaseHyperparameters, fit_functions
 from binn_cli.models.binn.multilinear import left_singular, multi_mode_dot, unfold
 from binn_cli.models.binn.tucker.alternation import (
     Problem,
@@ -31,6 +30,7 @@ from binn_cli.models.binn.tucker.alternation import (
 from binn_cli.models.binn.tucker.axes import GridAxis
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions
+from binn_cli.models.binn.tucker.functions import CaseFunctions, CaseHyperparameters, fit_functions
 from binn_cli.models.binn.tucker.posterior import Functions, LimitFunctions, TuckerPosterior
 from binn_cli.models.normalization import InputMap
 

@@ -8,8 +8,8 @@ import pytest
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.cp.fit import draw_start, prepare, stated_features
-from binn_cli.models.binn.cp.stated import choose_bases
 from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.stated import choose_bases
 from binn_cli.models.binn.surrogate import Binn
 from binn_cli.models.units import Units
 from tests.models.binn import dense_reference as dense

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.cp.fit import draw_start, prepare, stated_features
-from binn_cli.models.binn.cp.stated import choose_bases
+from binn_cli.models.binn.stated import choose_bases
 from binn_cli.models.binn.surrogate import Binn
 from binn_cli.models.units import Units
 from tests.marks import thorough_for

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.limit.hyperparameters import maximise, sample, starting_points
+from binn_cli.models.binn.limit.hyperparameters import marginalised, maximise, sample, starting_points
 from binn_cli.models.binn.limit.kernel import Evidence, Prior
 from binn_cli.models.binn.limit.process import Process, standardisation
 from binn_cli.models.binn.limit.warping import choose_rates, warp
@@ -22,9 +22,6 @@ from binn_cli.models.binn.tucker.alternation import TuckerFit
 
 AROUND = (0.7, 1.0)
 """Standard deviations of every function's log lengths and logit shares around those of all together."""
-
-CASES_PER_INPUT, MOST_CASES = 12, 150
-"""Cases per input, and in all, up to which hyperparameters are marginalised; beyond, they are maximised."""
 
 STARTS = 3
 
@@ -54,11 +51,6 @@ class CaseFunctions:
 
     processes: tuple[Process, ...]
     hyperparameters: CaseHyperparameters
-
-
-def marginalised(cases: int, inputs: int) -> bool:
-    """Whether so few cases leave the hyperparameters so open that they are marginalised."""
-    return cases <= min(CASES_PER_INPUT * inputs, MOST_CASES)
 
 
 def fit_functions(nodes: Float[np.ndarray, "n D"], fit: TuckerFit, before: CaseHyperparameters | None, seed: int) -> CaseFunctions:
