@@ -21,6 +21,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "blendednet": "binn_cli.datasets.blendednet.dataset:BlendedNet",
         "table": "binn_cli.datasets.table:Table",
         "snapshots": "binn_cli.datasets.snapshots.dataset:Snapshots",
+        "simulator": "binn_cli.datasets.simulator.dataset:Simulator",
     },
     "model": {
         "binn": "binn_cli.models.binn.model:Binn",
