@@ -28,7 +28,7 @@ class Call:
         reason: why there is no answer, one clause; empty where there is one or none is due yet.
         source: where the answer came from, or for a pending case who asked for it.
         attempts: how often the solver was started.
-        directory: where the working directories are, empty where there are none.
+        directory: where in `dataset.store` the working directories are, empty where there are none.
     """
 
     parameters: tuple[float, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from binn_cli.config.ranges import did_you_mean, shown
 from binn_cli.errors import ConfigError
@@ -62,7 +62,7 @@ def _specification(key: str, name: str, given: object) -> Specification:
 
 
 def _choices(key: str, name: str, given: object) -> list[Any]:
-    items = list(given) if _is_list(given) else []
+    items: list[Any] = list(given) if _is_list(given) else []
     plain = all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items)
     if not plain or len(items) < 2 or len({str(item) for item in items}) < len(items):
         raise ConfigError(key, f"the choices of {name!r} must be two or more different texts or numbers, not {shown(given)}")
@@ -70,7 +70,7 @@ def _choices(key: str, name: str, given: object) -> list[Any]:
 
 
 def _range(key: str, name: str, given: object, *, log: bool, integer: bool) -> list[float]:
-    items = list(given) if _is_list(given) else []
+    items: list[Any] = list(given) if _is_list(given) else []
     if len(items) != 2 or not all(map(_is_number, items)):
         raise ConfigError(key, f"{name!r} must be one of {FORMS}, not {shown(given)}")
     low, high = float(items[0]), float(items[1])
@@ -87,7 +87,7 @@ def _range(key: str, name: str, given: object, *, log: bool, integer: bool) -> l
     return [low, high]
 
 
-def _is_list(value: object) -> bool:
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 

@@ -103,6 +103,6 @@ class SimulatorConfig:
 
 
 _CANDIDATES = (
-    "must be null (anything in the ranges), a whole number (so many, spread over the ranges), {NAME: number of levels or list of values, …} "
-    "(every combination), a list of cases, or a file with a column for each parameter"
+    "must be null (anything in the ranges), a whole number (so many, spread over the ranges), "
+    "{NAME: number of levels or list of values, …} (every combination), a list of cases, or a file with a column for each parameter"
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.calls import COMPLETE, FAILED, STATUSES, TIMED_OUT, PENDING
+from binn_cli.datasets.calls import COMPLETE, FAILED, PENDING, STATUSES, TIMED_OUT
 from binn_cli.datasets.columns.column_file import Reading, read
 from binn_cli.datasets.columns.dialect import found_dialect
 from binn_cli.datasets.columns.opening import kind_of
@@ -104,8 +104,8 @@ def _rows(path: Path, space: Space, layout: Layout) -> Iterator[_Row]:
     if kind_of(path) != "text":
         file = opened_columns(path, Reading(), (*space.names, *layout.outputs))
         names = list(file.units)
-        for i, values in enumerate(read(file, names)):
-            yield _Row(f"{path}, {file.place(i)}", dict(zip(names, values.tolist(), strict=True)))
+        for i, numbers in enumerate(read(file, names)):
+            yield _Row(f"{path}, {file.place(i)}", dict(zip(names, numbers.tolist(), strict=True)))
         return
     dialect = found_dialect(path, Reading(), (*space.names, *layout.outputs, STATUS, FILE))
     twice = [name for name in dialect.names if name and dialect.names.count(name) > 1]

@@ -12,7 +12,7 @@ from typing import Any
 
 from binn_cli.datasets.simulator.call_store import STDERR, STDOUT
 from binn_cli.datasets.simulator.errors import CallFailed, CallTimedOut
-from binn_cli.datasets.simulator.solvers import last_words, laid_out
+from binn_cli.datasets.simulator.solvers import laid_out, last_words
 
 GRACE_SECONDS = 2.0
 """How long a program that is told to end may take to do so."""

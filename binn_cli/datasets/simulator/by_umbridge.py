@@ -26,7 +26,7 @@ class UmbridgeRunner:
         """`solver` is as `description.py` describes it, with `sizes` once they are known."""
         self._solver = solver
         self._model: Any = None
-        self._sizes = solver.get("sizes")
+        self._sizes: Any = solver.get("sizes")
 
     def prepare(self) -> dict[str, Any]:
         """Find the model and, unless they are known, ask for the sizes of its inputs and outputs."""

@@ -11,8 +11,8 @@ from typing import Any
 from binn_cli.config.schema import SimulatorConfig
 from binn_cli.datasets.dataset import Announce
 from binn_cli.datasets.simulator.call_pool import CallPool, Job
-from binn_cli.datasets.simulator.call_store import CallRecord, CallStore
 from binn_cli.datasets.simulator.call_store import COMPLETE as DONE
+from binn_cli.datasets.simulator.call_store import CallRecord, CallStore
 from binn_cli.datasets.simulator.description import Solver
 from binn_cli.datasets.simulator.space import Value, text_of
 

@@ -172,15 +172,15 @@ def _unknown(text: str, name: str, space: Space) -> ConfigError:
 def _value(node: ast.AST, columns: dict[str, np.ndarray]) -> Any:
     """The value of a tree that `_require_allowed` has passed."""
     match node:
-        case ast.Constant(value=value):
-            return value if isinstance(value, str) else float(value)
+        case ast.Constant(value=constant):
+            return constant if isinstance(constant, str) else float(constant)  # type: ignore[arg-type]
         case ast.Name(id=name):
             return columns[name] if name in columns else CONSTANTS[name]
         case ast.BinOp(left=left, op=op, right=right):
             return ARITHMETIC[type(op)](np.asarray(_value(left, columns)), np.asarray(_value(right, columns)))
         case ast.UnaryOp(op=op, operand=operand):
-            value = np.asarray(_value(operand, columns))
-            return ~value.astype(bool) if isinstance(op, ast.Not) else -value if isinstance(op, ast.USub) else value
+            array = np.asarray(_value(operand, columns))
+            return ~array.astype(bool) if isinstance(op, ast.Not) else -array if isinstance(op, ast.USub) else array
         case ast.BoolOp(op=op, values=values):
             combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
             found = _value(values[0], columns)
@@ -189,9 +189,9 @@ def _value(node: ast.AST, columns: dict[str, np.ndarray]) -> Any:
             return found
         case ast.Compare(left=left, ops=ops, comparators=others):
             found, before = True, _value(left, columns)
-            for op, other in zip(ops, others, strict=True):
+            for comparison, other in zip(ops, others, strict=True):
                 after = _value(other, columns)
-                found, before = np.logical_and(found, COMPARISONS[type(op)](before, after)), after
+                found, before = np.logical_and(found, COMPARISONS[type(comparison)](before, after)), after
             return found
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return FUNCTIONS[name](*[_value(argument, columns) for argument in arguments])

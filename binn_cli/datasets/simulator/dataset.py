@@ -38,6 +38,7 @@ class Simulator:
         constraints: what every case fulfils.
         by_hand: whether no solver is named, so that somebody asks for cases and tells the results.
         is_finite: whether there is a list of candidates; anything in the ranges is possible otherwise.
+        known_rows: the cases of `dataset.known` that have results.
     """
 
     name = "simulator"
@@ -74,7 +75,7 @@ class Simulator:
             self._points = listed
         else:
             self._points = design("random", self.space, self.constraints, config.test_cases, seed, "simulator test")
-        self._known_rows = self._learned_from_file()
+        self.known_rows = self._learned_from_file()
         if not self.is_finite:
             self._designed(max(self.initial_cases, config.train_cases))
 
@@ -142,7 +143,7 @@ class Simulator:
         Raises:
             ConfigError: if there are not so many.
         """
-        known = [row for row in self._known_rows if row not in self.held_out]
+        known = [row for row in self.known_rows if row not in self.held_out]
         lacking = count - len(known)
         if lacking <= 0:
             return tuple(known)
@@ -200,7 +201,7 @@ class Simulator:
 
     def training(self, announce: Announce = silent) -> ProductData:
         """`train_cases` cases to begin with, or all that are known, or as many as active learning begins with."""
-        count = self.config.train_cases or len(self._known_rows) or self.initial_cases
+        count = self.config.train_cases or len(self.known_rows) or self.initial_cases
         return self.label(self.begin_with(count)[:count], announce)
 
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
@@ -228,7 +229,9 @@ class Simulator:
                 field = decoded(folder / last.directory / self._caller.solver.output, self.layout)
             except DataError as error:
                 status, reason = FAILED, str(error)
-        call = Call(self._numbers(row), status, number, last.seconds, reason, source, len(record.attempts), str(folder))
+        call = Call(
+            self._numbers(row), status, number, last.seconds, reason, source, len(record.attempts), f"{folder.parent.name}/{folder.name}"
+        )
         return Answer(self._points[row], status, field, reason, last.seconds), call
 
     def _learned_from_file(self) -> tuple[int, ...]:

@@ -265,7 +265,9 @@ def _coordinates(name: str, others: Arrays, shape: tuple[int, ...], axes: tuple[
     if axes:
         for axis in axes:
             if axis not in others:
-                raise DataError(f"{name}: there is no coordinate {axis!r}{did_you_mean(axis, others)}; it has {', '.join(others) or 'none'}")
+                raise DataError(
+                    f"{name}: there is no coordinate {axis!r}{did_you_mean(axis, others)}; it has {', '.join(others) or 'none'}"
+                )
         chosen = {axis: others[axis] for axis in axes}
         if not all(array.shape == shape for array in chosen.values()) and [array.size for array in chosen.values()] != list(shape):
             told = ", ".join(f"{axis!r} {array.shape}" for axis, array in chosen.items())

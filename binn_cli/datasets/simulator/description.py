@@ -91,9 +91,7 @@ def solver_of(config: SimulatorConfig, space: Space, start: Path) -> Solver | No
     return None
 
 
-def _by_command(
-    config: SimulatorConfig, space: Space, start: Path, common: dict[str, Any], identity: dict[str, Any]
-) -> Solver:
+def _by_command(config: SimulatorConfig, space: Space, start: Path, common: dict[str, Any], identity: dict[str, Any]) -> Solver:
     words = words_of(config.command, space.names, "dataset.command")
     example: dict[str, Value] = {**space.told(space.bounds[:, 0]), **PATHS}
     if not config.template:

@@ -96,10 +96,10 @@ class Parameter:
     def told(self, value: float) -> Value:
         """What the solver is told for a number of a table."""
         if self.has_texts:
-            return self.choices[int(round(value))]
+            return self.choices[round(value)]
         if self.choices:
             return min(self.choices, key=lambda choice: abs(float(choice) - value))
-        return int(round(value)) if self.integer else float(value) + 0.0  # -0.0 and 0.0 are one case
+        return round(value) if self.integer else float(value) + 0.0  # -0.0 and 0.0 are one case
 
     def read(self, value: object) -> float:
         """The number for what a user or a file says.
@@ -156,9 +156,7 @@ class Space:
 
     def axis(self, points: Float[np.ndarray, "n D"]) -> Axis:
         """Cases as the axis of a data set; the unit of a parameter with texts says what its numbers stand for."""
-        units = [
-            ", ".join(f"{i} = {text}" for i, text in enumerate(p.choices)) if p.has_texts else p.unit for p in self.parameters
-        ]
+        units = [", ".join(f"{i} = {text}" for i, text in enumerate(p.choices)) if p.has_texts else p.unit for p in self.parameters]
         return Axis("case", points, self.names, tuple(units))
 
     def at(self, unit: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
