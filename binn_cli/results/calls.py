@@ -5,9 +5,39 @@ from __future__ import annotations
 import h5py
 import numpy as np
 
-from binn_cli.datasets.calls import Call, Calls
+from binn_cli.datasets.calls import (
+    ABANDONED,
+    COMPLETE,
+    FAILED,
+    KNOWN,
+    NO_ROUND,
+    PENDING,
+    SIMULATED,
+    STORED,
+    TIMED_OUT,
+    TOLD,
+    Call,
+    Calls,
+)
 from binn_cli.results.dimensions import TEXT, dataset, scaled_group, values_of
 from binn_cli.results.tree import attribute
+
+__all__ = [
+    "ABANDONED",
+    "COMPLETE",
+    "FAILED",
+    "KNOWN",
+    "NO_ROUND",
+    "PENDING",
+    "SIMULATED",
+    "STORED",
+    "TIMED_OUT",
+    "TOLD",
+    "Call",
+    "Calls",
+    "read_calls",
+    "write_calls",
+]
 
 _TEXTS = ("status", "reason", "source", "directory")
 _NUMBERS = {"seconds": np.float64, "round": np.int64, "attempts": np.int64}

@@ -206,6 +206,11 @@ class RunRecord:
         return tuple(sorted(seen, key=lambda name: _SPLITS.index(name) if name in _SPLITS else len(_SPLITS)))
 
     @property
+    def judging_split(self) -> str:
+        """The split that says best how well the model does where it has not learned: `test`, `ahead`, or else the first."""
+        return judging(self.splits)
+
+    @property
     def case_coordinates(self) -> tuple[str, ...]:
         """Names of the coordinates of acquired cases; empty where the task acquires none."""
         return _seen(step.acquired or {} for step in self.steps)
@@ -220,6 +225,12 @@ class RunRecord:
         empty = np.full(max(1, len(self.outputs)), np.nan)
         rows = [np.asarray(step.metrics.get(split, {}).get(metric, empty), dtype=np.float64) for step in self.steps]
         return np.array(rows).reshape(len(rows), empty.size)
+
+
+def judging(splits: Iterable[str]) -> str:
+    """The split out of some that says best how well a model does."""
+    known = tuple(splits)
+    return next((name for name in ("test", "ahead") if name in known), next(iter(known), "test"))
 
 
 def _seen(mappings: Iterable[Mapping[str, object]]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ POOL, REFERENCES, AT_ONCE = 512, 128, 128
 """Points that are scored first, cases that stand for all, and points that are scored together."""
 STARTS, TURNS, SHRINKAGE, FIRST_RADIUS = 6, 6, 0.45, 0.15
 """Maxima that are followed, how often, by how much the clouds around them shrink, and how wide the first ones are, in the unit cube."""
-NEAREST = 1e-6
+NEAREST = 1e-3
 """Distance in the unit cube below which a case is one that was asked for before."""
 
 Points = Float[np.ndarray, "n D"]

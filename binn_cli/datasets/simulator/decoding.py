@@ -274,6 +274,24 @@ def _coordinates(name: str, others: Arrays, shape: tuple[int, ...], axes: tuple[
             raise DataError(f"{name}: the coordinates ({told}) do not fit the outputs, which have the shape {shape}")
         return chosen
     for possible in ({k: a for k, a in others.items() if a.shape == shape}, {k: a for k, a in others.items() if a.ndim == 1}):
-        if possible and (all(a.shape == shape for a in possible.values()) or [a.size for a in possible.values()] == list(shape)):
+        if possible and all(a.shape == shape for a in possible.values()):
             return possible
+        found = _by_length(name, possible, shape)
+        if found is not None:
+            return found
     return None
+
+
+def _by_length(name: str, arrays: Arrays, shape: tuple[int, ...]) -> dict[str, np.ndarray] | None:
+    """The one array for each dimension whose length fits; None where there is none.
+
+    Raises:
+        DataError: if two dimensions are of one length, so that the lengths do not tell which array is whose.
+    """
+    lengths = [array.size for array in arrays.values()]
+    if sorted(lengths) != sorted(shape) or len(shape) < 2:
+        return None
+    if len(set(shape)) < len(shape):
+        listed = ", ".join(arrays)
+        raise DataError(f"{name}: {listed} may be the axes of the outputs in several orders; say which with dataset.axes=[{listed}]")
+    return {key: array for size in shape for key, array in arrays.items() if array.size == size}
