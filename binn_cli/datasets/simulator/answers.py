@@ -17,9 +17,10 @@ from binn_cli.datasets.columns.dialect import found_dialect
 from binn_cli.datasets.columns.opening import kind_of
 from binn_cli.datasets.columns.records import records
 from binn_cli.datasets.columns.table_reader import opened_columns
+from binn_cli.datasets.simulator.cases import text_of
 from binn_cli.datasets.simulator.constraints import Constraints
 from binn_cli.datasets.simulator.decoding import Field, Layout, decoded, placed
-from binn_cli.datasets.simulator.space import Space, text_of
+from binn_cli.datasets.simulator.space import Space
 from binn_cli.errors import DataError
 
 FILE, STATUS, REASON, SECONDS = "file", "status", "reason", "seconds"

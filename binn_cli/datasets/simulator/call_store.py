@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from binn_cli.datasets.simulator.space import Value, text_of
+from binn_cli.datasets.simulator.cases import Value, text_of
 
 RECORD, SOLVER, LOCK = "call.json", "solver.json", ".lock"
 STDOUT, STDERR, ENVIRONMENT = "stdout.txt", "stderr.txt", "environment.json"

@@ -13,8 +13,8 @@ from binn_cli.datasets.dataset import Announce
 from binn_cli.datasets.simulator.call_pool import CallPool, Job
 from binn_cli.datasets.simulator.call_store import COMPLETE as DONE
 from binn_cli.datasets.simulator.call_store import CallRecord, CallStore
+from binn_cli.datasets.simulator.cases import Value, text_of
 from binn_cli.datasets.simulator.description import Solver
-from binn_cli.datasets.simulator.space import Value, text_of
 
 LOG = logging.getLogger("binn")
 

@@ -75,6 +75,7 @@ class Simulator:
             self._points = listed
         else:
             self._points = design("random", self.space, self.constraints, config.test_cases, seed, "simulator test")
+        self._read: set[int] = set()
         self.known_rows = self._learned_from_file()
         if not self.is_finite:
             self._designed(max(self.initial_cases, config.train_cases))
@@ -241,6 +242,7 @@ class Simulator:
         rows = []
         for answer in read_answers(self._start / self.config.known, self.space, self.constraints, self.layout, self._output):
             (row,) = self.admitted(answer.point)
+            self._read.add(row)
             self._take(row, answer, Call(self._numbers(row), answer.status, NO_ROUND, answer.seconds, answer.reason, KNOWN))
             if self._answers[row].field is None and answer.field is not None:
                 raise DataError(f"{answer.place}: {self._calls[row].reason}")
@@ -255,7 +257,8 @@ class Simulator:
         """The rows of a design of so many cases."""
         kind = self.config.design
         if self._split is not None:
-            available = np.array([row for row in self._split.order if row not in without and row not in self._answers], dtype=int)
+            taken = {*without, *self._read}
+            available = np.array([row for row in self._split.order if row not in taken], dtype=int)
             if count > len(available):
                 key = "dataset.initial_cases"
                 problem = f"asks for {count} cases beside those that are known, but {len(available)} candidates are left"

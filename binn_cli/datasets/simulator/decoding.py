@@ -17,7 +17,7 @@ from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.datasets.product import Axis
 from binn_cli.datasets.simulator.by_callable import WHOLE
 from binn_cli.datasets.simulator.field_arrays import hdf5_arrays, npz_arrays, vtk_arrays
-from binn_cli.datasets.structure import found_structure
+from binn_cli.datasets.structure import found_structure, is_place
 from binn_cli.errors import DataError
 
 Arrays = Mapping[str, np.ndarray]
@@ -73,7 +73,7 @@ class Field:
                 name = own.coordinates[column]
                 return (
                     f"has {name} = {own.points[row, column]:.9g} where the cases before it have {known.points[row, column]:.9g}; "
-                    "every case must be known at the same points"
+                    "every case must be known at the same points (dataset.axes says which columns are coordinates)"
                 )
         return ""
 
@@ -183,9 +183,8 @@ def placed(
             raise DataError(f"{name}: has {len(values):,} values, but dataset.mesh has {size:,} points")
     if len(values) == 1 and not layout.axes and layout.mesh is None:
         return Field((), values[0], units)
-    if not layout.axes:
-        varying = {key: column for key, column in points.items() if np.ptp(column) > 0}
-        points = varying or {}
+    if not layout.axes and layout.mesh is None:
+        points = _coordinates_among(points)
     if not points:
         return Field((Axis.of(INDEX, np.arange(len(values), dtype=float)),), values, units)
     names = list(points)
@@ -200,6 +199,16 @@ def placed(
         spread, _ = structure.spread(values)
         return Field(structure.axes(names, [point_units.get(key, "") for key in names]), spread, units)
     return Field((Axis("node", x, tuple(names), tuple(point_units.get(key, "") for key in names)),), values, units)
+
+
+def _coordinates_among(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns that are coordinates: those that are called like one, if they tell the rows apart, or all that vary."""
+    varying = {name: column for name, column in columns.items() if np.ptp(column) > 0}
+    called = {name: column for name, column in varying.items() if is_place(name)}
+    if not called or len(called) == len(varying):
+        return varying
+    x = np.column_stack(list(called.values()))
+    return called if len(np.unique(x, axis=0)) == len(x) else varying
 
 
 def _as_grid(x: Float[np.ndarray, "n D"]) -> tuple[list[np.ndarray], np.ndarray] | None:
@@ -273,13 +282,8 @@ def _coordinates(name: str, others: Arrays, shape: tuple[int, ...], axes: tuple[
             told = ", ".join(f"{axis!r} {array.shape}" for axis, array in chosen.items())
             raise DataError(f"{name}: the coordinates ({told}) do not fit the outputs, which have the shape {shape}")
         return chosen
-    for possible in ({k: a for k, a in others.items() if a.shape == shape}, {k: a for k, a in others.items() if a.ndim == 1}):
-        if possible and all(a.shape == shape for a in possible.values()):
-            return possible
-        found = _by_length(name, possible, shape)
-        if found is not None:
-            return found
-    return None
+    found = _by_length(name, {key: array for key, array in others.items() if array.ndim == 1}, shape)
+    return found or {key: array for key, array in others.items() if array.shape == shape} or None
 
 
 def _by_length(name: str, arrays: Arrays, shape: tuple[int, ...]) -> dict[str, np.ndarray] | None:

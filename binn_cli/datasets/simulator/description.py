@@ -13,8 +13,9 @@ from binn_cli.config.schema.simulator import SimulatorConfig
 from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.simulator.by_callable import OUTPUT
 from binn_cli.datasets.simulator.by_command import DIRECTORY_TOKEN, INPUT_TOKEN, OUTPUT_TOKEN
+from binn_cli.datasets.simulator.cases import Value
 from binn_cli.datasets.simulator.placeholders import filled, require_known, with_whole_paths, words_of
-from binn_cli.datasets.simulator.space import Space, Value
+from binn_cli.datasets.simulator.space import Space
 from binn_cli.errors import ConfigError
 
 PATHS = {"output": OUTPUT_TOKEN, "input": INPUT_TOKEN, "directory": DIRECTORY_TOKEN}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from binn_cli.config.ranges import did_you_mean
-from binn_cli.datasets.simulator.space import Value
+from binn_cli.datasets.simulator.cases import Value
 from binn_cli.errors import ConfigError
 
 FORMAT = re.compile(r"[-+ 0#]*\d*(?:\.\d+)?[bdeEfFgGosxX%]?")

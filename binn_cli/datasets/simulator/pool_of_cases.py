@@ -14,9 +14,10 @@ from binn_cli.config.ranges import did_you_mean, shown
 from binn_cli.config.schema import SimulatorConfig
 from binn_cli.datasets.columns.column_file import Reading, read
 from binn_cli.datasets.columns.table_reader import opened_columns
+from binn_cli.datasets.simulator.cases import text_of
 from binn_cli.datasets.simulator.constraints import Constraints
 from binn_cli.datasets.simulator.design import design
-from binn_cli.datasets.simulator.space import Parameter, Space, text_of
+from binn_cli.datasets.simulator.space import Parameter, Space
 from binn_cli.errors import ConfigError, DataError
 
 KEY = "dataset.candidates"

@@ -13,10 +13,8 @@ from jaxtyping import Bool, Float
 
 from binn_cli.config.schema.parameters import Specification
 from binn_cli.datasets.product import Axis
+from binn_cli.datasets.simulator.cases import Value
 from binn_cli.errors import DataError
-
-Value = float | int | str
-"""What a solver is told of a parameter."""
 
 TOLERANCE = 1e-9
 """Share of a range by which a value may miss it or another value and still count as inside, or as the same."""
@@ -186,12 +184,6 @@ class Space:
         """Which cases are the given one, but for what is lost when numbers are printed."""
         spans = self.bounds[:, 1] - self.bounds[:, 0]
         return np.asarray(np.all(np.abs(points - point) <= TOLERANCE * spans, axis=1))
-
-
-def text_of(case: Mapping[str, Value], digits: int = 6) -> str:
-    """A case in words, such as `k=1.5, P=120`."""
-    parts = (f"{name}={value:.{digits}g}" if isinstance(value, float) else f"{name}={value}" for name, value in case.items())
-    return ", ".join(parts)
 
 
 def columns_of(space: Space, points: Sequence[Float[np.ndarray, " D"]]) -> dict[str, list[Value]]:

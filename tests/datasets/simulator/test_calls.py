@@ -125,9 +125,8 @@ if k == 8: open(out, "w").write("w\\n1\\n"); sys.exit(0)
 
 
 def test_a_retry_may_succeed(project: Path, simulator: Build) -> None:
-    dataset = simulator(command=program(project, "if len(open(sys.argv[0] + '/../notes').read().split()) % 3: sys.exit(1)"), retries=2)
-    (project / "solver.py").write_text((project / "solver.py").read_text().replace("sys.argv[0] + '/../notes'", repr(str(project / "notes"))))
-    dataset = simulator(command=f"{PYTHON} solver.py {{k}} {{P}} {{output}}", retries=2)
+    fails = f"if len(open({str(project / 'notes')!r}).read().split()) % 3: sys.exit(1)"
+    dataset = simulator(command=program(project, fails), retries=2)
     dataset.label(dataset.begin_with(2))
     assert [(call.status, call.attempts) for call in dataset.calls.each] == [(COMPLETE, 3)] * 2
 
@@ -279,6 +278,4 @@ def test_an_interruption_ends_what_runs(project: Path, simulator: Build) -> None
         dataset.label(dataset.begin_with(2))
     assert time.monotonic() - before < 25 and all(process.process.poll() is not None for process in pool._busy)
     assert not list(project.glob("data/calls/*/*/call.json"))
-    assert all(
-        not any("solver.py" in word for word in process.cmdline()) for process in psutil.Process().children(recursive=True)
-    )
+    assert all(not any("solver.py" in word for word in process.cmdline()) for process in psutil.Process().children(recursive=True))

@@ -113,6 +113,13 @@ def test_vtk_at_points_and_at_cells(tmp_path: Path) -> None:
         decoded(tmp_path / "a.vtk", Layout(("w",)))
 
 
+def test_other_columns_are_no_coordinates_where_names_tell(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,u,v,iterations\n0,1,3,10\n1,2,9,11\n3,2,7,12\n")
+    assert [axis.coordinates for axis in decoded(tmp_path / "a.csv", Layout(("u",))).axes] == [("x",)]
+    (tmp_path / "a.csv").write_text("x,u,angle\n0,1,3\n0,2,9\n3,2,7\n")  # x alone does not tell the rows apart
+    assert [axis.coordinates for axis in decoded(tmp_path / "a.csv", Layout(("u",))).axes] == [("x", "angle")]
+
+
 def test_axes_of_one_length_must_be_named(tmp_path: Path) -> None:
     square = np.add.outer(T, 10 * T)
     np.savez(tmp_path / "a.npz", u=square, t=T, x=5 * T)

@@ -24,7 +24,19 @@ SOURCES = [[a, b] for a in np.linspace(0.1, 0.9, 4) for b in np.linspace(0.1, 0.
 
 def test_heat_as_an_external_program_has_the_same_cases_and_values(project: Path) -> None:
     built_in = Heat(
-        HeatConfig(grid=5, cells=4, times=3, substeps=2, candidates=[3, 3], train_cases=4, test_cases=2, offgrid_points=0, source_centers=SOURCES, cache=""), 4
+        HeatConfig(
+            grid=5,
+            cells=4,
+            times=3,
+            substeps=2,
+            candidates=[3, 3],
+            train_cases=4,
+            test_cases=2,
+            offgrid_points=0,
+            source_centers=SOURCES,
+            cache="",
+        ),
+        4,
     )
     command = f"{sys.executable} {EXAMPLE} --k {{k}} --P {{P}} --cells 4 --times 3 --substeps 2 --out {{output}}"
     leaves = {"parameters": {"k": [1, 4], "P": [100, 200]}, "outputs": ["u"], "axes": ["x", "y", "t"]}
@@ -173,7 +185,9 @@ def test_answers_that_cannot_be_used(project: Path, simulator: Build, text: str,
 
 def test_answers_as_json_and_the_same_twice(project: Path, simulator: Build) -> None:
     dataset = simulator()
-    (project / "a.json").write_text('[{"k": 1, "P": 100, "u": 3, "seconds": 2.5}, {"parameters": {"k": 2, "P": 100}, "status": "timed out"}]')
+    (project / "a.json").write_text(
+        '[{"k": 1, "P": 100, "u": 3, "seconds": 2.5}, {"parameters": {"k": 2, "P": 100}, "status": "timed out"}]'
+    )
     first, second = read_answers(project / "a.json", dataset.space, dataset.constraints, dataset.layout)
     assert first.field.values.tolist() == [3.0] and first.seconds == 2.5 and second.status == "timed_out" and second.field is None
     (project / "b.csv").write_text("k;P;u\n1;100;3,0\n1;100;3,0\n2;100;1,5\n")
