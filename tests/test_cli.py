@@ -77,7 +77,10 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you mean "heat"?'),
+        (
+            "dataset=heet",
+            'dataset: "heet" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you mean "heat"?',
+        ),
         (
             "experiment=fig33",
             'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, table4; '

@@ -240,7 +240,7 @@ class ActiveLearn:
         if isinstance(dataset, AsksSolver):
             # Rows of candidates that were added on the way mean nothing to the next process.
             kept = {**kept, "chosen": candidates.points[list(state.chosen)], "acquired_in_round": np.asarray(state.numbers, dtype=np.int64)}
-        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept)
+        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept, outputs=state.data.outputs)
 
     def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
         """The state at the end of the last recorded round."""

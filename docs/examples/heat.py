@@ -3,14 +3,14 @@ and at t = 0.
 
     python heat.py --k 2 --P 150 --out field.npz          one simulation; field.csv is written where the name ends so
     python heat.py --cases cases.csv --out results.csv    a simulation for every row of a table with the columns k and P
-    python heat.py --serve 4242                           a UM-Bridge server (needs the package umbridge)
+    python heat.py --serve 4242                           a UM-Bridge server for this machine (package umbridge)
 
 It needs NumPy, SciPy and scikit-fem, and knows nothing of binn.
 """
 
 import argparse
 import csv
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import skfem
@@ -102,6 +102,8 @@ def serve(port, size):
         def supports_evaluate(self):
             return True
 
+    # serve_models would answer every machine of the network.
+    umbridge.um.web.run_app = partial(umbridge.um.web.run_app, host="127.0.0.1")
     umbridge.serve_models([Heat("heat")], port)
 
 

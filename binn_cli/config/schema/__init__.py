@@ -24,8 +24,8 @@ from binn_cli.config.schema.bnn import (
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
-from binn_cli.config.schema.snapshots import SnapshotsConfig
 from binn_cli.config.schema.simulator import SimulatorConfig
+from binn_cli.config.schema.snapshots import SnapshotsConfig
 from binn_cli.config.schema.sweeps import LimitsConfig, Wishes
 from binn_cli.config.schema.table import TableConfig
 from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig

@@ -196,9 +196,11 @@ class Simulator:
         """The sentence about cases none of which has an answer."""
         if self.by_hand:
             return "dataset=simulator names no solver, and no result is known; give dataset.command, callable, umbridge or known"
-        reasons = [call.reason for row in cases if (call := self._calls.get(row)) is not None and call.reason]
-        first = f"; the first reason: {reasons[0]}" if reasons else ""
-        return f"none of the {len(cases)} calls of the solver gave a result{first}"
+        made = [call for row in cases if (call := self._calls.get(row)) is not None and call.reason]
+        first = f"; the first reason: {made[0].reason}" if made else ""
+        earlier = any(call.source == STORED for call in made)
+        again = "; some calls were made in an earlier run, and dataset.again=true makes them again" if earlier else ""
+        return f"none of the {len(cases)} calls of the solver gave a result{first}{again}"
 
     def training(self, announce: Announce = silent) -> ProductData:
         """`train_cases` cases to begin with, or all that are known, or as many as active learning begins with."""
