@@ -39,7 +39,7 @@ class FittedEncoded:
         return found
 
     @property
-    def choices(self) -> dict[str, tuple[str, ...]]:
+    def text_choices(self) -> dict[str, tuple[str, ...]]:
         """The texts that inputs may be, by their names."""
         kinds = zip(self.encoding.inputs, self.encoding.kinds, strict=True)
         return {name: kind.choices for name, kind in kinds if kind.has_texts}

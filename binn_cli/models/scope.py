@@ -94,7 +94,7 @@ class Scope:
 
 def kept(fitted: FittedSurrogate, scope: Scope) -> Tree:
     """What a results file keeps of a surrogate: its own state, and what it is of."""
-    own = replace(scope, choices=getattr(fitted, "choices", {}))
+    own = replace(scope, choices=getattr(fitted, "text_choices", {}))
     return {**fitted.state(), KEY: own.tree()}
 
 
