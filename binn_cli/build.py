@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from binn_cli.config.compose import Settings, validated
+from binn_cli.config.schema.kinds import kinds_of
 from binn_cli.errors import BinnError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "blendednet": "binn_cli.datasets.blendednet.dataset:BlendedNet",
         "table": "binn_cli.datasets.table:Table",
         "snapshots": "binn_cli.datasets.snapshots.dataset:Snapshots",
+        "simulator": "binn_cli.datasets.simulator.dataset:Simulator",
     },
     "model": {
         "binn": "binn_cli.models.binn.surrogate:Binn",
@@ -70,7 +72,13 @@ def dataset(settings: Settings) -> Any:
 
 def model(settings: Settings) -> Any:
     """The surrogate that the settings describe, before it has seen data."""
-    return _class("model", settings.model.name)(settings.model)
+    kinds = kinds_of(getattr(settings.dataset, "kinds", None))
+    chosen = _class("model", settings.model.name)(settings.model)
+    if not kinds:
+        return chosen
+    from binn_cli.models.encoded import encoded
+
+    return encoded(chosen, kinds)
 
 
 def task(settings: Settings) -> Any:

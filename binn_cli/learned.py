@@ -14,7 +14,7 @@ from binn_cli.models.gradient import gradient_of
 from binn_cli.models.learning_on import as_learned, learn_on
 from binn_cli.models.scope import Scope
 from binn_cli.models.surrogate import FittedSurrogate
-from binn_cli.prediction.asked import answered, point_coordinates, table_of
+from binn_cli.prediction.asked import answered, numbers_of, point_coordinates, table_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Learned:
         Raises:
             BinnError: if an input is missing, unknown or not finite, or the model offers no derivative.
         """
-        table = table_of(points, self.inputs)
+        table = table_of(points, self.scope)
         slopes = gradient_of(self.surrogate, self.model.name, table)
         coordinates = {**point_coordinates(self.scope, table), "input": list(self.inputs)}
         return xarray.DataArray(slopes, coordinates, ("point", "output", "input"), "gradient")
@@ -98,7 +98,7 @@ class Learned:
             BinnError: if the model cannot learn on.
             DataError: if a column is missing or not finite, or rows are not whole cases.
         """
-        x, y = (_columns(rows, names) for names in (self.inputs, self.outputs))
+        x, y = (_columns(rows, names, self.scope) for names in (self.inputs, self.outputs))
         return self.after(x, y, "rows", forgetting)
 
     def after(self, x: np.ndarray, y: np.ndarray, where: str, forgetting: float = 1.0) -> Learned:
@@ -108,12 +108,12 @@ class Learned:
         return Learned(self.model, fitted, self.scope.joined(Scope.of(data)))
 
 
-def _columns(rows: Any, names: Sequence[str]) -> np.ndarray:
+def _columns(rows: Any, names: Sequence[str], scope: Scope) -> np.ndarray:
     """(n, k) values of the named columns; there may be others."""
     known = {str(name): name for name in (rows.columns if hasattr(rows, "columns") else rows)}
     if missing := [name for name in names if name not in known]:
         raise BinnError(f"rows: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give every input and output")
-    columns = [np.asarray(rows[known[name]], dtype=float) for name in names]
+    columns = [numbers_of(rows[known[name]], name, scope) for name in names]
     if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
         raise BinnError("rows: give one-dimensional arrays of one length")
     for name, column in zip(names, columns, strict=True):

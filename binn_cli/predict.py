@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def predict(run: Path, points: Path, out: Path, options: Sequence[str], *, refus
     prepare_jax()
     learned = restored(run)
     surrogate, scope = learned.surrogate, learned.scope
-    asked = points_of(points, reading_of(options), scope, grid=grid)
+    asked = points_of(points, replace(reading_of(options), choices=scope.choices), scope, grid=grid)
     if asked.unused:
         print(f"{points.name}: not used: {', '.join(asked.unused)}", file=sys.stderr)
     if not scope.is_bounded:

@@ -50,7 +50,9 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
     before, timings = results_of(run), PhaseTimings()
     learned = restored(before)
     with Timer() as timer:
-        content = read_table(rows, reading_of(options), learned.inputs, learned.outputs, drop_missing=drop_missing)
+        content = read_table(
+            rows, replace(reading_of(options), choices=learned.scope.choices), learned.inputs, learned.outputs, drop_missing=drop_missing
+        )
         digest = file_digest(rows)
     timings.data = timer.seconds
     print(f"data: {content.report.line}", file=sys.stderr)

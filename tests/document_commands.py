@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,13 @@ HEAT = (
 TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
 SWEEP = f"budget=smoke dataset.n_train=20 {NO_FIGURES}"
 RUNS_TABLE = "dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress"
+SOLVER = (
+    "binn run task=active_learn dataset=simulator 'dataset.parameters={k: [1, 4], P: [100, 200]}' "
+    "'dataset.command=\"python heat.py --k {k} --P {P} --out {output}\"' dataset.output=field.csv 'dataset.outputs=[u]' "
+    "'dataset.files=[heat.py]' dataset.at_once=2 task.rounds=2"
+)
+COARSE = "--cells 4 --times 3 --substeps 2"
+SMALL_SOLVER = f"'dataset.command=\"python heat.py --k {{k}} --P {{P}} {COARSE} --out {{output}}\"'"
 INTERRUPTED = "outputs/2026-11-22_11-28-13_active_learn_heat_binn"
 
 # The command as a page has it, and what is added; None for those of make, which are only looked at.
@@ -89,6 +97,9 @@ COMMANDS: dict[str, str | None] = {
         f"{POISSON} {FIXED} dataset.initial_cases=3 task.rounds=1"
     ),
     "binn run dataset=heat task=active_learn task.acquisition=ivr task.batch=4 task.rounds=5": f"{HEAT} task.batch=2",
+    # docs/simulator.md
+    SOLVER: f"{SMALL_SOLVER} {TINY_BINN} task.initial=3 task.rounds=1 {NO_FIGURES}",
+    "binn run task=active_learn dataset=heat task.stop.rel_rmse=0.01": HEAT,
     # docs/blendednet.md
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
         f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"
@@ -186,5 +197,10 @@ def interrupted_run(monkeypatch: pytest.MonkeyPatch) -> None:
     directory.rename(INTERRUPTED)
 
 
-BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {f"binn resume {INTERRUPTED}": interrupted_run}
+def example_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program of the page, saved where its commands are typed."""
+    shutil.copy(Path(__file__).resolve().parents[1] / "docs" / "examples" / "heat.py", "heat.py")
+
+
+BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {f"binn resume {INTERRUPTED}": interrupted_run, SOLVER: example_solver}
 """What must be there before a command is run."""

@@ -77,7 +77,10 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heet", 'dataset: "heet" is not one of blendednet, heat, poisson, sine, snapshots, table; did you mean "heat"?'),
+        (
+            "dataset=heet",
+            'dataset: "heet" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you mean "heat"?',
+        ),
         (
             "experiment=fig33",
             'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, table4; '
@@ -105,8 +108,8 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
         (
             "dataset = sine",
-            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, sine, "
-            "snapshots, table",
+            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, simulator, "
+            "sine, snapshots, table",
         ),
         ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
         ("σ=3", '"σ" is no name of a group or a key in "σ=3"; write KEY=VALUE without spaces around the ='),
@@ -171,7 +174,7 @@ def test_run_help_lists_groups_and_examples(capsys) -> None:
     assert leaving.value.code == 0
     printed = capsys.readouterr().out
     for expected in (
-        "dataset     blendednet, heat, poisson, sine, snapshots, table",
+        "dataset     blendednet, heat, poisson, simulator, sine, snapshots, table",
         "binn run experiment=smoke",
         "HYDRA_FULL_ERROR=1",
         "acquisition: mean_std",

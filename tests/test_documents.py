@@ -47,8 +47,8 @@ class Block:
 
     @property
     def commands(self) -> list[tuple[str, str]]:
-        """Command and comment of every line."""
-        lines = filter(None, map(str.strip, self.content.splitlines()))
+        """Command and comment of every line; a line that ends with a backslash goes on in the next."""
+        lines = filter(None, map(str.strip, re.sub(r"\s*\\\n\s*", " ", self.content).splitlines()))
         parts = [line.partition("  #") for line in lines]
         return [(command.strip(), comment.strip()) for command, _, comment in parts]
 

@@ -47,7 +47,10 @@ def binn(environment, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("dataset=heta", 'dataset: "heta" is not one of blendednet, heat, poisson, sine, snapshots, table; did you mean "heat"?'),
+        (
+            "dataset=heta",
+            'dataset: "heta" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you mean "heat"?',
+        ),
         ("model=bin", f'model: "bin" is not one of {", ".join(options("model"))}; did you mean "binn"?'),
         ("task=active_lern", 'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?'),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),

@@ -45,6 +45,10 @@ TINY = {
     ("dataset", "blendednet"): f"task=regress {BLENDEDNET}",
     ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
     ("dataset", "poisson"): f"task=active_learn task.rounds=2 {POISSON} {BRISK}",
+    ("dataset", "simulator"): (
+        "task=active_learn task.rounds=2 dataset.parameters={k:[1,4],P:[100,200]} dataset.callable=functions:decay "
+        f"dataset.outputs=[u] dataset.initial_cases=5 dataset.test_cases=2 dataset.at_once=2 {BRISK}"
+    ),
     ("dataset", "sine"): f"task=regress {SINE}",
     ("dataset", "snapshots"): f"task=regress dataset.path={a_folder()} dataset.outputs=[u] {BRISK}",
     ("dataset", "table"): f"task=regress dataset.path={a_table()} dataset.outputs=[u] {BRISK}",
@@ -74,7 +78,7 @@ TINY = {
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
-OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp", "table": "u", "snapshots": "u"}
+OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp", "table": "u", "snapshots": "u", "simulator": "u"}
 SPLITS = {
     "blendednet": ["train", "test"],
     "sine": ["train", "test"],
@@ -82,12 +86,14 @@ SPLITS = {
     "heat": ["train", "test", "offgrid", "offgrid_at_times"],
     "table": ["train", "test"],
     "snapshots": ["train", "test"],
+    "simulator": ["train", "test"],
 }
 GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
 N_TRAIN = {
     ("dataset", "blendednet"): [101 * 5],
     ("dataset", "heat"): [36 * 4 * 3, 36 * 4 * 4],
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
+    ("dataset", "simulator"): [6 * 5, 6 * 6, 6 * 7],
     ("dataset", "sine"): [30],
     ("dataset", "snapshots"): [12 * 7],
     ("dataset", "table"): [32],
@@ -136,6 +142,7 @@ def test_every_file_has_an_entry() -> None:
 def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "datasets" / "simulator"))
     status = main(["run", f"{group}={name}", *TINY[group, name].split(), "output.root=runs", "seed=2"])
     printed = capsys.readouterr()
     assert status == 0, printed.err
@@ -214,7 +221,7 @@ def check_rest(file: h5py.File, task: str, dataset: str, model: str) -> None:
     np.testing.assert_allclose(rmse, file["metrics/rmse"][-1, 1, 0], rtol=1e-10)
     if task == "active_learn":
         acquired = {name for name in file["step"] if name.startswith("acquired_")}
-        assert acquired == {"sine": {"acquired_x"}, "poisson": {"acquired_p"}, "heat": {"acquired_k", "acquired_P"}}[dataset]
+        assert acquired == {f"acquired_{name}" for name in {"sine": "x", "poisson": "p"}.get(dataset, "kP")}
         for name in acquired:
             assert np.isnan(file[f"step/{name}"][0]) and np.isfinite(file[f"step/{name}"][1:]).all()
 

@@ -62,7 +62,7 @@ def test_the_licence_names_those_whom_the_package_names(wheel: Path) -> None:
 
 def test_installed_help_configuration_and_completion(installed) -> None:
     assert installed("--version").stdout == f"binn {__version__}\n"
-    assert "dataset     blendednet, heat, poisson, sine, snapshots, table" in installed("run", "--help").stdout
+    assert "dataset     blendednet, heat, poisson, simulator, sine, snapshots, table" in installed("run", "--help").stdout
     composed = installed("run", "--cfg", "job", "dataset=sine")
     assert composed.returncode == 0
     assert "name: sine" in composed.stdout

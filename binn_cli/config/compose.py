@@ -18,7 +18,7 @@ from binn_cli.config.store import conf_directory, options
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, ConfigError
 
-NOT_SCIENCE = frozenset({"dataset.cache"})
+NOT_SCIENCE = frozenset({"dataset.cache", "dataset.store", "dataset.at_once"})
 """Leaves of dataset, model and task that cannot change a result, and so do not count in `config_id`."""
 DEFAULT_BUDGET = "quick"
 """The budget of a configuration that names none, as in conf/config.yaml."""

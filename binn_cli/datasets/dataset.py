@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from binn_cli.datasets.calls import NO_ROUND, Calls
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks
+
+if TYPE_CHECKING:
+    from binn_cli.datasets.simulator.constraints import Constraints
+    from binn_cli.datasets.simulator.space import Space
 
 Announce = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -154,4 +159,52 @@ class StatesRanges(Protocol):
         Raises:
             ConfigError: if a range is stated for what is not one of the inputs.
         """
+        ...
+
+
+@runtime_checkable
+class AsksSolver(Protocol):
+    """A data set whose cases are computed by a program of the user's, which may fail.
+
+    Attributes:
+        by_hand: whether somebody else runs the program, so that nothing can be computed here.
+        is_finite: whether there is a list of candidates; anything in the ranges is possible otherwise.
+        space: the parameters.
+        constraints: what every case fulfils.
+    """
+
+    by_hand: bool
+    is_finite: bool
+    space: Space
+    constraints: Constraints
+
+    @property
+    def candidates(self) -> Axis:
+        """See `Dataset`."""
+        ...
+
+    @property
+    def known_rows(self) -> tuple[int, ...]:
+        """The rows of cases whose results the user has given beforehand."""
+        ...
+
+    @property
+    def calls(self) -> Calls:
+        """What became of every case that was asked for so far."""
+        ...
+
+    def begin_with(self, count: int) -> tuple[int, ...]:
+        """The rows of so many cases to begin with, those whose results are known among them."""
+        ...
+
+    def admitted(self, points: Float[np.ndarray, "n D"]) -> tuple[int, ...]:
+        """The rows of cases, which become candidates where they are none."""
+        ...
+
+    def answered(self, cases: Sequence[int], announce: Announce = silent, number: int = NO_ROUND) -> ProductData | None:
+        """The data of those of some cases that have an answer, None where none has; `number` is the round that asks."""
+        ...
+
+    def no_answer(self, cases: Sequence[int]) -> str:
+        """The sentence about cases none of which has an answer."""
         ...

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.config.schema import TableConfig
+from binn_cli.config.schema.kinds import text_choices
 from binn_cli.config.schema.table import DECIMALS, SEPARATORS
 from binn_cli.datasets.arrangement import Arrangement, ByRow, arranged, with_inputs
 from binn_cli.datasets.columns.column_file import Reading
@@ -34,6 +35,7 @@ def reading_options(config: TableConfig) -> Reading:
         encoding=config.encoding,
         units_row=config.units_row,
         missing_values=tuple(config.missing_values),
+        choices=text_choices(config.kinds),
     )
 
 

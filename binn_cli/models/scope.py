@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Scope:
         outputs, output_units: of the L outputs.
         low, high: (D,) smallest and largest training value of every input; NaN where nobody knows it.
         widths: how many of the inputs lie along every axis of the training data.
+        choices: texts that inputs may be, by their names; they stand in tables of numbers as their places among these.
     """
 
     inputs: tuple[str, ...]
@@ -37,6 +38,7 @@ class Scope:
     low: Float[np.ndarray, " D"]
     high: Float[np.ndarray, " D"]
     widths: tuple[int, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", self.widths or (len(self.inputs),))
@@ -72,12 +74,9 @@ class Scope:
     def tree(self) -> dict[str, Any]:
         """Names and arrays, for `/surrogate/scope`."""
         names = ("inputs", "input_units", "outputs", "output_units")
-        return {
-            **{name: np.array(getattr(self, name), dtype=str) for name in names},
-            "low": self.low,
-            "high": self.high,
-            "widths": np.array(self.widths),
-        }
+        texts = {name: np.array(getattr(self, name), dtype=str) for name in names}
+        choices = {f"{self.inputs.index(name):03d}": np.array(own, dtype=str) for name, own in self.choices.items()}
+        return {**texts, "low": self.low, "high": self.high, "widths": np.array(self.widths), "choices": choices}
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Scope:
@@ -88,12 +87,15 @@ class Scope:
 
         low, high = np.atleast_1d(tree["low"]), np.atleast_1d(tree["high"])
         widths = tuple(int(width) for width in np.atleast_1d(tree.get("widths", ())))
-        return cls(texts("inputs"), texts("input_units"), texts("outputs"), texts("output_units"), low, high, widths)
+        inputs, places = texts("inputs"), tree.get("choices", {})
+        choices = {inputs[int(key)]: tuple(str(text) for text in np.atleast_1d(places[key])) for key in sorted(places)}
+        return cls(inputs, texts("input_units"), texts("outputs"), texts("output_units"), low, high, widths, choices)
 
 
 def kept(fitted: FittedSurrogate, scope: Scope) -> Tree:
     """What a results file keeps of a surrogate: its own state, and what it is of."""
-    return {**fitted.state(), KEY: scope.tree()}
+    own = replace(scope, choices=getattr(fitted, "text_choices", {}))
+    return {**fitted.state(), KEY: own.tree()}
 
 
 def own_state(tree: Tree) -> Tree:

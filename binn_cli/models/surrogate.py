@@ -88,9 +88,10 @@ class CaseProcess:
         """Variance of each case, summed over its points."""
         return np.einsum("nrnr->n", self.covariance)
 
-    def reductions(self, cases: Int[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
-        """For each of the named cases, by how much simulating it lowers the variance summed over all cases and points."""
-        return np.array([np.sum(self._gain(case).T.ravel() * self.covariance[:, :, case].ravel()) for case in cases])
+    def reductions(self, cases: Int[np.ndarray, " c"], over: slice = slice(None)) -> Float[np.ndarray, " c"]:
+        """For each of the named cases, by how much simulating it lowers the variance summed over all cases, or those of `over`."""
+        r = len(self.noise)
+        return np.array([np.sum(self._gain(case).T.reshape(-1, r, r)[over] * self.covariance[over, :, case]) for case in cases])
 
 
 @runtime_checkable

@@ -39,11 +39,14 @@ def column_names(scope: Scope, arrays: Sequence[str]) -> list[str]:
     return [*inputs, *answers, OUTSIDE]
 
 
-def columns_of(answer: Answer) -> list[np.ndarray]:
-    """The columns of an answer in that order; a grid with every combination as a row, the last axis fastest."""
+def columns_of(answer: Answer, scope: Scope) -> list[np.ndarray]:
+    """The columns of an answer in that order; a grid with every combination as a row, the last axis fastest. Choices are texts again."""
     shape = answer.outside.shape
     index: tuple[np.ndarray, ...] = np.indices(shape, sparse=True)
     inputs = [np.broadcast_to(own[where], shape).ravel() for table, where in zip(answer.points, index, strict=True) for own in table.T]
+    for name, texts in scope.choices.items():
+        column = scope.inputs.index(name)
+        inputs[column] = np.array(texts, dtype=object)[inputs[column].astype(int)]
     outputs = answer.mean.shape[-1]
     answers = [array[..., k].ravel() for k in range(outputs) for array in answer.arrays.values()]
     return [*inputs, *answers, answer.outside.ravel()]
@@ -61,7 +64,7 @@ class _Text:
 
         import pandas as pd
 
-        *numbers, outside = columns_of(answer)
+        *numbers, outside = columns_of(answer, self._scope)
         names = column_names(self._scope, tuple(answer.arrays))
         frame = pd.DataFrame(dict(enumerate([*numbers, outside.astype(np.int8)])))
         target = sys.stdout if self._target is None else self._target
@@ -88,13 +91,13 @@ class _Parquet:
         import pyarrow as pa
         import pyarrow.parquet as parquet
 
-        scope, columns = self._scope, columns_of(answer)
+        scope, columns = self._scope, columns_of(answer, self._scope)
         names = column_names(scope, tuple(answer.arrays))
         if self._file is None:
             units = [*scope.input_units, *(unit for unit in scope.output_units for _ in answer.arrays), ""]
             fields = [
-                pa.field(name, pa.bool_() if name is names[-1] else pa.float64(), False, {"units": unit} if unit else None)
-                for name, unit in zip(names, units, strict=True)
+                pa.field(name, _type_of(column, name is names[-1]), False, {"units": unit} if unit else None)
+                for name, unit, column in zip(names, units, columns, strict=True)
             ]
             self._schema = pa.schema(fields)
             self._file = parquet.ParquetWriter(self._path, self._schema)
@@ -103,6 +106,12 @@ class _Parquet:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _type_of(column: np.ndarray, is_flag: bool) -> Any:
+    import pyarrow as pa
+
+    return pa.bool_() if is_flag else pa.string() if column.dtype == object else pa.float64()
 
 
 KINDS: dict[str, Callable[[Path, Scope, Sequence[Axis]], AnswerFile]] = {

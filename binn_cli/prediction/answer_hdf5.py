@@ -69,6 +69,10 @@ class Hdf5Answers:
         return f"{plain} (input)" if plain in self._reserved else plain
 
     def _variable(self, name: str, unit: str, created: h5py.Dataset) -> h5py.Dataset:
+        if name in self._scope.choices:  # the convention of NetCDF for numbers that stand for words
+            texts = self._scope.choices[name]
+            created.attrs["flag_values"] = np.arange(len(texts), dtype=float)
+            created.attrs["flag_meanings"] = " ".join(text.replace(" ", "_") for text in texts)
         if unit:
             created.attrs["units"] = unit
         if created.name != f"/{name}":

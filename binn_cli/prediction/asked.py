@@ -28,7 +28,7 @@ def answered(surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: boo
         answers = list(answers_on_grid(surrogate, scope, axes, std=std))
         shape = tuple(axis.size for axis in axes)
     else:
-        table = table_of(points, scope.inputs)
+        table = table_of(points, scope)
         names, shape = ("point",), (len(table),)
         coordinates = point_coordinates(scope, table)
         answers = list(answers_at_points(surrogate, scope, [table], std=std))
@@ -49,7 +49,11 @@ def _output_coordinates(scope: Scope) -> dict[str, Any]:
 
 def point_coordinates(scope: Scope, table: np.ndarray) -> dict[str, Any]:
     """Outputs with their units, and the inputs of every point."""
-    return _output_coordinates(scope) | {_free(name): ("point", column) for name, column in zip(scope.inputs, table.T, strict=True)}
+    columns = {
+        name: np.array(scope.choices[name])[column.astype(int)] if name in scope.choices else column
+        for name, column in zip(scope.inputs, table.T, strict=True)
+    }
+    return _output_coordinates(scope) | {_free(name): ("point", column) for name, column in columns.items()}
 
 
 def _free(name: str) -> str:
@@ -62,7 +66,7 @@ def grid_axes(points: Any, scope: Scope) -> tuple[Axis, ...]:
     Raises:
         BinnError: if an input is missing, unknown, not finite or no row of numbers.
     """
-    given = _by_name(points, scope.inputs)
+    given = _by_name(points, scope)
     axes = []
     for name, unit in zip(scope.inputs, scope.input_units, strict=True):
         values = np.atleast_1d(given[name])
@@ -73,31 +77,51 @@ def grid_axes(points: Any, scope: Scope) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def _by_name(points: Any, inputs: Sequence[str]) -> dict[str, np.ndarray]:
+def numbers_of(values: Any, name: str, scope: Scope) -> np.ndarray:
+    """Values of an input as numbers, texts as their places among its choices.
+
+    Raises:
+        BinnError: for a text that is none of them, or anything that is no number.
+    """
+    array, texts = np.asarray(values), scope.choices.get(name, ())
+    if array.dtype.kind not in "biuf" and texts:
+        other = next((text for text in map(str, array.ravel()) if text not in texts), None)
+        if other is not None:
+            raise BinnError(f"points: {name} is {other!r}, which is none of its choices {', '.join(texts)}{did_you_mean(other, texts)}")
+        return np.array([texts.index(str(text)) for text in array.ravel()], dtype=float).reshape(array.shape)
+    try:
+        return array.astype(float)
+    except (ValueError, TypeError) as error:
+        raise BinnError(f"points: {name} is not a row of numbers ({error})") from error
+
+
+def _by_name(points: Any, scope: Scope) -> dict[str, np.ndarray]:
     """Values of every input, and of nothing else."""
+    inputs = scope.inputs
     named = points.columns if hasattr(points, "columns") else points
-    given = {str(name): np.asarray(points[name], dtype=float) for name in named}
-    for name in given:
+    for name in map(str, named):
         if name not in inputs:
             raise BinnError(f"points: {name} is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}")
+    given = {str(name): numbers_of(points[name], str(name), scope) for name in named}
     if missing := [name for name in inputs if name not in given]:
         raise BinnError(f"points: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give a value of every input")
     return given
 
 
-def table_of(points: Any, inputs: Sequence[str]) -> np.ndarray:
+def table_of(points: Any, scope: Scope) -> np.ndarray:
     """(n, D) values in the order of the inputs.
 
     Raises:
         BinnError: if an input is missing, unknown or not finite, or the numbers of values differ.
     """
+    inputs = scope.inputs
     if not isinstance(points, Mapping) and not hasattr(points, "columns"):
         table = np.asarray(points, dtype=float)
         if table.ndim != 2 or table.shape[1] != len(inputs):
             shape = " x ".join(map(str, table.shape)) or "a single number"
             raise BinnError(f"points: must have {len(inputs)} columns ({', '.join(inputs)}), not {shape}")
     else:
-        given = _by_name(points, inputs)
+        given = _by_name(points, scope)
         try:
             table = np.stack(np.broadcast_arrays(*(np.atleast_1d(given[name]) for name in inputs)), axis=-1)
         except ValueError as error:

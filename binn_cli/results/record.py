@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from binn_cli.datasets.calls import Calls
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.surrogate import Prediction, Tree
@@ -18,7 +19,11 @@ STATUSES = ("running", "complete", "failed")
 PHASES = ("data", "compile", "fit", "acquire", "predict")
 """The phases that are timed, in the order in which they happen."""
 
-_SPLITS = ("train", "test", "offgrid")
+PREDICTED_RMSE, EXPECTED_GAIN, SURPRISE = "predicted_rmse", "expected_gain", "surprise"
+"""Diagnostics of active learning: the error (L,) that a surrogate expects of itself, by which share one more simulation would lower it, and
+how far each new case was from its prediction, in predicted standard deviations."""
+
+_SPLITS = ("train", "test", "ahead", "offgrid")
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,8 @@ class RunRecord:
             `held_out` (m, D) and `case_coordinates` (their names); for regress a sample of the training points (see `training_sample`);
             for scaling why a size failed, `reason_SIZE`.
         surface: what the last fit predicts on a whole surface, where the data have one.
+        calls: what became of every case that a solver was asked for; None where nobody asks one.
+        conclusion: why a run ended before all that was planned, and what that saved; empty where it did not.
     """
 
     header: Header
@@ -193,12 +200,19 @@ class RunRecord:
     surrogate: Tree | None = None
     state: Tree | None = None
     surface: SurfacePrediction | None = None
+    calls: Calls | None = None
+    conclusion: str = ""
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits that any step was scored on: train, test, offgrid, then others."""
         seen = _seen(step.metrics for step in self.steps)
         return tuple(sorted(seen, key=lambda name: _SPLITS.index(name) if name in _SPLITS else len(_SPLITS)))
+
+    @property
+    def judging_split(self) -> str:
+        """The split that says best how well the model does where it has not learned: `test`, `ahead`, or else the first."""
+        return judging(self.splits)
 
     @property
     def case_coordinates(self) -> tuple[str, ...]:
@@ -215,6 +229,12 @@ class RunRecord:
         empty = np.full(max(1, len(self.outputs)), np.nan)
         rows = [np.asarray(step.metrics.get(split, {}).get(metric, empty), dtype=np.float64) for step in self.steps]
         return np.array(rows).reshape(len(rows), empty.size)
+
+
+def judging(splits: Iterable[str]) -> str:
+    """The split out of some that says best how well a model does."""
+    known = tuple(splits)
+    return next((name for name in ("test", "ahead") if name in known), next(iter(known), "test"))
 
 
 def _seen(mappings: Iterable[Mapping[str, object]]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from binn_cli.datasets.calls import Calls
 from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Tree
 from binn_cli.results import provenance
@@ -186,6 +187,16 @@ class Recorder:
             LOG.warning("step %d: %s", len(before.steps), warning)
         for listener in self._listeners:
             listener.on_step(len(before.steps), step)
+
+    def calls(self, calls: Calls) -> None:
+        """Keep what became of the cases that a solver was asked for; nothing is written where nothing has changed."""
+        if calls != self._record.calls:
+            self._keep(replace(self._record, calls=calls))
+
+    def conclude(self, conclusion: str) -> None:
+        """Keep why the run ends before all that was planned."""
+        LOG.info("%s", conclusion)
+        self._keep(replace(self._record, conclusion=conclusion))
 
     def ask_at_the_end(self, name: str, count: Callable[[], int]) -> None:
         """Keep what a function counts until the run is over as an attribute of /provenance; of a run in parts the most of all parts."""

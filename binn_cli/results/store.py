@@ -18,6 +18,7 @@ import numpy as np
 from binn_cli.errors import BinnError
 from binn_cli.models.scope import KEY as SCOPE
 from binn_cli.results import steps as step_groups
+from binn_cli.results.calls import read_calls, write_calls
 from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, values_of
 from binn_cli.results.record import Header, Predictions, RunRecord
 from binn_cli.results.surface import read_surface, write_surface
@@ -154,6 +155,8 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
         file.attrs[name] = attribute(getattr(header, name), name)
     if header.note:
         file.attrs["note"] = attribute(header.note, "note")
+    if record.conclusion:
+        file.attrs["conclusion"] = attribute(record.conclusion, "conclusion")
     if record.reason is not None:
         file.attrs["reason"] = attribute(record.reason, "reason")
     file.create_dataset("config", data=header.config, dtype=TEXT)
@@ -166,6 +169,8 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
         _write_predictions(file, record.predictions)
     if record.surface is not None:
         write_surface(file, record.surface)
+    if record.calls is not None:
+        write_calls(file, record.calls)
     for name in ("surrogate", "state"):
         tree = getattr(record, name)
         if tree is not None:
@@ -187,6 +192,8 @@ def _read_record(file: h5py.File, arrays: bool, provenance: bool) -> RunRecord:
         surface=read_surface(file["surface"]) if "surface" in parts else None,
         surrogate=read_tree(file["surrogate"]) if "surrogate" in parts else None,
         state=read_tree(file["state"]) if "state" in parts else None,
+        calls=read_calls(file["calls"]) if "calls" in file else None,
+        conclusion=str(attributes.get("conclusion", "")),
     )
 
 

@@ -25,7 +25,8 @@ class AcquisitionContext:
         candidates: the whole case axis, n candidates.
         labelled: (n,) which of them the surrogate has seen.
         seed: changes with the round; the only source of randomness.
-        picked: rows taken earlier in the same round, whose values are not known yet.
+        picked: rows taken earlier in the same round, or asked for by somebody else, whose values are not known yet.
+        weights: (n,) what every candidate's score is multiplied by, such as its chance of success; None for nothing.
         compile_seconds: time that scoring has spent compiling so far.
     """
 
@@ -36,6 +37,7 @@ class AcquisitionContext:
     labelled: Bool[np.ndarray, " n"]
     seed: tuple[int, ...]
     picked: list[int] = field(default_factory=list)
+    weights: Float[np.ndarray, " n"] | None = None
     compile_seconds: float = 0.0
     _process: CaseProcess | None = None
     _std: Float[np.ndarray, "p n"] | None = None
@@ -152,7 +154,8 @@ def choose(name: str, context: AcquisitionContext, available: Int[np.ndarray, " 
     Every pick allows for those before it in the same round, so that a batch does not ask twice for the same knowledge.
     """
     for _ in range(min(batch, len(available))):
-        scores = ACQUISITIONS[name](context)[available]
+        scores = ACQUISITIONS[name](context)
+        scores = (scores if context.weights is None else scores * context.weights)[available]
         context.picked.append(int(available[int(np.argmax(scores))]))
         available = available[available != context.picked[-1]]
     return list(context.picked)

@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from binn_cli.config.schema import ActiveLearnConfig
-from binn_cli.datasets.dataset import Dataset, HasFields, reading_of
+from binn_cli.datasets.dataset import AsksSolver, Dataset, HasFields, reading_of
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import ConfigError
+from binn_cli.errors import ConfigError, DataError
 from binn_cli.models import scope
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree, Updates
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step, one_or_all
 from binn_cli.results.recorder import Recorder
-from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
 from binn_cli.tasks.evaluation import PhaseTimings, Timer, compiling, domain_of, fitted_on, updated_with
-from binn_cli.tasks.scoring import scores_of
+from binn_cli.tasks.labelling import failures, labelled, newly_asked
+from binn_cli.tasks.outlook import Outlook, Outlooks, diagnostics_of, scores_ahead, spread_of
+from binn_cli.tasks.proposing import next_cases
+from binn_cli.tasks.scoring import Scores, scores_of
+from binn_cli.tasks.stopping import Stopping, conclusion
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Round:
         fitted: the latest surrogate, None before the first fit.
         latest: those of them that were labelled in this round.
         chosen: the rows to label next, none after the last round.
-        slab: the values of those that were labelled in this round, None before the first.
+        slab: the data of the latest, None where there are none.
+        numbers: the round of each acquired row.
     """
 
     number: int
@@ -44,6 +48,12 @@ class Round:
     latest: tuple[int, ...] = ()
     chosen: tuple[int, ...] = ()
     slab: ProductData | None = None
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """All rows that were asked for, those without an answer among them."""
+        return (*self.initial, *self.acquired)
 
 
 class ActiveLearn:
@@ -61,37 +71,51 @@ class ActiveLearn:
             ConfigError: if the initial cases are more than the pool offers.
         """
         initial = self._initial(dataset)
-        left = len(dataset.order) - len(initial)
-        rounds = min(self.config.rounds, -(-left // self.config.batch))
+        rounds = self._rounds(dataset, initial)
         recorder.plan(rounds + 1)
         done = len(recorder.record.steps)
         if done > rounds:
             return
+        stopping = Stopping.of(self.config.stop, recorder.record.steps)
+        stopping.require_room(newly_asked(dataset, initial))
         with Timer() as timer:
             recorder.describe(reading_of(dataset, recorder.announce))
-            if done:
-                state = self._resumed(dataset, model, recorder)
-            else:
-                state = Round(0, initial, (), dataset.label(initial, recorder.announce), None)
-            evaluation = dataset.evaluation(recorder.announce)
+            state = self._resumed(dataset, model, recorder) if done else self._begun(dataset, initial, recorder)
+            evaluation = {} if state is None else dataset.evaluation(recorder.announce)
+        if state is None:
+            return
+        if 0 < done <= rounds and not state.chosen:
+            return  # it had stopped before its last round, and was interrupted before it could say so
+        outlooks = Outlooks(self.config, dataset, recorder.record.steps)
         timings = PhaseTimings(data=timer.seconds)
         for number in range(done, rounds + 1):
+            before = state.fitted
             if number > 0:
                 state = self._labelled(dataset, replace(state, number=number), timings, recorder)
-            wanted = max(len(initial) + min(rounds * self.config.batch, left), state.data.axes[-1].size)
-            # Nobody knows how many rows cases with points of their own will have.
-            capacity = None if _has_meshes_of_its_own(dataset, state.data) else wanted
+            capacity = self._capacity(dataset, rounds, state)
             told = compiling(model) if number == done else ""
             recorder.announce(f"fitting {state.data.n_observed:,} points{told}", 0, 1)
-            fitted = self._learned(dataset, model, state, timings, capacity)
-            state = replace(state, fitted=fitted, chosen=())
-            if number < rounds:
-                state = replace(state, chosen=self._chosen(dataset, state, timings, recorder))
-            self._record(dataset, state, evaluation, timings, capacity, recorder)
+            state = replace(state, fitted=self._fitted(dataset, model, state, timings, capacity), chosen=())
+            assert state.fitted is not None
+            ahead = None if "test" in evaluation else scores_ahead(before, state.slab, timings, self.max_points)
+            scores = self._scores(state, evaluation, ahead, timings, capacity, recorder)
+            expected = outlooks.of(state.fitted, before, state.slab, _field(dataset, state.data), timings)
+            asked = newly_asked(dataset, state.asked)
+            why = stopping.reached(scores.metrics, expected, spread_of(state.data), asked) if number < rounds else ""
+            if number < rounds and not why:
+                batch = stopping.left(asked, self.config.batch)
+                state = replace(state, chosen=self._chosen(dataset, state, batch, timings, recorder))
+            if why:
+                recorder.conclude(conclusion(why, number, (rounds - number) * self.config.batch))
+            self._record(dataset, state, scores, expected, timings, recorder)
+            if why:
+                return
             timings = PhaseTimings()
 
     def _initial(self, dataset: Dataset) -> tuple[int, ...]:
         wanted = dataset.initial_cases if self.config.initial is None else self.config.initial
+        if isinstance(dataset, AsksSolver):
+            return dataset.begin_with(wanted)
         pool = len(dataset.order)
         if wanted > pool:
             held = len(dataset.held_out)
@@ -100,52 +124,99 @@ class ActiveLearn:
             raise ConfigError(key, problem)
         return tuple(int(row) for row in dataset.order[:wanted])
 
-    def _chosen(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> tuple[int, ...]:
-        """The cases to label next; chosen in the round that knows what is unknown, so that a round's compilation is all in the first."""
-        assert state.fitted is not None
-        labelled = np.zeros(dataset.candidates.size, dtype=bool)
-        labelled[[*state.initial, *state.acquired]] = True
-        available = np.sort(dataset.order[~labelled[dataset.order]])
-        slab = _slab(dataset, state.data)
-        points = acquisition_points(slab, self.config.acquisition_points)
-        recorder.announce("choosing the next case", 0, 1)
-        context = AcquisitionContext(state.fitted, slab, points, dataset.candidates, labelled, (self.config.seed, state.number))
-        with Timer() as timer:
-            chosen = tuple(choose(self.config.acquisition, context, available, self.config.batch))
-        timings.compile += context.compile_seconds
-        timings.acquire += timer.seconds - context.compile_seconds
-        return chosen
+    def _rounds(self, dataset: Dataset, initial: tuple[int, ...]) -> int:
+        """So many as the configuration says, as long as there are candidates; none where somebody else runs the solver."""
+        if isinstance(dataset, AsksSolver) and (dataset.by_hand or not dataset.is_finite):
+            return 0 if dataset.by_hand else self.config.rounds
+        return min(self.config.rounds, -(-self._left(dataset, initial) // self.config.batch))
 
-    def _labelled(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> Round:
-        """The state with the chosen cases labelled."""
-        assert state.chosen
-        with Timer() as timer:
-            slab = dataset.label(state.chosen, recorder.announce)
-            data = state.data.appended(slab)
-        timings.data += timer.seconds
-        return replace(state, acquired=(*state.acquired, *state.chosen), latest=state.chosen, data=data, slab=slab)
+    def _left(self, dataset: Dataset, initial: tuple[int, ...]) -> int:
+        return len(set(dataset.order.tolist()) - set(initial))
 
-    def _learned(self, dataset: Dataset, model: Surrogate, state: Round, timings: PhaseTimings, capacity: int | None) -> FittedSurrogate:
-        """The surrogate of all labelled cases: the last one told of the new ones where it remembers the others."""
+    def _capacity(self, dataset: Dataset, rounds: int, state: Round) -> int | None:
+        """How many cases there will be in the end; None where nobody knows how many rows cases with points of their own will have."""
+        if _has_meshes_of_its_own(dataset, state.data):
+            return None
+        wanted = rounds * self.config.batch
+        finite = not isinstance(dataset, AsksSolver) or dataset.is_finite
+        more = min(wanted, self._left(dataset, state.initial)) if finite else wanted
+        return max(len(state.initial) + more, state.data.axes[-1].size)
+
+    def _begun(self, dataset: Dataset, initial: tuple[int, ...], recorder: Recorder) -> Round | None:
+        """The state before the first fit; None where nothing is known and somebody else runs the solver.
+
+        Raises:
+            DataError: if no case has an answer.
+        """
+        data = labelled(dataset, initial, 0, recorder)
+        if data is None:
+            assert isinstance(dataset, AsksSolver)
+            if dataset.by_hand:
+                return None
+            raise DataError(dataset.no_answer(initial))
+        return Round(0, initial, (), data, None)
+
+    def _fitted(self, dataset: Dataset, model: Surrogate, state: Round, timings: PhaseTimings, capacity: int | None) -> FittedSurrogate:
+        """The surrogate of the data: the last one told of the new ones where it remembers the others; itself where there are none."""
+        if state.fitted is not None and state.number > 0 and state.slab is None:
+            return state.fitted
         last, slab = state.fitted, state.slab
         if last is not None and slab is not None and slab.observed is None and isinstance(model, Updates) and model.remembers(last):
             return updated_with(model, last, slab, timings)
         domain = domain_of(dataset, state.data)
         return fitted_on(model, state.data, timings, domain=domain, warm_start=last, capacity=capacity)
 
+    def _chosen(self, dataset: Dataset, state: Round, batch: int, timings: PhaseTimings, recorder: Recorder) -> tuple[int, ...]:
+        """The cases to label next; chosen in the round that knows what is unknown, so that a round's compilation is all in the first."""
+        assert state.fitted is not None
+        recorder.announce("choosing the next case", 0, 1)
+        field = _field(dataset, state.data)
+        with Timer() as timer:
+            chosen, compiled = next_cases(self.config, dataset, state.fitted, field, state.asked, state.number, batch)
+        timings.compile += compiled
+        timings.acquire += timer.seconds - compiled
+        return chosen
+
+    def _labelled(self, dataset: Dataset, state: Round, timings: PhaseTimings, recorder: Recorder) -> Round:
+        """The state with the chosen cases labelled."""
+        assert state.chosen
+        with Timer() as timer:
+            slab = labelled(dataset, state.chosen, state.number, recorder)
+            data = state.data if slab is None else state.data.appended(slab)
+        timings.data += timer.seconds
+        numbers = (*state.numbers, *[state.number] * len(state.chosen))
+        acquired = (*state.acquired, *state.chosen)
+        return replace(state, acquired=acquired, numbers=numbers, latest=state.chosen, data=data, slab=slab)
+
+    def _scores(
+        self,
+        state: Round,
+        evaluation: Mapping[str, ProductData],
+        ahead: Scores | None,
+        timings: PhaseTimings,
+        capacity: int | None,
+        recorder: Recorder,
+    ) -> Scores:
+        """Metrics of every split; of the new cases, as they were predicted before they were known, where there is no test."""
+        assert state.fitted is not None
+        splits = {"train": state.data, **evaluation}
+        scores = scores_of(state.fitted, splits, timings, capacity=capacity, keep=self.max_points, announce=recorder.announce)
+        if ahead is None:
+            return scores
+        cases = {**scores.cases, "ahead": ahead.cases["test"]}
+        return Scores({**scores.metrics, "ahead": ahead.metrics["test"]}, scores.scored, ahead.predictions, cases)
+
     def _record(
         self,
         dataset: Dataset,
         state: Round,
-        evaluation: Mapping[str, ProductData],
+        scores: Scores,
+        expected: Outlook | None,
         timings: PhaseTimings,
-        capacity: int | None,
         recorder: Recorder,
     ) -> None:
-        """Score every split and write the step, with all that resuming needs."""
+        """Write the step, with all that resuming needs."""
         assert state.fitted is not None
-        splits = {"train": state.data, **evaluation}
-        scores = scores_of(state.fitted, splits, timings, capacity=capacity, keep=self.max_points, announce=recorder.announce)
         candidates = dataset.candidates
         names = candidates.coordinates
         latest = dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True)) if state.latest else None
@@ -157,10 +228,10 @@ class ActiveLearn:
             scored=scores.scored,
             timings=timings.as_dict(),
             peak_rss_bytes=peak_rss_bytes(),
-            diagnostics=state.fitted.report.diagnostics,
+            diagnostics={**state.fitted.report.diagnostics, **diagnostics_of(expected)},
             notes=state.fitted.report.notes,
             cases=scores.cases,
-            warnings=_thin_start(candidates, state.initial) if state.number == 0 else (),
+            warnings=(*(_thin_start(candidates, state.initial) if state.number == 0 else ()), *failures(dataset, state.number)),
         )
         surrogate = scope.kept(state.fitted, scope.Scope.of(state.data))
         kept: Tree = {
@@ -172,17 +243,44 @@ class ActiveLearn:
             "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
             "chosen_rows": np.asarray(state.chosen, dtype=np.int64),
         }
-        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept)
+        if isinstance(dataset, AsksSolver):
+            # Rows of candidates that were added on the way mean nothing to the next process.
+            kept = {**kept, "chosen": candidates.points[list(state.chosen)], "acquired_in_round": np.asarray(state.numbers, dtype=np.int64)}
+        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept, outputs=state.data.outputs)
 
     def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
         """The state at the end of the last recorded round."""
         record = recorder.record
         assert record.state is not None and record.surrogate is not None
-        initial = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["initial_rows"])))
-        acquired = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["acquired_rows"])))
+        fitted = model.from_state(scope.own_state(record.surrogate))
+        if isinstance(dataset, AsksSolver):
+            return self._answered_again(dataset, record.state, len(record.steps) - 1, fitted, recorder)
+        initial, acquired, chosen = (_rows(record.state, f"{name}_rows") for name in ("initial", "acquired", "chosen"))
         data = dataset.label([*initial, *acquired], recorder.announce)
-        chosen = tuple(int(row) for row in np.atleast_1d(np.asarray(record.state["chosen_rows"])))
-        return Round(len(record.steps) - 1, initial, acquired, data, model.from_state(scope.own_state(record.surrogate)), chosen=chosen)
+        return Round(len(record.steps) - 1, initial, acquired, data, fitted, chosen=chosen)
+
+    def _answered_again(self, dataset: AsksSolver, kept: Tree, number: int, fitted: FittedSurrogate, recorder: Recorder) -> Round:
+        """The same of a solver, whose candidates are known by their parameters, and whose answers have been kept.
+
+        Raises:
+            DataError: if they have not.
+        """
+        initial, acquired, chosen = (
+            dataset.admitted(np.asarray(kept[name]).reshape(-1, len(dataset.space))) for name in ("initial", "acquired", "chosen")
+        )
+        numbers = _rows(kept, "acquired_in_round")
+        data = dataset.answered(initial, recorder.announce, 0)
+        for asking in dict.fromkeys(numbers):
+            rows = [row for row, its in zip(acquired, numbers, strict=True) if its == asking]
+            slab = dataset.answered(rows, recorder.announce, asking)
+            data = slab if data is None else data if slab is None else data.appended(slab)
+        if data is None:
+            raise DataError(dataset.no_answer(initial))
+        return Round(number, initial, acquired, data, fitted, chosen=chosen, numbers=numbers)
+
+
+def _rows(state: Tree, name: str) -> tuple[int, ...]:
+    return tuple(int(row) for row in np.atleast_1d(np.asarray(state[name])))
 
 
 def _has_meshes_of_its_own(dataset: Dataset, data: ProductData) -> bool:
@@ -190,7 +288,7 @@ def _has_meshes_of_its_own(dataset: Dataset, data: ProductData) -> bool:
     return dataset.candidates.coordinates != data.axes[-1].coordinates
 
 
-def _slab(dataset: Dataset, data: ProductData) -> tuple[Axis, ...]:
+def _field(dataset: Dataset, data: ProductData) -> tuple[Axis, ...]:
     """The axes of the field of a case that nobody has seen."""
     return dataset.field_axes() if isinstance(dataset, HasFields) and _has_meshes_of_its_own(dataset, data) else data.axes[:-1]
 

@@ -1,16 +1,26 @@
 """What every data set must do: one suite over all of them. A new data set is a line in `DATASETS`."""
 
 import dataclasses
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
 
-from binn_cli.config.schema import BlendedNetConfig, HeatConfig, PoissonConfig, SineConfig, SnapshotsConfig, TableConfig
+from binn_cli.config.schema import (
+    BlendedNetConfig,
+    HeatConfig,
+    PoissonConfig,
+    SimulatorConfig,
+    SineConfig,
+    SnapshotsConfig,
+    TableConfig,
+)
 from binn_cli.datasets.blendednet.dataset import BlendedNet
 from binn_cli.datasets.dataset import Dataset, identity_of
 from binn_cli.datasets.heat import Heat
 from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.simulator.dataset import Simulator
 from binn_cli.datasets.sine import Sine
 from binn_cli.datasets.snapshots.dataset import Snapshots
 from binn_cli.datasets.table import Table
@@ -33,6 +43,16 @@ HEAT = HeatConfig(
     offgrid_cases=2,
     cache="",
 )
+SIMULATOR = SimulatorConfig(
+    parameters={"k": [1, 4], "P": [100, 200]},
+    callable="tests.datasets.simulator.functions:decay",
+    outputs=["u", "v"],
+    candidates={"k": 5, "P": 4},
+    store=mkdtemp(),
+    train_cases=6,
+    initial_cases=4,
+    test_cases=3,
+)
 DATASETS = {
     "sine": (Sine, SineConfig(n_train=30)),
     "poisson": (Poisson, PoissonConfig(grid=5, candidates=20, train_cases=6, test_cases=4, offgrid_points=50)),
@@ -40,6 +60,7 @@ DATASETS = {
     "blendednet": (BlendedNet, BlendedNetConfig(train_cases=6, stride=20, interpolation_cases=["case_139"], cache="")),
     "snapshots": (Snapshots, SnapshotsConfig(path=a_folder(), outputs=["u"], train_cases=5, cache="")),
     "table": (Table, TableConfig(path=a_table(), outputs=["u"], n_train=12)),
+    "simulator": (Simulator, SIMULATOR),
 }
 
 

@@ -24,6 +24,7 @@ from binn_cli.config.schema.bnn import (
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
+from binn_cli.config.schema.simulator import SimulatorConfig
 from binn_cli.config.schema.snapshots import SnapshotsConfig
 from binn_cli.config.schema.sweeps import LimitsConfig, Wishes
 from binn_cli.config.schema.table import TableConfig
@@ -52,6 +53,7 @@ __all__ = [
     "RegressConfig",
     "RunConfig",
     "ScalingConfig",
+    "SimulatorConfig",
     "SineConfig",
     "SnapshotsConfig",
     "TableConfig",
@@ -104,6 +106,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "blendednet": BlendedNetConfig,
         "table": TableConfig,
         "snapshots": SnapshotsConfig,
+        "simulator": SimulatorConfig,
     },
     "model": {
         "binn": BinnConfig,

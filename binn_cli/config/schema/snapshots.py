@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from binn_cli.config.ranges import at_least, one_of
+from binn_cli.config.schema.kinds import kinds_of
 from binn_cli.config.schema.table import AUTO, texts
 from binn_cli.errors import ConfigError
 
@@ -22,6 +23,7 @@ class SnapshotsConfig:
     outputs: list[Any] = field(default_factory=list)
     coordinates: list[Any] = field(default_factory=list)
     parameters: list[Any] = field(default_factory=list)
+    kinds: Any = None
     location: str = AUTO
     meshes: str = AUTO
     stride: int = 1
@@ -41,6 +43,7 @@ class SnapshotsConfig:
             setattr(self, key, names)
         if self.table and self.pattern:
             raise ConfigError("dataset.pattern", "must be empty where dataset.table says the parameters")
+        kinds_of(self.kinds)
         one_of("dataset.location", self.location, (AUTO, "point", "cell"))
         one_of("dataset.meshes", self.meshes, (AUTO, "same", "own"))
         one_of("dataset.missing", self.missing, ("refuse", "drop"))

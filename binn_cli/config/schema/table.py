@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from binn_cli.config.ranges import at_least, did_you_mean, intervals, one_of, shown
+from binn_cli.config.schema.kinds import kinds_of
 from binn_cli.errors import ConfigError
 
 AUTO = "auto"
@@ -27,6 +28,7 @@ class TableConfig:
     test_path: str = ""
     test_share: float = 0.2
     n_train: int = 0
+    kinds: Any = None
     missing: str = "refuse"
     missing_values: list[Any] = field(default_factory=list)
     separator: str = AUTO
@@ -57,6 +59,7 @@ class TableConfig:
         twice = sorted(set(self.inputs) & set(self.outputs))
         if twice:
             raise ConfigError("dataset.outputs", f"names what dataset.inputs names too: {', '.join(twice)}")
+        kinds_of(self.kinds)
         one_of("dataset.missing", self.missing, ("refuse", "drop"))
         one_of("dataset.structure", self.structure, (AUTO, "off"))
         self._check_text()

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from binn_cli.config.ranges import at_least, one_of, positive, valid_seed
 from binn_cli.errors import ConfigError
 
+TARGETS = ("rmse", "rel_rmse", "mae", "max_error", "nlpd", "crps", "interval_score_95", "r2")
+"""Metrics that active learning may stop at: all of them but r2 shall be small."""
+
 ACQUISITIONS = ("mean_std", "max_std", "ivr", "random", "maximin")
 
 
@@ -25,6 +28,37 @@ class RegressConfig:
 
 
 @dataclass
+class StopConfig:
+    """The section `stop` of conf/task/active_learn.yaml"""
+
+    rmse: float | None = None
+    rel_rmse: float | None = None
+    gain: float | None = None
+    metric: str | None = None
+    split: str = "test"
+    value: float | None = None
+    calls: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("rmse", "rel_rmse", "gain", "seconds"):
+            if getattr(self, key) is not None:
+                positive(f"task.stop.{key}", getattr(self, key))
+        if self.calls is not None:
+            at_least("task.stop.calls", self.calls, 1)
+        if (self.metric is None) != (self.value is None):
+            lacking = "value" if self.value is None else "metric"
+            raise ConfigError(f"task.stop.{lacking}", "is missing; task.stop.metric and task.stop.value belong together")
+        if self.metric is not None:
+            one_of("task.stop.metric", self.metric, TARGETS)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it needs to be known what the surrogate expects of itself."""
+        return not (self.rmse is None and self.rel_rmse is None and self.gain is None)
+
+
+@dataclass
 class ActiveLearnConfig:
     """conf/task/active_learn.yaml"""
 
@@ -34,6 +68,7 @@ class ActiveLearnConfig:
     rounds: int = 20
     batch: int = 1
     acquisition_points: int = 4096
+    stop: StopConfig = field(default_factory=StopConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:

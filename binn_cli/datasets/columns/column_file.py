@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +27,7 @@ class Reading:
         encoding: name of an encoding that Python knows, or `auto`.
         units_row: `true` or `false`: whether units stand below the names; or `auto`.
         missing_values: further texts or numbers that stand for a missing value.
+        choices: texts that columns may hold, by the name of the column; they are read as their places among these, from 0.
     """
 
     separator: str = AUTO
@@ -35,11 +36,17 @@ class Reading:
     encoding: str = AUTO
     units_row: str = AUTO
     missing_values: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def missing_numbers(self) -> tuple[float, ...]:
         """Those of `missing_values` that are numbers."""
         return tuple(number for text in self.missing_values if (number := as_number(text)) is not None)
+
+
+def place_among(text: str, choices: Sequence[str]) -> float | None:
+    """The place of a text among some, or None where it is none of them."""
+    return float(choices.index(text)) if text in choices else None
 
 
 def as_number(text: str) -> float | None:

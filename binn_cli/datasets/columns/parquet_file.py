@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.columns.column_file import LeftOut, Reading, counted_from_zero, none_blank, without_numbers
+from binn_cli.datasets.columns.column_file import LeftOut, Reading, counted_from_zero, none_blank, place_among, without_numbers
 from binn_cli.datasets.columns.opening import reported
 from binn_cli.errors import DataError, MissingExtraError
 
@@ -56,7 +56,7 @@ class ParquetFile:
                     left_out[column.name] = LeftOut("is the name of several columns; give each a name of its own", True)
                 elif column.name in index:
                     left_out[column.name] = LeftOut("the index of a data frame")
-                elif (reason := _unusable(column.type)) is not None:
+                elif (reason := _unusable(column.type)) is not None and not (reason == "text" and column.name in reading.choices):
                     left_out[column.name] = LeftOut(reason)
                 else:
                     units[column.name] = _unit(column)
@@ -107,6 +107,9 @@ class ParquetFile:
             column = batch.column(batch.schema.get_field_index(name))
             if pa.types.is_dictionary(column.type):
                 column = column.dictionary_decode()
+            if (choices := self.reading.choices.get(name)) is not None and not _is_number(column.type):
+                table[:, k] = _places(column.to_pylist(), name, choices, self.path)
+                continue
             table[:, k] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return without_numbers(table, self.reading.missing_numbers)
 
@@ -122,6 +125,19 @@ class ParquetFile:
     def blank(self, rows: np.ndarray) -> np.ndarray:
         """See `ColumnFile`."""
         return none_blank(rows)
+
+
+def _is_number(kind: Any) -> bool:
+    return _unusable(kind) is None
+
+
+def _places(texts: Sequence[str | None], name: str, choices: Sequence[str], path: Path) -> list[float]:
+    """Texts as their places among the choices, NaN for a missing one."""
+    found = [float("nan") if text is None else place_among(text.strip(), choices) for text in texts]
+    if None in found:
+        text = texts[found.index(None)]
+        raise DataError(f"{path}: {name!r} is {text!r}, which is none of its choices {', '.join(choices)}")
+    return [float(place) for place in found if place is not None]
 
 
 def _opened(path: Path) -> Any:

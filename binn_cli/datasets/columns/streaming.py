@@ -166,7 +166,9 @@ def _copied(file: TextFile, choice: Choice, drop_missing: bool, directory: Path,
         name: np.array([file.dialect.style.number(row[k]) if k < len(row) else np.nan for row in file.dialect.sample], dtype=float)
         for name in choice.inputs
         for k in [file.dialect.names.index(name)]
+        if name not in file.reading.choices
     }
+    columns |= {name: np.zeros(1) for name in choice.inputs if name in file.reading.choices}
     choice, notes = without_useless(choice, columns) if file.dialect.sample else (choice, ())
     what = [SCHEMA, file_digest(file.path), asdict(file.reading), choice.inputs, choice.outputs, drop_missing]
     name = f"{file.path.stem}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}.h5"

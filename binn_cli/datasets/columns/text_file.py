@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -14,8 +14,8 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.config.ranges import written
-from binn_cli.datasets.columns.column_file import LeftOut, Reading, as_number
+from binn_cli.config.ranges import did_you_mean, written
+from binn_cli.datasets.columns.column_file import LeftOut, Reading, as_number, place_among
 from binn_cli.datasets.columns.dialect import WHITESPACE, Dialect, found_dialect, not_in_encoding
 from binn_cli.datasets.columns.number_style import MISSING, TRUE_FALSE, NumberStyle, is_missing
 from binn_cli.datasets.columns.opening import is_compressed, opened
@@ -59,7 +59,9 @@ class TextFile:
         kinds = []
         for k in range(width):
             values = [row[k] for row in self.dialect.sample if k < len(row) and not is_missing(row[k]) and row[k] not in missing]
-            if values and all(value.lower() in TRUE_FALSE for value in values):
+            if self.dialect.names[k] in self.reading.choices:
+                kinds.append("choice")
+            elif values and all(value.lower() in TRUE_FALSE for value in values):
                 kinds.append("boolean")
             else:
                 kinds.append("text" if values and not any(map(style.is_number, values)) else "number")
@@ -116,7 +118,7 @@ class TextFile:
             for frame in self._frames(columns):
                 table = np.empty((len(frame), len(columns)))
                 for k, column in enumerate(columns):
-                    table[:, k] = self._numbers(frame[column].to_numpy())
+                    table[:, k] = self._numbers(frame[column].to_numpy(), column)
                 doubtful = frame[last].isna().to_numpy()
                 if last + 1 in frame:
                     doubtful = doubtful | frame[last + 1].notna().to_numpy()
@@ -204,10 +206,17 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise self._undecodable() from error
 
-    def _numbers(self, values: np.ndarray) -> np.ndarray:
+    def _reads(self, column: int) -> Callable[[str], float | None]:
+        """What turns a text of a column into a number, None for what is none."""
+        choices = self.reading.choices.get(self.dialect.names[column] if column < len(self.dialect.names) else "")
+        if choices is None:
+            return self.dialect.style.number
+        return lambda text: float("nan") if is_missing(text) else place_among(text.strip(), choices)
+
+    def _numbers(self, values: np.ndarray, column: int) -> np.ndarray:
         if values.dtype == np.float64:
             return values
-        number, missing = self.dialect.style.number, self.reading.missing_values
+        number, missing = self._reads(column), self.reading.missing_values
         found = [float("nan") if isinstance(value, float) or value.strip() in missing else number(value) for value in values]
         if None in found:
             raise ValueError("not a number")
@@ -225,8 +234,11 @@ class TextFile:
                 raise DataError(f"{self.path}: {problem}") from error
             for column in columns:
                 text = record.values[column].strip() if column < len(record.values) else ""
-                if dialect.style.number(text) is None and text not in self.reading.missing_values:
+                if self._reads(column)(text) is None and text not in self.reading.missing_values:
                     name = dialect.names[column]
+                    if (choices := self.reading.choices.get(name)) is not None:
+                        problem = f"{name!r} is {text!r}, which is none of its choices {', '.join(choices)}{did_you_mean(text, choices)}"
+                        raise DataError(f"{self.path}, line {record.line}: {problem}") from error
                     problem = f"{name!r} is {text!r}, which is not a number; {self._remedy(text, name)}"
                     raise DataError(f"{self.path}, line {record.line}: {problem}") from error
 

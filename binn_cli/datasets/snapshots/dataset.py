@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int
 
 from binn_cli.config.schema import SnapshotsConfig
+from binn_cli.config.schema.kinds import text_choices
 from binn_cli.datasets.arrangement import Arrangement, ByCase, ByMesh
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.hdf5_file import Hdf5File
@@ -56,7 +57,8 @@ class Snapshots:
         self._converted: list[Converted] | None = None
         self._arranged: Arrangement | None = None
         self._members = members_of(Path(config.path))
-        self._simulations = found_simulations(self._members, config.table, config.pattern, config.file_column, config.parameters)
+        reading = Reading(choices=text_choices(config.kinds))
+        self._simulations = found_simulations(self._members, config.table, config.pattern, config.file_column, config.parameters, reading)
         if len(self._simulations.files) < 2:
             raise DataError(f"{config.path}: holds {len(self._simulations.files)} simulations; at least 2 are needed, one for the test")
 

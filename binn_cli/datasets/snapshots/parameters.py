@@ -40,7 +40,7 @@ class Simulations:
     line: str
 
 
-def found_simulations(members: Members, table: str, pattern: str, column: str, parameters: Sequence[str]) -> Simulations:
+def found_simulations(members: Members, table: str, pattern: str, column: str, parameters: Sequence[str], reading: Reading) -> Simulations:
     """The simulations of a folder.
 
     Args:
@@ -49,6 +49,7 @@ def found_simulations(members: Members, table: str, pattern: str, column: str, p
         pattern: what the names of files look like, such as `run_{k}_{P}.vtu`; empty where a table says the parameters.
         column: the column of the table that names files; `auto` finds it.
         parameters: names of the parameters that are inputs; all where empty.
+        reading: what the user says of the table.
 
     Raises:
         ConfigError: if there is neither a table nor a pattern.
@@ -57,9 +58,9 @@ def found_simulations(members: Members, table: str, pattern: str, column: str, p
     if pattern:
         found = _by_pattern(members, pattern)
     elif table:
-        found = _by_table(members, table, column)
+        found = _by_table(members, table, column, reading)
     else:
-        found = _by_any_table(members, column)
+        found = _by_any_table(members, column, reading)
     return _chosen(found, parameters)
 
 
@@ -91,13 +92,13 @@ def _by_pattern(members: Members, pattern: str) -> Simulations:
     return Simulations(tuple(found), tuple(names), ("",) * len(names), np.array(list(found.values())), line)
 
 
-def _by_any_table(members: Members, column: str) -> Simulations:
+def _by_any_table(members: Members, column: str, reading: Reading) -> Simulations:
     """The simulations out of the only table of the folder that has a column of files."""
     candidates = [name for name in members.names if name.lower().endswith(TABLES) and "/" not in name]
     reasons = []
     for name in candidates[:20]:
         try:
-            return _by_table(members, name, column)
+            return _by_table(members, name, column, reading)
         except DataError as error:
             reasons.append(str(error))
     others = [name for name in members.names if name not in candidates]
@@ -116,18 +117,18 @@ def _hint(path: PurePosixPath) -> str:
     return re.sub(NUMBER, lambda _: f"{{{next(letters, 'Z')}}}", path.stem) + path.suffix
 
 
-def _by_table(members: Members, table: str, column: str) -> Simulations:
+def _by_table(members: Members, table: str, column: str, reading: Reading) -> Simulations:
     if table in members.names:
         with members.opened(table) as path:
-            return _of_table(members, path, f"{members.root / table}", column)
+            return _of_table(members, path, f"{members.root / table}", column, reading)
     if not Path(table).exists():
         raise DataError(f"{table}: there is no such file, neither here nor in {members.root}")
-    return _of_table(members, Path(table), table, column)
+    return _of_table(members, Path(table), table, column, reading)
 
 
-def _of_table(members: Members, path: Path, shown: str, column: str) -> Simulations:
+def _of_table(members: Members, path: Path, shown: str, column: str, reading: Reading) -> Simulations:
     named, files, lines = _file_column(members, path, shown, column)
-    content = read_table(path, Reading(), (), (), outputs_needed=False)
+    content = read_table(path, reading, (), (), outputs_needed=False)
     report = content.report
     units = {name: unit for name, unit in report.inputs.items() if name != named}
     values = content.x[:, [k for k, name in enumerate(report.inputs) if name != named]]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from binn_cli.results.record import Header, Step
+from binn_cli.results.record import EXPECTED_GAIN, PREDICTED_RMSE, Header, Step, judging
 from binn_cli.views.console import quantities
 from binn_cli.views.console.streams import Notices
 
@@ -136,12 +136,23 @@ class LiveView:
 
 def _facts(step: Step) -> list[str]:
     facts = [f"{step.n_train:,} points"] if step.n_train else []
-    scores = step.metrics.get("test") or next(iter(step.metrics.values()), {})
+    scores = step.metrics.get(judging(step.metrics), {})
     if "rmse" in scores:
         facts.append(f"RMSE {quantities.numbers(scores['rmse'])}")
+    facts += _expectations(step)
     if "fit" in step.timings:
         fit = step.timings["fit"]
         facts.append(f"fit {quantities.seconds(fit)}" if np.isfinite(fit) else "not measured")
     if step.acquired:
         facts.append(f"chose {quantities.case(step.acquired)}")
     return facts
+
+
+def _expectations(step: Step) -> list[str]:
+    """The error that the surrogate expects of itself, and what one more simulation would make of it."""
+    expected = step.diagnostics.get(PREDICTED_RMSE)
+    if expected is None:
+        return []
+    gain = float(np.ravel(step.diagnostics.get(EXPECTED_GAIN, np.nan))[0])
+    more = f", {quantities.numbers(np.ravel(expected) * (1 - gain))} after one more simulation" if np.isfinite(gain) else ""
+    return [f"predicted RMSE {quantities.numbers(np.ravel(expected))}{more}"]

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from binn_cli.results.record import PHASES, RunRecord, Step
 from binn_cli.views.console import quantities
+from binn_cli.views.console.calls import described, failed_cases
 from binn_cli.views.console.streams import Notices
 from binn_cli.views.growth import by_size, slope
 
@@ -35,8 +36,11 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     )
     if record.reason:
         console.print(record.reason, markup=False, highlight=False, style=colour, soft_wrap=True)
+    if record.conclusion:
+        console.print(record.conclusion, markup=False, highlight=False, soft_wrap=True)
     if not record.steps:
         console.print("no step was finished", style="dim")
+        _print_calls(record, console)
         return
     tables: dict[str, Callable[[RunRecord], Sequence[RenderableType]]] = {"active_learn": _active_learn, "scaling": _scaling}
     for table in tables.get(header.task, _regress)(record):
@@ -44,8 +48,19 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     console.print(_wrapped(_costs(record), console.width), highlight=False, style="dim", markup=False, soft_wrap=True)
     for note in record.steps[-1].notes:
         console.print(note, highlight=False, style="dim", markup=False, soft_wrap=True)
+    _print_calls(record, console)
     for warning in _warnings(record):
         console.print(f"warning: {warning}", highlight=False, style="yellow", markup=False)
+
+
+def _print_calls(record: RunRecord, console: Console) -> None:
+    """What became of the cases that a solver was asked for."""
+    if record.calls is None:
+        return
+    console.print(described(record.calls), highlight=False, style="dim", markup=False, soft_wrap=True)
+    failed = failed_cases(record.calls)
+    if failed is not None:
+        console.print(failed)
 
 
 def headed(left: Sequence[str], right: Sequence[str]) -> Table:
@@ -90,7 +105,7 @@ def _rounds(record: RunRecord) -> Table:
     outputs = [f"RMSE\n{output}" for output in record.outputs]
     coverages = f"lowest {_COVERAGE}" if len(outputs) > 1 else _COVERAGE
     table = headed((), ("round", "points", *record.case_coordinates, *outputs, coverages, "fit"))
-    split = "test" if "test" in record.splits else next(iter(record.splits), "test")
+    split = record.judging_split
     rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
     for i, step in enumerate(record.steps):
         case = [quantities.coordinates((step.acquired or {}).get(name, np.nan)) for name in record.case_coordinates]

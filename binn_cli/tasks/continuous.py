@@ -1,0 +1,178 @@
+"""Cases anywhere in the ranges of a solver's parameters: the acquisition is maximised there instead of over a list of candidates.
+
+A Sobol sequence finds the basins of the score, clouds of points around the best of them that shrink from turn to turn find their maxima:
+the score of many points at once costs little more than that of one, and needs no gradient, constraints are simply kept to, and whole
+numbers and choices take part like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.distance import cdist
+
+from binn_cli.config.schema import ActiveLearnConfig
+from binn_cli.datasets.dataset import AsksSolver
+from binn_cli.datasets.product import Axis
+from binn_cli.datasets.simulator.design import design, sobol_sampler
+from binn_cli.errors import ConfigError
+from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases
+from binn_cli.tasks.acquisition import WITHOUT_COVARIANCE, acquisition_points
+from binn_cli.tasks.proposing import chance_of_success
+
+POOL, REFERENCES, AT_ONCE = 512, 128, 128
+"""Points that are scored first, cases that stand for all, and points that are scored together."""
+STARTS, TURNS, SHRINKAGE, FIRST_RADIUS = 6, 6, 0.45, 0.15
+"""Maxima that are followed, how often, by how much the clouds around them shrink, and how wide the first ones are, in the unit cube."""
+NEAREST = 1e-3
+"""Distance in the unit cube below which a case is one that was asked for before."""
+
+Points = Float[np.ndarray, "n D"]
+Score = Callable[[Points], Float[np.ndarray, " n"]]
+
+
+class Search:
+    """Looks for the cases of one round.
+
+    Attributes:
+        compile_seconds: time that scoring has spent compiling so far.
+    """
+
+    def __init__(self, config: ActiveLearnConfig, dataset: AsksSolver, fitted: FittedSurrogate, slab: Sequence[Axis], number: int) -> None:
+        """`number` is the round: the next one draws other points."""
+        self._config, self._dataset, self._fitted, self._slab = config, dataset, fitted, slab
+        self._points = acquisition_points(slab, config.acquisition_points)
+        self._random = np.random.default_rng((config.seed, number))
+        self._references = design("sobol", dataset.space, dataset.constraints, REFERENCES, config.seed, "reference cases")
+        self._scale: Float[np.ndarray, " L"] | None = None
+        self.compile_seconds = 0.0
+
+    def best(self, asked: Points, pending: Points, batch: int) -> Points:
+        """The cases to ask for, each chosen with those before it and those whose answers are still out in mind.
+
+        Args:
+            asked: all cases that were asked for.
+            pending: those of them that have no answer yet.
+            batch: how many are wanted.
+        """
+        picked = pending
+        for _ in range(batch):
+            seen = np.concatenate([asked, picked])
+            point = self._maximum(self._score(seen, picked), seen)
+            picked = np.concatenate([picked, point[None]])
+        return picked[len(pending) :]
+
+    def _score(self, seen: Points, picked: Points) -> Score:
+        """What a case is worth, without regard to cases that were asked for."""
+        name, space = self._config.acquisition, self._dataset.space
+        if name == "random":
+            return lambda points: self._random.random(len(points))
+        if name == "maximin":
+            there = space.unit_of(seen)
+            return lambda points: cdist(space.unit_of(points), there).min(axis=1)
+        if name == "ivr":
+            return lambda points: self._reductions(points, picked)
+        reduce = np.mean if name == "mean_std" else np.max
+        return lambda points: reduce(self._standard_deviations(points), axis=0) * self._remaining(points, picked)
+
+    def _maximum(self, score: Score, seen: Points) -> Float[np.ndarray, " D"]:
+        """A case of the highest score that was not asked for before."""
+        space = self._dataset.space
+        unit = self._pool()
+        values = self._valued(score, unit, seen)
+        if self._config.acquisition == "random":
+            return space.at(unit[[int(np.argmax(values))]])[0]
+        starts = self._apart(unit, values)
+        best, worth = unit[starts], values[starts]
+        radius, width = FIRST_RADIUS, max(4, AT_ONCE // len(starts))
+        for _ in range(TURNS):
+            steps = self._random.normal(size=(len(best), width, len(space))) * radius
+            # Half of the points differ in a few coordinates only: in many dimensions few directions lead up.
+            steps[:, : width // 2] *= self._random.random((len(best), width // 2, len(space))) < max(0.3, 1.5 / len(space))
+            cloud = np.clip(best[:, None, :] + steps, 0.0, 1.0).reshape(-1, len(space))
+            found = self._valued(score, cloud, seen).reshape(len(best), width)
+            for i, j in enumerate(np.argmax(found, axis=1)):
+                if found[i, j] > worth[i]:
+                    best[i], worth[i] = cloud[i * width + j], found[i, j]
+            radius *= SHRINKAGE
+        winner = int(np.argmax(worth))
+        if not np.isfinite(worth[winner]):
+            raise ConfigError("dataset.parameters", "no case is left that has not been asked for; widen the ranges or lower task.rounds")
+        return space.at(best[[winner]])[0]
+
+    def _pool(self) -> Points:
+        """Points of the unit cube whose cases fulfil the constraints, as many as can be found."""
+        draw = sobol_sampler(len(self._dataset.space), self._random)
+        found = np.zeros((0, len(self._dataset.space)))
+        for _ in range(64):
+            unit = draw(POOL)
+            found = np.concatenate([found, unit[self._dataset.constraints.hold(self._dataset.space.at(unit))]])
+            if len(found) >= POOL:
+                break
+        if len(found) == 0:
+            found = self._dataset.space.unit_of(self._references)
+        return found[:POOL]
+
+    def _valued(self, score: Score, unit: Points, seen: Points) -> Float[np.ndarray, " n"]:
+        """The scores of points of the unit cube, minus infinity where a case may not or need not be asked for."""
+        space = self._dataset.space
+        points = space.at(unit)
+        values = np.concatenate([score(points[i : i + AT_ONCE]) for i in range(0, len(points), AT_ONCE)])
+        chance = chance_of_success(self._dataset, points)
+        values = values if chance is None else values * chance
+        known = cdist(space.unit_of(points), space.unit_of(seen)).min(axis=1) < NEAREST if len(seen) else np.zeros(len(points), dtype=bool)
+        return np.where(known | ~self._dataset.constraints.hold(points), -np.inf, values)
+
+    def _apart(self, unit: Points, values: Float[np.ndarray, " n"]) -> list[int]:
+        """The best points no two of which are in one basin, as far as a first look tells."""
+        chosen: list[int] = []
+        least = 0.5 * np.sqrt(unit.shape[1]) * len(unit) ** (-1.0 / unit.shape[1])
+        for i in np.argsort(values)[::-1]:
+            if all(np.linalg.norm(unit[i] - unit[j]) > least for j in chosen):
+                chosen.append(int(i))
+            if len(chosen) == STARTS:
+                break
+        return chosen
+
+    def _standard_deviations(self, points: Points) -> Float[np.ndarray, "p n"]:
+        """Epistemic standard deviation at the acquisition points, of several outputs each over its largest among the references."""
+        if self._scale is None:
+            std = self._predicted(self._references)
+            largest = std.max(axis=(0, 1))
+            self._scale = np.where(largest > 0, largest, 1.0) if len(largest) > 1 else np.ones(1)
+        std = self._predicted(points) / self._scale  # (p, n, L)
+        return np.moveaxis(std, 1, -1).reshape(-1, len(points))
+
+    def _predicted(self, points: Points) -> Float[np.ndarray, "p n L"]:
+        prediction = self._fitted.predict([*self._points, self._dataset.space.axis(points)])
+        self.compile_seconds += prediction.compile_seconds
+        variance = np.maximum(np.asarray(prediction.epistemic_var), 0.0)
+        return np.sqrt(variance.reshape(-1, len(points), variance.shape[-1]))
+
+    def _process(self, points: Points) -> CaseProcess:
+        if not isinstance(self._fitted, KnowsCases):
+            raise ConfigError("task.acquisition", WITHOUT_COVARIANCE)
+        process = self._fitted.case_process(self._slab, self._dataset.space.axis(points))
+        self.compile_seconds += process.compile_seconds
+        return process
+
+    def _remaining(self, points: Points, picked: Points) -> Float[np.ndarray, " n"]:
+        """Share of each case's standard deviation that is left once the picked ones are known."""
+        if len(picked) == 0:
+            return np.ones(len(points))
+        process = self._process(np.concatenate([picked, points]))
+        before = process.variances()[len(picked) :]
+        for i in range(len(picked)):
+            process = process.observed(i)
+        after = np.maximum(process.variances()[len(picked) :], 0.0)
+        return np.sqrt(after / np.where(before > 0, before, 1.0))
+
+    def _reductions(self, points: Points, picked: Points) -> Float[np.ndarray, " n"]:
+        """What simulating each case would take off the variance of the references, once the picked ones are known."""
+        process = self._process(np.concatenate([picked, self._references, points]))
+        for i in range(len(picked)):
+            process = process.observed(i)
+        first = len(picked) + len(self._references)
+        return process.reductions(np.arange(first, first + len(points)), slice(len(picked), first))
