@@ -22,7 +22,7 @@ from tests.models.binn import dense_reference as dense
 PAPER_POISSON = {
     "modes": 10, "centers": [16, 16, 16, 6], "length": [1.2, 1.2, 1.2, 1.0], "padding": 0, "stretch": 0, "prior": "weight",
     "prior_mean": "start", "relevance": "none", "noise": "fixed", "tolerance": 0.0, "start": "random", "compression": 0.0,
-    "output_scaling": "standard",
+    "output_scaling": "standard", "inference": "als",
 }  # fmt: skip
 """The model of Table 3."""
 
@@ -32,13 +32,15 @@ def structured_against_dense() -> Row:
     data = Poisson(PoissonConfig(train_cases=8), 0).training()
     model = Binn(BinnConfig(sweeps=5, **PAPER_POISSON))
     fitted = model.fit(data)
+    assert fitted.stated is not None
     inputs, outputs = data.table()
-    scaled = (inputs - fitted.inputs.low) / fitted.inputs.span
-    u = (outputs[:, 0] - fitted.outputs.shift[0]) / fitted.outputs.scale[0]
-    prior = [np.asarray(d.weights[0]) for d in fitted.dimensions]
+    scaled = (inputs - fitted.units.inputs.low) / fitted.units.inputs.span
+    u = (outputs[:, 0] - fitted.units.outputs.shift[0]) / fitted.units.outputs.scale[0]
+    rng = np.random.default_rng(0)
+    prior = [rng.standard_normal((10, len(b.centers))) for b in fitted.stated[0]]
 
     def theirs() -> None:
-        phi = [dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.bases)]
+        phi = [dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.stated[0])]
         weights = prior
         for _ in range(5):
             weights, _ = dense.sweep(phi, u, prior, weights, 1.0, 1e-3, dense.printed)
@@ -53,8 +55,9 @@ def long_axis_against_normal_equations() -> Row:
     options = {"centers": 20, "length": 0.5, "length_unit": "input", "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none"}
     model = Binn(BinnConfig(modes=1, noise="fixed", noise_variance=0.04, output_scaling="none", **options))
     fitted = model.fit(data)
-    x = (data.axes[0].points[:, 0] - fitted.inputs.low[0]) / fitted.inputs.span[0]
-    centers, length, y = np.asarray(fitted.bases[0].centers), float(fitted.bases[0].length), data.values[:, 0]
+    assert fitted.stated is not None
+    x = (data.axes[0].points[:, 0] - fitted.units.inputs.low[0]) / fitted.units.inputs.span[0]
+    centers, length, y = np.asarray(fitted.stated[0][0].centers), float(fitted.stated[0][0].length), data.values[:, 0]
 
     def theirs() -> None:
         phi = dense.gaussian(x, centers, length)

@@ -31,14 +31,16 @@ def scattered_against_dense(n: int = 100_000) -> Row:
     x = np.random.default_rng(0).uniform(0, 1, (n, 7))
     data = ProductData((Axis("point", x, tuple("abcdefg")),), np.sin(2.5 * x + 0.3).prod(axis=1)[:, None], ("u",))
     options = {"modes": 2, "centers": CENTERS, "length": 1.2, "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none"}
-    model = Binn(BinnConfig(sweeps=SWEEPS, tolerance=0.0, noise="fixed", noise_variance=0.0225, **options))
+    model = Binn(BinnConfig(sweeps=SWEEPS, tolerance=0.0, inference="als", noise="fixed", noise_variance=0.0225, **options))
     fitted = model.fit(data)
-    scaled = (x - fitted.inputs.low) / fitted.inputs.span
+    assert fitted.stated is not None
+    scaled = (x - fitted.units.inputs.low) / fitted.units.inputs.span
 
     def theirs() -> None:
-        phi = [dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.bases)]
+        phi = [dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.stated[0])]
+        weights = [np.random.default_rng(0).standard_normal((p.shape[1], 2)) for p in phi]
         for _ in range(SWEEPS):
-            functions = [p @ np.asarray(d.weights[0]).T for p, d in zip(phi, fitted.dimensions, strict=True)]
+            functions = [p @ w for p, w in zip(phi, weights, strict=True)]
             for d, p in enumerate(phi):
                 g = np.prod([f for e, f in enumerate(functions) if e != d], axis=0)
                 design = (g[:, :, None] * p[:, None, :]).reshape(n, -1)

@@ -12,6 +12,7 @@ from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, smooth_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, grow, learn
+from binn_cli.models.binn.cp.linear import looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Prior
@@ -151,8 +152,9 @@ def fit_table(
     for choice, weight in zip(limits, weights, strict=False):
         if weight:
             draws = draw_hyperparameters(choice, own, target, seed) if n <= SMALL_ROWS else None
-            members.append((choice.process(x, y, draws), float(weight)))
-            parameters += float(weight) * members[-1][0].parameters
+            process = choice.process(x, y, draws)
+            members.append((process, float(weight)))
+            parameters += float(weight) * process.parameters
     for (fit, design), weight in zip(fits, weights[len(limits) :], strict=True):
         if weight:
             whole = fit if n <= SMALL_ROWS else _on_all(fit, design, x, y)
@@ -249,6 +251,7 @@ def _on_all(fit: CpFit, design: Design, x: np.ndarray, y: np.ndarray) -> CpFit:
     """A fit to some of the rows, brought to all of them."""
     features: tuple[Features, ...] = design.axes[0].features
     whole = Design.table(AxisDesign.of(features, x), y)
-    begin = Fit(fit.weights, whole.linearised(fit.weights), 1e-2)
+    problem = looked_at_once(whole, fit.weights)
+    begin = Fit(fit.weights, problem.linearised(fit.weights), 1e-2)
     prior: WeightPrior = fit.prior
-    return learn(whole, gauss_newton(whole, begin, prior, fit.noise, 4), prior, fit.noise)
+    return learn(problem, gauss_newton(problem, begin, prior, fit.noise, 4), prior, fit.noise)

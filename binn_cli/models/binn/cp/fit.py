@@ -17,6 +17,7 @@ from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, of_basis
 from binn_cli.models.binn.cp.gauss_newton import WeightPrior
 from binn_cli.models.binn.cp.learning import CpFit, begin_at, learn
+from binn_cli.models.binn.cp.linear import looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design, pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.laplace import summarise
@@ -202,8 +203,9 @@ def fit_stated(
     prior_all = WeightPrior(pack(means), precision)
     learned = config.noise == "learned"
     noises = [config.noise_variance] if not learned else [1e-2, 1e-3, 1e-4, 1e-5]
-    begin = begin_at(design, pack(start), prior_all, noises, steps=20)
-    fit = learn(design, begin, prior_all, noises[-1], fixed=not learned)
+    problem = looked_at_once(design, pack(start))
+    begin = begin_at(problem, pack(start), prior_all, noises, steps=20)
+    fit = learn(problem, begin, prior_all, noises[-1], fixed=not learned)
     return _of_laplace(design, features, fit)
 
 

@@ -17,6 +17,7 @@ from binn_cli.models.binn.cp.features import Features
 from binn_cli.models.binn.cp.fit import draw_start, prepare, stated_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, learn
+from binn_cli.models.binn.cp.linear import looked_at_once
 from binn_cli.models.binn.cp.normal_equations import pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.fitted import FittedBinn
@@ -73,10 +74,9 @@ def fit_rows(config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2
             features, start, prior, noise = _begin_sampled(config, seen, units, output)
         sums = RowSums(rows, size, tuple(features), seen.inputs, seen.outputs, output)
         fixed = config.noise == "fixed"
-        begin = Fit(start, sums.linearised(start), 1e-2)
-        steps = STEPS if len(rows.inputs) > 1 else 1
-        begin = gauss_newton(sums, begin, prior, noise, steps, tolerance=1e-6)
-        fits.append(learn(sums, begin, prior, noise, fixed=fixed, rounds=4 if not stated else 8))
+        problem = looked_at_once(sums, start)
+        begin = gauss_newton(problem, Fit(start, problem.linearised(start), 1e-2), prior, noise, STEPS, tolerance=1e-6)
+        fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=4 if not stated else 8))
         own = CpPosterior(tuple(features), fits[-1].weights, fits[-1].summary.laplace, fits[-1].noise)
         posteriors.append(Mixture(((own, 1.0),), fits[-1].noise))
     fitted = FittedBinn(units, tuple(posteriors), Nothing(), np.ones(len(posteriors)), FitReport(0.0, 0.0, {}))
