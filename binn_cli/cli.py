@@ -16,6 +16,8 @@ from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
 
 OK, FAILED, MISUSE = 0, 1, 2
+MOST_ASKED = 1000
+"""Cases that `binn ask` gives at a time."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,49 @@ def _update(arguments: Sequence[str]) -> int:
     return update(chosen.run, chosen.rows, chosen.output, chosen.options, forgetting=chosen.forgetting, drop_missing=drop)
 
 
+def _ask(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn ask", description="Which simulations to make next, and what each is expected to bring.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5")
+    parser.add_argument("-n", type=_count, default=1, metavar="COUNT", help="how many cases; 1 by default")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV instead of a table")
+    form.add_argument("--json", action="store_const", dest="form", const="json", help="print JSON instead of a table")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.campaign.ask import ask
+
+    return ask(chosen.run, chosen.n, chosen.form or "table")
+
+
+def _tell(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn tell", description="Take in what simulations have found, and learn from it.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5")
+    parser.add_argument(
+        "results", type=_path, metavar="FILE", help="a column per parameter and output (or `file`), and `status` where some have failed"
+    )
+    parser.add_argument("--replace", action="store_true", help="take a result that contradicts an earlier one in its place")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.campaign.tell import tell
+
+    return tell(chosen.run, chosen.results, chosen.replace)
+
+
+def _status(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn status", description="How the simulations of a run stand.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.campaign.status import status
+
+    return status(chosen.run, chosen.json)
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= count <= MOST_ASKED:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MOST_ASKED:,}, not {text}")
+    return count
+
+
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -183,6 +228,9 @@ VERBS: dict[str, Verb] = {
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
     "predict": Verb("predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict),
     "update": Verb("learn on from more rows, without the old ones (binn update RUN new.csv -o DIR)", _update),
+    "ask": Verb("say which simulations to make next (binn ask RUN -n 5)", _ask),
+    "tell": Verb("take in what simulations have found (binn tell RUN results.csv)", _tell),
+    "status": Verb("say how the simulations of a run stand", _status),
     "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
     "check": Verb("look at data without fitting (binn check runs.csv dataset.outputs=[drag])", _check),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),

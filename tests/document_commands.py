@@ -28,6 +28,10 @@ SOLVER = (
     "'dataset.command=\"python heat.py --k {k} --P {P} --out {output}\"' dataset.output=field.csv 'dataset.outputs=[u]' "
     "'dataset.files=[heat.py]' dataset.at_once=2 task.rounds=2"
 )
+BY_HAND = (
+    "binn run task=active_learn dataset=simulator 'dataset.parameters={k: [1, 4], P: [100, 200]}' 'dataset.outputs=[u]' "
+    "'dataset.axes=[x, y, t]' output.root=by_hand"
+)
 COARSE = "--cells 4 --times 3 --substeps 2"
 SMALL_SOLVER = f"'dataset.command=\"python heat.py --k {{k}} --P {{P}} {COARSE} --out {{output}}\"'"
 INTERRUPTED = "outputs/2026-11-22_11-28-13_active_learn_heat_binn"
@@ -99,6 +103,12 @@ COMMANDS: dict[str, str | None] = {
     "binn run dataset=heat task=active_learn task.acquisition=ivr task.batch=4 task.rounds=5": f"{HEAT} task.batch=2",
     # docs/simulator.md
     SOLVER: f"{SMALL_SOLVER} {TINY_BINN} task.initial=3 task.rounds=1 {NO_FIGURES}",
+    BY_HAND: f"{TINY_BINN} {NO_FIGURES}",
+    "binn ask by_hand/* -n 6 --csv > cases.csv": "",
+    "python heat.py --cases cases.csv --out results.csv": COARSE,
+    "binn tell by_hand/* results.csv": "",
+    "binn ask by_hand/* -n 2": "",
+    "binn status by_hand/*": "",
     "binn run task=active_learn dataset=heat task.stop.rel_rmse=0.01": HEAT,
     # docs/blendednet.md
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
@@ -151,6 +161,10 @@ REFUSED = {
 """What is refused, with the sentence that the page has as a comment."""
 
 NOT_COMMANDS = {
+    "binn ask RUN -n 5",
+    "binn predict",
+    "binn tell RUN FILE",
+    "binn status RUN",
     "binn -sc install=fish | source",
     "binn compare",
     "binn check",

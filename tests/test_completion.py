@@ -24,7 +24,7 @@ from binn_cli.completion import INSTALLING, SHELLS
         ("binn ru", {"run"}),
         ("binn ", set(VERBS)),
         ("binn", set(VERBS)),
-        ("binn run dataset=", {"dataset=blendednet", "dataset=heat", "dataset=poisson", "dataset=sine", "dataset=table"}),
+        ("binn run dataset=", {f"dataset={name}" for name in ("blendednet", "heat", "poisson", "simulator", "sine", "snapshots", "table")}),
         ("binn run dataset=p", {"dataset=poisson"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),

@@ -11,6 +11,8 @@ STATUSES = (COMPLETE, FAILED, TIMED_OUT, PENDING, ABANDONED)
 
 SIMULATED, STORED, KNOWN, TOLD = "simulated", "stored", "known", "told"
 """Where an answer came from: a call of this run, one of an earlier run, a table of results, or somebody who told it."""
+ASKED = "asked"
+"""What stands in its place while the answer is out: somebody was told to find it."""
 
 NO_ROUND = -1
 """The round of cases that no round asked for: those of the test, and results that were there before."""

@@ -15,8 +15,9 @@ from jaxtyping import Bool, Float
 from binn_cli.datasets.product import Axis
 from binn_cli.models.scope import Scope
 from binn_cli.models.surrogate import FittedSurrogate, PredictsMeans
+from binn_cli.prediction.cores import on_all_cores
 
-POINTS = 2**16
+POINTS = 2**14
 """Scattered points of a block."""
 COMBINATIONS = 2**20
 """Combinations of a block of a grid."""
@@ -83,18 +84,25 @@ def answers_at_points(surrogate: FittedSurrogate, scope: Scope, chunks: Iterable
     Raises:
         BinnError: if a point is not finite.
     """
-    first = 0
-    for table in blocks_of(chunks):
-        axis = Axis("point", table, scope.inputs, scope.input_units)
-        yield _answer(surrogate, scope, (axis,), (first,), std)
-        first += len(table)
+
+    def asked() -> Iterator[tuple[tuple[Axis, ...], tuple[int, ...]]]:
+        first = 0
+        for table in blocks_of(chunks):
+            yield (Axis("point", table, scope.inputs, scope.input_units),), (first,)
+            first += len(table)
+
+    yield from on_all_cores(surrogate, lambda one, block: _answer(one, scope, *block, std), asked())
 
 
 def answers_on_grid(surrogate: FittedSurrogate, scope: Scope, axes: Sequence[Axis], *, std: bool = True) -> Iterator[Answer]:
     """What the surrogate says at every combination of the axes' points, whose coordinates are the inputs in its own order."""
-    for part in parts_of([axis.size for axis in axes]):
-        taken = tuple(axis.taken(np.arange(own.start, own.stop)) for axis, own in zip(axes, part, strict=True))
-        yield _answer(surrogate, scope, taken, tuple(own.start for own in part), std)
+
+    def asked() -> Iterator[tuple[tuple[Axis, ...], tuple[int, ...]]]:
+        for part in parts_of([axis.size for axis in axes]):
+            taken = tuple(axis.taken(np.arange(own.start, own.stop)) for axis, own in zip(axes, part, strict=True))
+            yield taken, tuple(own.start for own in part)
+
+    yield from on_all_cores(surrogate, lambda one, block: _answer(one, scope, *block, std), asked())
 
 
 def _answer(surrogate: FittedSurrogate, scope: Scope, axes: tuple[Axis, ...], corner: tuple[int, ...], std: bool) -> Answer:

@@ -72,14 +72,14 @@ class Recorder:
         self._open(directory, RunRecord(header=header, provenance=provenance.collect()))
 
     @classmethod
-    def reopen(cls, directory: Path) -> Recorder:
-        """Go on with a run that was interrupted or failed.
+    def reopen(cls, directory: Path, *, complete_too: bool = False) -> Recorder:
+        """Go on with a run that was interrupted or failed, or where asked with one that is complete.
 
         Raises:
             BinnError: if there is no readable results file or the run is complete.
         """
         record = read(directory / FILE_NAME)
-        if record.status == "complete":
+        if record.status == "complete" and not complete_too:
             raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
         clear_leftovers(directory / FILE_NAME)
         known = provenance.collect()
@@ -194,8 +194,9 @@ class Recorder:
             self._keep(replace(self._record, calls=calls))
 
     def conclude(self, conclusion: str) -> None:
-        """Keep why the run ends before all that was planned."""
-        LOG.info("%s", conclusion)
+        """Keep why the run ends before all that was planned; empty where it no longer does."""
+        if conclusion:
+            LOG.info("%s", conclusion)
         self._keep(replace(self._record, conclusion=conclusion))
 
     def ask_at_the_end(self, name: str, count: Callable[[], int]) -> None:

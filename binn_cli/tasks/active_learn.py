@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,6 +111,37 @@ class ActiveLearn:
             if why:
                 return
             timings = PhaseTimings()
+
+    def learn(self, dataset: Dataset, model: Surrogate, recorder: Recorder, known: Sequence[int], new: Sequence[int]) -> None:
+        """One more fit and step, from answers that somebody else has found.
+
+        Args:
+            dataset: the data set.
+            model: what learns.
+            recorder: of the run.
+            known: rows of all cases with an answer, the new ones among them.
+            new: rows of those that no fit has seen.
+        """
+        assert isinstance(dataset, AsksSolver)
+        record, timings, number = recorder.record, PhaseTimings(), len(recorder.record.steps)
+        before = None if record.surrogate is None else model.from_state(scope.own_state(record.surrogate))
+        with Timer() as timer:
+            data, slab = dataset.answered(known), dataset.answered(new) if before is not None else None
+        timings.data += timer.seconds
+        assert data is not None
+        old = tuple(row for row in known if row not in new)
+        state = Round(number, old if old else tuple(new), tuple(new) if old else (), data, None, latest=tuple(new) if old else ())
+        state = replace(state, slab=slab, numbers=(number,) * len(state.acquired))
+        state = replace(state, fitted=self._fitted(dataset, model, state, timings, None))
+        assert state.fitted is not None
+        ahead = scores_ahead(before, slab, timings, self.max_points)
+        scores = self._scores(state, {}, ahead, timings, None, recorder)
+        outlooks = Outlooks(self.config, dataset, record.steps)
+        expected = outlooks.of(state.fitted, before, slab, _field(dataset, data), timings)
+        rules = Stopping.of(self.config.stop, ())  # nobody counts the seconds of other people
+        why = rules.reached(scores.metrics, expected, spread_of(data), newly_asked(dataset, known))
+        recorder.conclude(f"{why}: no more simulations are needed" if why else "")
+        self._record(dataset, state, scores, expected, timings, recorder)
 
     def _initial(self, dataset: Dataset) -> tuple[int, ...]:
         wanted = dataset.initial_cases if self.config.initial is None else self.config.initial

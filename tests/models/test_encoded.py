@@ -11,6 +11,7 @@ import pytest
 import binn_cli
 from binn_cli.cli import main
 from binn_cli.config.schema.kinds import kinds_of
+from binn_cli.config.schema.simulator import SimulatorConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError, ConfigError, DataError
 from binn_cli.models.encoded import FittedEncodedCases, encoded
@@ -120,3 +121,10 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         found.predict(points.replace("zinc", "zink"))
     assert main(["run", *data[:-1], "dataset.kinds={Ra: log}", "model=gp", "budget=smoke", "output.root=out"]) == 1
     assert "dataset.kinds" in capsys.readouterr().err
+
+
+def test_a_solver_says_it_with_its_parameters() -> None:
+    parameters = {"k": [1, 4], "Re": {"log": [10, 1000]}, "n": {"integer": [1, 8]}, "metal": {"choice": ["steel", "zinc"]}}
+    config = SimulatorConfig(parameters=parameters, outputs=["y"], command="solver {k} {Re} {n} {metal}")
+    assert config.kinds == {"Re": "log", "n": "integer", "metal": {"choice": ["steel", "zinc"]}}
+    assert kinds_of(config.kinds)["metal"].has_texts

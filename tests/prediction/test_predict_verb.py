@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -12,7 +14,7 @@ import xarray as xr
 
 import binn_cli
 from binn_cli.cli import main
-from binn_cli.prediction import blocks
+from binn_cli.prediction import blocks, cores
 
 RNG = np.random.default_rng(1)
 POINTS = pd.DataFrame({"gap/mm": RNG.uniform(0.3, 1.9, 50), "run": np.arange(50), "speed": RNG.uniform(12, 58, 50)})
@@ -179,3 +181,32 @@ def test_a_surrogate_that_cannot_be_restored(table_run: Path, capsys: pytest.Cap
         file.create_group("surrogate").attrs["kind"] = "of another age"
     assert main(["predict", "results.h5", written("csv"), "-o", "answers.csv"]) == 1
     assert "this version of the program cannot restore the surrogate that version" in capsys.readouterr().err
+
+
+def test_blocks_on_all_cores_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread has a surrogate of its own, and nothing is read far ahead."""
+    monkeypatch.setattr(cores, "available_cores", lambda: 2)
+    monkeypatch.setattr(cores, "ONE_CORE", __name__)
+    read: list[int] = []
+
+    def blocks_read() -> Iterator[int]:
+        for block in range(20):
+            read.append(block)
+            yield block
+
+    asked = Remembers()
+    for number, answer in enumerate(cores.on_all_cores(asked, lambda one, block: one.twice(block), blocks_read())):
+        assert answer == 2 * number and len(read) <= number + 3
+    assert number == 19
+
+
+class Remembers:
+    """What gives a wrong answer if two threads ask it at once."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def twice(self, block: int) -> int:
+        self.last = block
+        time.sleep(0.002)
+        return 2 * self.last

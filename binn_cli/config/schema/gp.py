@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from binn_cli.config.ranges import at_least, one_of, per_coordinate, valid_seed, within
+from binn_cli.errors import ConfigError
 
 KERNELS = ("rbf", "matern52")
 SMALLEST_VARIANCE, LARGEST_VARIANCE = 1e-30, 1e12
@@ -46,11 +47,15 @@ class GpConfig(KernelConfig):
     """conf/model/gp.yaml"""
 
     name: str = "gp"
+    noise: str = "constant"
     evidence_points: int = 1000
     memory: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        one_of("model.noise", self.noise, ("constant", "varying"))
+        if self.noise == "varying" and self.hyperparameters == "fixed":
+            raise ConfigError("model.noise", "must be constant where model.hyperparameters is fixed: how noise varies is learned")
         at_least("model.evidence_points", self.evidence_points, 2)
         within("model.memory", self.memory, 0.0, 1.0)
 

@@ -73,6 +73,17 @@ class SimulatorConfig:
         if self.candidates is not None and not isinstance(self.candidates, Mapping | list | str | int):
             raise ConfigError("dataset.candidates", _CANDIDATES)
 
+    @property
+    def kinds(self) -> dict[str, Any]:
+        """What `dataset.kinds` says of other data sets, as the parameters say it."""
+        found: dict[str, Any] = {}
+        for name, given in (self.parameters or {}).items():
+            if "choice" in given:
+                found[name] = {"choice": list(given["choice"])}
+            elif given["log"] or given["integer"]:
+                found[name] = "log" if given["log"] else "integer"
+        return found
+
     def _check_outputs(self) -> None:
         for key in ("outputs", "axes"):
             names = getattr(self, key)

@@ -124,9 +124,49 @@ class Simulator:
         known = dict(zip(self.space.names, self.space.bounds.tolist(), strict=True))
         return np.array([known.get(name, [np.nan, np.nan]) for name in inputs])
 
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """The rows of all cases that were asked for or have an answer, in that order; test cases left out."""
+        return tuple(row for row in self._calls if row not in self.held_out)
+
+    @property
+    def with_answers(self) -> tuple[int, ...]:
+        """Those of them whose outputs are known."""
+        return tuple(row for row in self.asked if row in self._answers and self._answers[row].field is not None)
+
     def attach(self, answers: Sequence[Answer]) -> None:
         """Know of answers that somebody has told; they count before the solver is asked."""
         self._told = list(answers)
+
+    def expect(self, calls: Sequence[Call]) -> None:
+        """Know of cases whose answers are still out."""
+        for call in calls:
+            (row,) = self.admitted(np.array([call.parameters]))
+            if row not in self._answers:
+                self._calls[row] = call
+
+    def in_order(self, points: Sequence[Sequence[float]]) -> None:
+        """Let `calls` name these cases first."""
+        rows = self.admitted(np.array(points)) if len(points) else ()
+        self._calls = {**{row: self._calls[row] for row in rows if row in self._calls}, **self._calls}
+
+    def answer_of(self, row: int) -> Answer | None:
+        """The answer for a case, None where there is none yet."""
+        return self._answers.get(row)
+
+    def accepted(self, answer: Answer, number: int) -> Call:
+        """Know of one more answer, told in the round `number`; whatever was known of the case before is replaced.
+
+        Raises:
+            DataError: if its field does not fit to the others.
+        """
+        (row,) = self.admitted(answer.point)
+        before = self._calls.get(row)
+        asking = number if before is None or before.status != PENDING else before.round
+        self._take(row, answer, Call(self._numbers(row), answer.status, asking, answer.seconds, answer.reason, TOLD))
+        if answer.field is not None and self._answers[row].field is None:
+            raise DataError(f"{answer.place}: {self._calls[row].reason}")
+        return self._calls[row]
 
     def admitted(self, points: Float[np.ndarray, "n D"]) -> tuple[int, ...]:
         """The rows of cases, which are added where they are new."""

@@ -14,10 +14,19 @@ from binn_cli.models.gp.kernels import covariance
 
 
 def factorised(
-    theta: Float[Array, " P"], x: Float[Array, "n D"], y: Float[Array, "n L"], mask: Float[Array, " n"], *, kind: str
+    theta: Float[Array, " P"],
+    x: Float[Array, "n D"],
+    y: Float[Array, "n L"],
+    mask: Float[Array, " n"],
+    relative: Float[Array, " n"] | float = 1.0,
+    *,
+    kind: str,
 ) -> tuple[Float[Array, "n n"], Float[Array, "n L"], Float[Array, ""]]:
-    """Cholesky factor of K + noise, (K + noise)⁻¹ y, and the log evidence summed over the outputs."""
-    lower = jnp.linalg.cholesky(noisy_covariance(theta, x, mask, kind))
+    """Cholesky factor of K + noise, (K + noise)⁻¹ y, and the log evidence summed over the outputs.
+
+    `relative` multiplies the noise variance of every point.
+    """
+    lower = jnp.linalg.cholesky(noisy_covariance(theta, x, mask, kind, relative))
     weights = cho_solve((lower, True), y)
     size = 2.0 * jnp.sum(jnp.log(jnp.diagonal(lower))) + jnp.sum(mask) * math.log(2.0 * math.pi)
     return lower, weights, -0.5 * (jnp.sum(y * weights) + y.shape[1] * size)

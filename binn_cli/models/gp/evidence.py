@@ -38,10 +38,15 @@ def _backward(saved: tuple[Array, Array], weight: Array) -> tuple[Array, Array]:
 negative_log_normal.defvjp(_negative_log_normal, _backward)
 
 
-def noisy_covariance(theta: Float[Array, " D+2"], x: Float[Array, "n D"], mask: Float[Array, " n"], kind: str) -> Float[Array, "n n"]:
-    """K + noise of the points that `mask` marks with 1; rows that only fill up the shape are those of the identity."""
+def noisy_covariance(
+    theta: Float[Array, " D+2"], x: Float[Array, "n D"], mask: Float[Array, " n"], kind: str, relative: Float[Array, " n"] | float = 1.0
+) -> Float[Array, "n n"]:
+    """K + noise of the points that `mask` marks with 1; rows that only fill up the shape are those of the identity.
+
+    `relative` multiplies the noise variance of every point.
+    """
     lengths, signal, noise = jnp.exp(theta[:-2]), jnp.exp(theta[-2]), jnp.exp(theta[-1])
-    return covariance(kind, lengths, signal, x, x) * mask[:, None] * mask[None, :] + jnp.diag(noise * mask + 1.0 - mask)
+    return covariance(kind, lengths, signal, x, x) * mask[:, None] * mask[None, :] + jnp.diag(noise * relative * mask + 1.0 - mask)
 
 
 def negative_log_evidence(

@@ -20,8 +20,12 @@ from binn_cli.models.gp.groups import grouped_mean, predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
 from binn_cli.models.gp.memory import require_dense
+from binn_cli.models.gp.varying_noise import NoiseField, learned_field
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
+
+ROWS_AT_ONCE = 2**15
+"""Points whose noise is looked at together."""
 
 BATCH = 1024
 """Points that are predicted at once: their covariance with the training points is the largest array of a prediction."""
@@ -40,6 +44,7 @@ class FittedGp:
         table: the training points in scaled units.
         units: the maps of units.
         report: cost and diagnostics of the fit.
+        noise_field: how the noise varies over the inputs; None where it is the same everywhere.
     """
 
     kind: str
@@ -47,12 +52,17 @@ class FittedGp:
     table: Table
     units: Units
     report: FitReport
+    noise_field: NoiseField | None = None
 
     def factors(self, watch: Stopwatch) -> list[tuple[Array, Array, Array]]:
         """What `factorised` gives for every group."""
         if "_kept" not in self.__dict__:
+            size = (len(self.table.x), len(self.found.theta))
+            relative = np.ones(size) if self.noise_field is None else self.noise_field.factors(self.table.x)
             parts = [
-                factorise(watch, theta, self.table.x, self.table.y[:, self.found.members(g)], self.table.mask, kind=self.kind)
+                factorise(
+                    watch, theta, self.table.x, self.table.y[:, self.found.members(g)], self.table.mask, relative[:, g], kind=self.kind
+                )
                 for g, theta in enumerate(self.found.theta)
             ]
             self.__dict__["_kept"] = parts
@@ -65,7 +75,22 @@ class FittedGp:
             lower, weights, _ = self.factors(watch)[group]
             return condition(watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind)
 
-        return predict_groups(self.units, axes, self.found, BATCH, evaluate)
+        prediction = predict_groups(self.units, axes, self.found, BATCH, evaluate)
+        if self.noise_field is None:
+            return prediction
+        return replace(prediction, noise_var=prediction.noise_var * self._noise_factors(axes))
+
+    def _noise_factors(self, axes: Sequence[Axis]) -> Float[np.ndarray, "*n L"]:
+        """By what the noise variance of each output is multiplied on the product of the axes."""
+        assert self.noise_field is not None
+        points = self.units.axes(axes)
+        sizes = tuple(len(p) for p in points)
+        found = np.empty((int(np.prod(sizes)), len(self.found.group)))
+        for begin in range(0, len(found), ROWS_AT_ONCE):
+            rows = np.arange(begin, min(begin + ROWS_AT_ONCE, len(found)))
+            table = np.concatenate([p[i] for p, i in zip(points, np.unravel_index(rows, sizes), strict=True)], axis=1)
+            found[rows] = self.noise_field.factors(table)[:, self.found.group]
+        return found.reshape(*sizes, -1)
 
     def mean_function(self) -> Callable[[Array], Array]:
         """See `models.gradient.HasMeanFunction`."""
@@ -82,6 +107,7 @@ class FittedGp:
             "x": self.table.x,
             "y": self.table.y,
             "mask": self.table.mask,
+            **({} if self.noise_field is None else self.noise_field.tree()),
             **self.units.tree(),
         }
 
@@ -118,8 +144,13 @@ class Gp:
         require_dense(size, looked_at, len(first.theta), self.config.memory)
         part = sample(units, data, self.config.evidence_points, self.config.seed, capacity)
         found, trace = learned(self.config, part, first, former, watch)
+        field = None
+        if self.config.noise == "varying":
+            members = [found.members(g) for g in range(len(found.theta))]
+            theta, field = learned_field(self.config.kernel, part, found.theta, members, watch)
+            found = replace(found, theta=theta)
         table = Table.of(*units.table(data), size)
-        fitted = FittedGp(self.config.kernel, found, table, units, FitReport(0.0, 0.0, {}))
+        fitted = FittedGp(self.config.kernel, found, table, units, FitReport(0.0, 0.0, {}), field)
         evidence = _log_evidence(fitted, watch)
         trace = {**hyperparameter_diagnostics(found, units), "log_evidence": evidence, **trace}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
@@ -151,7 +182,7 @@ class Gp:
         """The fitted surrogate that `FittedGp.state` described."""
         found = Hyperparameters(np.atleast_2d(state["theta"]), np.atleast_1d(state["group"]))
         table = Table(*(np.asarray(state[name]) for name in ("x", "y", "mask")))
-        return FittedGp(str(state["kernel"]), found, table, Units.from_tree(state), FitReport(0.0, 0.0, {}))
+        return FittedGp(str(state["kernel"]), found, table, Units.from_tree(state), FitReport(0.0, 0.0, {}), NoiseField.from_tree(state))
 
 
 def _log_evidence(fitted: FittedGp, watch: Stopwatch) -> Float[np.ndarray, " G"]:

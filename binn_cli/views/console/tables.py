@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from binn_cli.results.calls import PENDING
 from binn_cli.results.record import PHASES, RunRecord, Step
 from binn_cli.views.console import quantities
 from binn_cli.views.console.calls import described, failed_cases
@@ -58,6 +59,9 @@ def _print_calls(record: RunRecord, console: Console) -> None:
     if record.calls is None:
         return
     console.print(described(record.calls), highlight=False, style="dim", markup=False, soft_wrap=True)
+    if record.calls.count(PENDING):
+        hint = "binn ask RUN gives pending cases out, binn tell RUN FILE takes their results in"
+        console.print(hint, highlight=False, style="dim", markup=False, soft_wrap=True)
     failed = failed_cases(record.calls)
     if failed is not None:
         console.print(failed)

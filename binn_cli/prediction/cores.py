@@ -1,0 +1,64 @@
+"""Blocks on all cores at once, for surrogates that use only one."""
+
+from __future__ import annotations
+
+import copy
+import os
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Block = TypeVar("Block")
+Answer = TypeVar("Answer")
+
+ONE_CORE = "binn_cli.models.binn.fitted"
+"""The module of surrogates that work on one core; the others are compiled by JAX, which uses all."""
+
+
+def on_all_cores(surrogate: Any, answer: Callable[[Any, Block], Answer], blocks: Iterable[Block]) -> Iterator[Answer]:
+    """The answers in the order of the blocks, one or two blocks ahead.
+
+    Every thread has a copy of the surrogate, which may remember what it was asked last.
+
+    Args:
+        surrogate: the surrogate.
+        answer: what it is asked about a block.
+        blocks: read only so far ahead as there are threads.
+    """
+    workers = available_cores() if _uses_one_core(surrogate) else 1
+    if workers == 1:
+        yield from (answer(surrogate, block) for block in blocks)
+        return
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    free.put(surrogate)
+    copies = 1
+
+    def asked(block: Block) -> Answer:
+        own = free.get()
+        try:
+            return answer(own, block)
+        finally:
+            free.put(own)
+
+    with ThreadPoolExecutor(workers, "predict") as pool:
+        waiting: deque[Future[Answer]] = deque()
+        for block in blocks:
+            if waiting and copies < workers:  # a single block needs no copy
+                free.put(copy.deepcopy(surrogate))
+                copies += 1
+            waiting.append(pool.submit(asked, block))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _uses_one_core(surrogate: Any) -> bool:
+    return type(getattr(surrogate, "inner", surrogate)).__module__ == ONE_CORE
+
+
+def available_cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
