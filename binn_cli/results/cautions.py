@@ -21,6 +21,9 @@ so many cases: the points of a case hang together."""
 FAR_TOO_WIDE, ENOUGH = 10.0, 20
 """The standard deviation over the error above which intervals say nothing, judged by so many cases at least."""
 
+JUDGED_ROWS = 10
+"""Rows from which on intervals that were judged by rows left out need no other judgement."""
+
 WIDENED = 2.25
 """Factor on the variance, found by leaving rows out, from which on it is worth a word."""
 
@@ -68,6 +71,8 @@ def _unexplained(step: Step, outputs: Sequence[str]) -> Iterator[str]:
 
 
 def _undetermined(step: Step, outputs: Sequence[str]) -> Iterator[str]:
+    if "widening" in step.diagnostics and step.n_train >= JUDGED_ROWS:
+        return  # rows that were left out have said more
     parameters = np.atleast_1d(step.diagnostics.get("effective_parameters", np.nan))
     for output, number in zip(outputs, parameters, strict=False):
         if number > DETERMINED * step.n_train:
