@@ -184,6 +184,8 @@ THOROUGH = {
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2",
     "binn run experiment=table2",
     "binn run experiment=fig3",
+    # tests/sweeps/test_launchers.py runs jobs with both launchers.
+    "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3",
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random",
 }
 """The first commands of the blocks that are left to `make test-thorough`."""
