@@ -12,6 +12,8 @@ import jax
 import pytest
 from absl import logging as absl_logging
 
+from tests.shapes import check_shapes
+
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Several test processes on few cores: threads of the linear algebra that wait for each other by spinning would stop everything.
@@ -35,3 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(100_000, 20, 100)
     if config.option.markexpr == "not thorough":
         jax.config.update("jax_disable_most_optimizations", True)
+    else:
+        # Before anything of the package is imported. What stands in processes of their own is not checked.
+        check_shapes()

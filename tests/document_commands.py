@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from binn_cli.cli import main
-from binn_cli.tasks import active_learn
+from binn_cli.tasks import proposing
 
 NO_FIGURES = "output.figures=false"
 FIXED = "model.length=2 model.stretch=0 model.modes=2 model.sweeps=2"
@@ -184,6 +184,8 @@ THOROUGH = {
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2",
     "binn run experiment=table2",
     "binn run experiment=fig3",
+    # tests/sweeps/test_launchers.py runs jobs with both launchers.
+    "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3",
     "binn run -m dataset=poisson task=active_learn task.rounds=5 task.acquisition=mean_std,random",
 }
 """The first commands of the blocks that are left to `make test-thorough`."""
@@ -196,7 +198,7 @@ def finished_run() -> None:
 
 def interrupted_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was stopped after its first round, under the name that the page uses."""
-    choose, asked = active_learn.choose, []
+    choose, asked = proposing.choose, []
 
     def stop_at_the_second(*arguments) -> int:
         asked.append(True)
@@ -205,7 +207,7 @@ def interrupted_run(monkeypatch: pytest.MonkeyPatch) -> None:
         return choose(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(active_learn, "choose", stop_at_the_second)
+        patched.setattr(proposing, "choose", stop_at_the_second)
         assert main(["run", "dataset=sine", *FIXED.split(), "task.rounds=3", NO_FIGURES]) == 1
     (directory,) = Path("outputs").iterdir()
     directory.rename(INTERRUPTED)

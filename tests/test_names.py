@@ -13,7 +13,7 @@ import xarray as xr
 
 from binn_cli.cli import main
 from binn_cli.results.store import read
-from binn_cli.tasks import active_learn
+from binn_cli.tasks import proposing
 from binn_cli.views.plots import draw
 
 INPUTS = ("Cl/Cd", "drag [N], total", "名前")
@@ -34,7 +34,7 @@ def names_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_names_come_back(names_csv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    choose, asked = active_learn.choose, []
+    choose, asked = proposing.choose, []
 
     def stop_at_the_second(*arguments) -> list[int]:
         asked.append(True)
@@ -44,7 +44,7 @@ def test_names_come_back(names_csv: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
     outputs = ",".join(f"'{name}'" for name in OUTPUTS)
     with monkeypatch.context() as patched:
-        patched.setattr(active_learn, "choose", stop_at_the_second)
+        patched.setattr(proposing, "choose", stop_at_the_second)
         command = ["dataset=table", "dataset.path=names.csv", f"dataset.outputs=[{outputs}]", "task=active_learn", "task.rounds=2"]
         assert main(["run", *command, "model=gp", "budget=smoke", "output.figures=false"]) == 1
     (directory,) = Path("outputs").iterdir()

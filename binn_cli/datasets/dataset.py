@@ -197,7 +197,7 @@ class AsksSolver(Protocol):
         """The rows of so many cases to begin with, those whose results are known among them."""
         ...
 
-    def admitted(self, points: Float[np.ndarray, "n D"]) -> tuple[int, ...]:
+    def admitted(self, points: Float[np.ndarray, "*n D"]) -> tuple[int, ...]:
         """The rows of cases, which become candidates where they are none."""
         ...
 

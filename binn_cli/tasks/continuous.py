@@ -29,7 +29,7 @@ STARTS, TURNS, SHRINKAGE, FIRST_RADIUS = 6, 6, 0.45, 0.15
 NEAREST = 1e-3
 """Distance in the unit cube below which a case is one that was asked for before."""
 
-Points = Float[np.ndarray, "n D"]
+Points = Float[np.ndarray, "_ D"]
 Score = Callable[[Points], Float[np.ndarray, " n"]]
 
 

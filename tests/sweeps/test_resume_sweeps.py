@@ -125,6 +125,7 @@ def test_another_grid_is_another_sweep_that_takes_what_there_is(binn: Program) -
     assert binn.err == ["model.modes: cannot be changed when a sweep goes on; for another grid: binn run -m … resume=true"]
 
 
+@pytest.mark.thorough
 def test_a_run_elsewhere_that_was_interrupted_goes_on_where_it_is(binn: Program) -> None:
     binn.steps = 2
     binn.act = fail_for(1, error=KeyboardInterrupt)
@@ -218,6 +219,7 @@ def test_a_sweep_that_is_being_worked_on_is_left_alone(binn: Program) -> None:
     assert said == ["running"]
 
 
+@pytest.mark.thorough
 def test_a_sweep_of_an_older_version_is_shown_but_not_gone_on_with(binn: Program) -> None:
     assert binn.sweep("model.modes=1,2") == 0
     (sweep,) = sweeps()
@@ -283,6 +285,7 @@ def test_a_file_that_was_cut_short_among_good_ones(binn: Program) -> None:
     assert binn.ran == [2] and statuses(sweep) == ["complete"] * 2
 
 
+@pytest.mark.thorough
 def test_a_clock_that_was_set_back(binn: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     names = iter(["2030-01-01_00-00-00_sweep", "1999-01-01_00-00-00_sweep"])
     monkeypatch.setattr("binn_cli.sweeps.sweeper.stamped", lambda name: next(names))

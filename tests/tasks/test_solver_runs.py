@@ -107,7 +107,7 @@ def test_without_a_solver_a_run_says_what_is_pending(project: Path) -> None:
     assert [(call.status, call.round) for call in record.calls.each] == [(PENDING, 0)] * 4
 
 
-@pytest.mark.parametrize("stop", [1, 4, 5, 8])
+@pytest.mark.parametrize("stop", [1, pytest.param(4, marks=pytest.mark.thorough), 5, pytest.param(8, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("candidates", [None, LIST], ids=["ranges", "list"])
 def test_an_interrupted_run_ends_like_one_that_was_not(
     project: Path, monkeypatch: pytest.MonkeyPatch, stop: int, candidates: object

@@ -176,7 +176,7 @@ def none_blank(rows: Int[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
     return np.zeros(len(rows), dtype=bool)
 
 
-def without_numbers(table: Float[np.ndarray, "r k"], numbers: Sequence[float]) -> Float[np.ndarray, "r k"]:
+def without_numbers(table: Float[np.ndarray, "*shape"], numbers: Sequence[float]) -> Float[np.ndarray, "*shape"]:
     """The table with NaN where one of the numbers stands, which mean a missing value."""
     for number in numbers:
         table = np.where(table == number, np.nan, table)

@@ -168,7 +168,7 @@ class Simulator:
             raise DataError(f"{answer.place}: {self._calls[row].reason}")
         return self._calls[row]
 
-    def admitted(self, points: Float[np.ndarray, "n D"]) -> tuple[int, ...]:
+    def admitted(self, points: Float[np.ndarray, "*n D"]) -> tuple[int, ...]:
         """The rows of cases, which are added where they are new."""
         rows = []
         for point in np.atleast_2d(points):
