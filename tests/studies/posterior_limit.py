@@ -167,7 +167,8 @@ Gaussian process's (the prior's is {prior_std:.2f} times that).
 
 - **The program's posteriors do not converge to it.** With als each block takes the other at its mean: where a mode's means are small,
 neither block learns from the data, and the product of their two variances is counted although the data exclude it; with many modes of fixed
-prior variance, nearly all of the prior comes back. Learned relevance shrinks such modes. The default moves all blocks at once and linearises their joint posterior. Theorem 3.3 is about the model,
+prior variance, nearly all of the prior comes back. Learned relevance shrinks such modes. The default moves all blocks at
+once and linearises their joint posterior. Theorem 3.3 is about the model,
 not about these algorithms.
 """
     return Study("Theorem 3.3: the posterior becomes the Gaussian process's", text, _figure(modes, exact, limit, gaps, own))

@@ -19,8 +19,22 @@ from tests.models.binn.cp import dense_variational as reference
 from tests.models.problems import new_points, problem
 
 PLAIN: dict[str, object] = {
-    "inference": "vb", "decomposition": "cp", "variance": "joint", "modes": 3, "centers": 5, "length": 1.2, "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none",
-    "noise": "fixed", "noise_variance": 1e-2, "tolerance": 0.0, "start": "random", "compression": 0.0, "output_scaling": "none",
+    "inference": "vb",
+    "decomposition": "cp",
+    "variance": "joint",
+    "modes": 3,
+    "centers": 5,
+    "length": 1.2,
+    "padding": 0,
+    "stretch": 0,
+    "prior": "weight",
+    "relevance": "none",
+    "noise": "fixed",
+    "noise_variance": 0.01,
+    "tolerance": 0.0,
+    "start": "random",
+    "compression": 0.0,
+    "output_scaling": "none",
 }  # fmt: skip
 VARIANCE = 1.0
 
