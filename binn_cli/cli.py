@@ -16,6 +16,7 @@ from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
 
 OK, FAILED, MISUSE = 0, 1, 2
+LAST_PORT = 65535
 MOST_ASKED = 1000
 """Cases that `binn ask` gives at a time."""
 
@@ -211,6 +212,24 @@ def _status(arguments: Sequence[str]) -> int:
     return status(chosen.run, chosen.json)
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn serve", description="Answer UM-Bridge requests with the surrogate of a run, until Ctrl-C.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser.add_argument("--port", type=_port, default=4242, metavar="N", help="where to listen; 4242 by default")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="127.0.0.1, this machine alone, by default")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.serve import serve
+
+    return serve(chosen.run, chosen.port, chosen.host)
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= port <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {LAST_PORT}, not {text}")
+    return port
+
+
 def _count(text: str) -> int:
     count = int(text) if text.isascii() and text.isdigit() else 0
     if not 1 <= count <= MOST_ASKED:
@@ -231,6 +250,7 @@ VERBS: dict[str, Verb] = {
     "ask": Verb("say which simulations to make next (binn ask RUN -n 5)", _ask),
     "tell": Verb("take in what simulations have found (binn tell RUN results.csv)", _tell),
     "status": Verb("say how the simulations of a run stand", _status),
+    "serve": Verb("answer UM-Bridge requests with the surrogate of a run (binn serve RUN --port 4242)", _serve),
     "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
     "check": Verb("look at data without fitting (binn check runs.csv dataset.outputs=[drag])", _check),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),

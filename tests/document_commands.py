@@ -165,6 +165,7 @@ NOT_COMMANDS = {
     "binn predict",
     "binn tell RUN FILE",
     "binn status RUN",
+    "binn serve RUN --port 4242",
     "binn -sc install=fish | source",
     "binn compare",
     "binn check",
