@@ -29,7 +29,7 @@ class GridAxis:
     """
 
     left: Float[np.ndarray, "n K"] | None
-    squared: Float[np.ndarray, " K"]
+    squared: Float[np.ndarray, " s"]
     directions: Float[np.ndarray, "J K"] | None
     projection: Float[np.ndarray, "R K"]
 
