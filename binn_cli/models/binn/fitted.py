@@ -89,7 +89,7 @@ class FittedBinn:
         blocks, levels = [], []
         for posterior in self.posteriors:
             if isinstance(posterior, Mixture):
-                full = posterior.covariance(scaled)[:, None, :, None]
+                full = posterior.case_covariance(points, scaled, limit)
             else:
                 full = posterior.case_coordinates(points, scaled).joined()
             energy = np.einsum("nrnr->r", full)
