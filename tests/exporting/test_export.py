@@ -150,3 +150,18 @@ def test_models_that_cannot_be_exported() -> None:
     learned = made("table")
     with pytest.raises(BinnError, match="model=gp cannot be exported, only binn can; use binn predict or binn_cli.load"):
         flattened(object(), "gp", learned.scope)
+
+
+def test_new_cases_are_learned_on() -> None:
+    """A field is told of whole cases, row by row in any order; rows that are not whole cases are refused."""
+    learned = made("grid")
+    x, t = np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 2, 6), indexing="ij")
+    rows = {"x": np.tile(x.ravel(), 2), "t": np.tile(t.ravel(), 2), "k": np.repeat([1.35, 1.8], 48), "P": np.repeat([1.7, 1.2], 48)}
+    rows["u"] = np.sin(3 * rows["x"]) * np.exp(-rows["k"] * rows["t"]) + rows["x"] ** 2 * rows["P"]
+    order = np.random.default_rng(0).permutation(96)
+    grown = learned.update({name: values[order] for name, values in rows.items()})
+    before, after = (one.predict({name: rows[name] for name in learned.inputs}) for one in (learned, grown))
+    errors = [np.abs(said["mean"].values[:, 0] - rows["u"]).max() for said in (before, after)]
+    assert errors[1] < 0.5 * errors[0] and (after["std_epistemic"] <= before["std_epistemic"] + 1e-9).mean() > 0.9
+    with pytest.raises(BinnError, match="rows: 95 rows are not whole cases: x, t take 48 combinations and there are 2 of k, P"):
+        learned.update({name: values[order[1:]] for name, values in rows.items()})
