@@ -237,6 +237,18 @@ def _count(text: str) -> int:
     return count
 
 
+def _export(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn export", description="The surrogate of a run as an evaluator in NumPy and C that stands alone.")
+    parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
+    parser.add_argument("-o", "--output", type=_path, required=True, metavar="DIR", help="a new directory")
+    parser.add_argument("--fmu", action="store_true", help="also FMUs for FMI 2 and 3, which takes a C compiler")
+    parser.add_argument("--onnx", action="store_true", help="also an ONNX graph of mean and standard deviations")
+    chosen = parser.parse_args(arguments)
+    from binn_cli.export import export
+
+    return export(chosen.run, chosen.output, fmu=chosen.fmu, onnx=chosen.onnx)
+
+
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -251,6 +263,7 @@ VERBS: dict[str, Verb] = {
     "tell": Verb("take in what simulations have found (binn tell RUN results.csv)", _tell),
     "status": Verb("say how the simulations of a run stand", _status),
     "serve": Verb("answer UM-Bridge requests with the surrogate of a run (binn serve RUN --port 4242)", _serve),
+    "export": Verb("write a surrogate as NumPy and C code that needs nothing else (binn export RUN -o DIR)", _export),
     "rerun": Verb("run a run again from its file, and say whether the numbers agree", _rerun),
     "check": Verb("look at data without fitting (binn check runs.csv dataset.outputs=[drag])", _check),
     "resume": Verb("go on with a run or a sweep that was interrupted or failed", _resume),

@@ -142,6 +142,8 @@ COMMANDS: dict[str, str | None] = {
     "binn predict outputs/*_regress_table_binn grid.npz -o grid.nc": "",
     "binn update outputs/*_regress_table_binn new.csv -o outputs/updated": "",
     "binn predict outputs/updated points.csv -o updated.csv": "",
+    # docs/exporting.md
+    "binn export outputs/*_regress_sine_binn -o stands_alone": "",
     # docs/paper.md
     "binn run experiment=fig3": NO_FIGURES,
     "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",

@@ -51,6 +51,12 @@ def gradient_of(fitted: Any, name: str, points: Float[np.ndarray, "n D"]) -> Flo
     """
     if isinstance(fitted, HasGradient):
         return fitted.gradient(points)
+    if name == "binn":
+        from binn_cli.models.binn.fitted import FittedBinn
+        from binn_cli.models.binn.gradient import mean_gradient
+
+        assert isinstance(fitted, FittedBinn)
+        return mean_gradient(fitted, points)
     if not isinstance(fitted, HasMeanFunction):
         raise BinnError(f"model={name} offers no derivative of its mean; take binn, gp, gp_sparse, gp_grid or a network")
     units = fitted.units

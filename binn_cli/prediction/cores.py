@@ -8,6 +8,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 Block = TypeVar("Block")
@@ -27,13 +28,15 @@ def on_all_cores(surrogate: Any, answer: Callable[[Any, Block], Answer], blocks:
         answer: what it is asked about a block.
         blocks: read only so far ahead as there are threads.
     """
-    workers = available_cores() if _uses_one_core(surrogate) else 1
-    if workers == 1:
-        yield from (answer(surrogate, block) for block in blocks)
+    workers, remaining = available_cores() if _uses_one_core(surrogate) else 1, iter(blocks)
+    first = list(islice(remaining, 2))
+    if workers == 1 or len(first) < 2:
+        yield from (answer(surrogate, block) for block in chain(first, remaining))
         return
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    free.put(surrogate)
-    copies = 1
+    # Before any thread begins: a surrogate that is asked meanwhile cannot be copied.
+    for own in (surrogate, *(copy.deepcopy(surrogate) for _ in range(workers - 1))):
+        free.put(own)
 
     def asked(block: Block) -> Answer:
         own = free.get()
@@ -44,10 +47,7 @@ def on_all_cores(surrogate: Any, answer: Callable[[Any, Block], Answer], blocks:
 
     with ThreadPoolExecutor(workers, "predict") as pool:
         waiting: deque[Future[Answer]] = deque()
-        for block in blocks:
-            if waiting and copies < workers:  # a single block needs no copy
-                free.put(copy.deepcopy(surrogate))
-                copies += 1
+        for block in chain(first, remaining):
             waiting.append(pool.submit(asked, block))
             if len(waiting) > workers:
                 yield waiting.popleft().result()

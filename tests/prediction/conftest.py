@@ -43,8 +43,8 @@ def heat_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def composed_model(name: str) -> Any:
+def composed_model(name: str, *options: str) -> Any:
     """A model with the settings of the smallest budget."""
     register()
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
-        return build.model(validated(compose("config", [f"model={name}", "budget=smoke"])))
+        return build.model(validated(compose("config", [f"model={name}", "budget=smoke", *options])))

@@ -14,7 +14,6 @@ from binn_cli.errors import BinnError
 from binn_cli.models.binn.bases.base import Basis
 from binn_cli.models.binn.bases.build import basis_of, basis_tree
 from binn_cli.models.binn.limit.table import LimitChoice
-from binn_cli.models.binn.mean_function import MeanFunction, mean_function
 from binn_cli.models.binn.memory import Memory, memory_from_tree
 from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.tucker.fit import Choices
@@ -82,10 +81,6 @@ class FittedBinn:
             spread *= scale**2 * wider
         return Prediction(mean, spread, np.broadcast_to(self.noise * scale**2 * wider, mean.shape))
 
-    def mean_function(self) -> MeanFunction:
-        """From (n, D) points on [0, 1] to the (n, L) mean in standardised units, for JAX to differentiate."""
-        return mean_function(self.posteriors)
-
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, as a small Gaussian process over the case axis."""
         *points, scaled = self.units.axes((*axes, cases))
@@ -94,7 +89,7 @@ class FittedBinn:
         blocks, levels = [], []
         for posterior in self.posteriors:
             if isinstance(posterior, Mixture):
-                full = posterior.covariance(scaled)[:, None, :, None]
+                full = posterior.case_covariance(points, scaled, limit)
             else:
                 full = posterior.case_coordinates(points, scaled).joined()
             energy = np.einsum("nrnr->r", full)

@@ -74,6 +74,25 @@ class Mixture:
         parts = [w * (member.covariance(x) + np.outer(m - centre, m - centre)) for m, (member, w) in zip(means, self.members, strict=True)]
         return self.widening * np.sum(parts, axis=0)
 
+    def case_covariance(
+        self, axes: Sequence[Float[np.ndarray, "n D"]], cases: Float[np.ndarray, "c D"], limit: int
+    ) -> Float[np.ndarray, "c r c r"]:
+        """Covariance of the fields of cases at r of their points, scaled so that variances sum to those over all points.
+
+        Args:
+            axes: points of the other axes of a case; none where a case is a single row.
+            cases: points of the case axis.
+            limit: most points of a field; drawn from all, in the same way every time.
+        """
+        sizes = [len(points) for points in axes]
+        total = int(np.prod(sizes))
+        count = min(total, limit)
+        drawn = np.arange(total) if count == total else np.sort(np.random.default_rng(0).choice(total, count, replace=False))
+        index = np.unravel_index(drawn, sizes) if axes else ()
+        field = [np.tile(points[i], (len(cases), 1)) for points, i in zip(axes, index, strict=True)]
+        rows = np.concatenate([*field, np.repeat(cases, count, axis=0)], axis=1)
+        return self.covariance(rows).reshape(len(cases), count, len(cases), count) * (total / count)
+
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
         members = {

@@ -60,16 +60,6 @@ def test_an_update_is_a_fit_to_everything(kind: str) -> None:
     np.testing.assert_allclose(mine.epistemic_var, theirs.epistemic_var, rtol=1e-3, atol=1e-9 * size**2)
 
 
-@pytest.mark.parametrize(("kind", "config"), WAYS)
-def test_the_function_that_jax_differentiates_is_the_mean(kind: str, config: BinnConfig) -> None:
-    data = _data(kind)
-    fitted = Binn(config).fit(data)
-    axis = new_points(data)
-    x = fitted.units.inputs(axis.points, slice(None))
-    mean = fitted.units.outputs.shift + fitted.units.outputs.scale * np.asarray(fitted.mean_function()(x))
-    np.testing.assert_allclose(mean, fitted.predict([axis]).mean, rtol=1e-9, atol=1e-9 * np.std(data.values))
-
-
 def _domain(data: ProductData) -> np.ndarray:
     points = data.table()[0]
     return np.stack([points.min(axis=0), points.max(axis=0)], axis=1)

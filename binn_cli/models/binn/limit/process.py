@@ -59,11 +59,6 @@ class Process:
         return found
 
     @property
-    def solved(self) -> list[Float[np.ndarray, " n"]]:
-        """K⁻¹ y of every draw, y being the values with mean zero and unit variance."""
-        return [solved for _, solved in self._factors]
-
-    @property
     def noise(self) -> float:
         """Variance of the observation noise, in units of the values."""
         return float(np.mean([noise_variance(t, len(self.points)) for t in self.draws])) * self.scale**2

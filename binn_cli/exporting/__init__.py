@@ -1,0 +1,1 @@
+"""Surrogates as evaluators that need nothing of this program."""
