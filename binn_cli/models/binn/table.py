@@ -17,7 +17,7 @@ from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Prior
 from binn_cli.models.binn.limit.process import Process
-from binn_cli.models.binn.limit.table import MOST_ROWS, LimitChoice, choose_hyperparameters, draw_hyperparameters
+from binn_cli.models.binn.limit.table import FAR_BEHIND, MOST_ROWS, LimitChoice, choose_hyperparameters, draw_hyperparameters
 from binn_cli.models.binn.mixture import Member, mix
 from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
 from binn_cli.models.binn.selection.stacking import log_density, stacking_weights
@@ -34,9 +34,6 @@ LENGTH_FACTORS = (1.0, 0.5, 0.25)
 REFITTED_ROWS = 600
 """Rows up to which the limit is judged with hyperparameters that were found without the left-out rows."""
 
-FAR_BEHIND = 0.7
-"""Nats per left-out row behind the best smoothness from which on another one is not considered."""
-
 CONSTANT = 1e-12
 """Range of an output, relative to its size, up to which it is a constant; and the prior variance of what it could be else."""
 
@@ -47,7 +44,7 @@ GUIDED_ROWS, GUIDE_POINTS = 400, 400
 """Rows up to which starts of sums of products make their first steps on the limit's own values at so many points."""
 
 MOST_MODES = 24
-MOST_WEIGHTS = 2500
+MOST_WEIGHTS = 900
 """Limits on the modes, and on all weights, that `auto` asks for."""
 
 
@@ -237,7 +234,8 @@ def _products(x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowe
             anywhere = np.random.default_rng([seed, 71]).random((GUIDE_POINTS, dimensions))
             values = choice.process(x, y).moments(anywhere, variance=False)[0]
             guide = Design.table(AxisDesign.of(features, anywhere), values)
-        fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, guide=guide)
+        rival = (choice.evidence / choice.rows - FAR_BEHIND) * len(x) if allowed.limit else -np.inf
+        fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, guide=guide, rival=rival)
         found.extend((fit, design) for fit in fits)
         top = max(fits, key=lambda fit: fit.summary.evidence)
         if top.summary.evidence < best + 1.0 or dimensions == 1:

@@ -29,8 +29,8 @@ Candidate = tuple[Float[np.ndarray, " P"], tuple[float, ...]]
 INTERCEPT = 100.0
 """Prior variance of the intercept of a standardised output: wide, since products that are all positive are offset by it."""
 
-ROUNDS, STEPS_PER_ROUND = 20, 3
-"""Rounds of steps with a new noise variance after each, and steps per round."""
+ROUNDS, ROUNDS_OF_A_START, STEPS_PER_ROUND = 20, 10, 3
+"""Rounds of steps with a new noise variance after each, those from one of several starts, and steps per round."""
 
 SETTLED = 0.1
 """Change of the log evidence in a round below which the noise has settled."""
@@ -150,6 +150,7 @@ def grow(
     only: int | None = None,
     guide: Problem | None = None,
     patience: int = 2,
+    rival: float = -np.inf,
 ) -> list[CpFit]:
     """Fits with 1, 2, 3, … modes until so many in a row have not raised the evidence; in the order of their modes.
 
@@ -164,6 +165,7 @@ def grow(
         guide: values of another model at many points, on which starts make their first steps: few rows alone leave many
             bad optima.
         patience: numbers of modes without a gain after which the search ends.
+        rival: log evidence below which, once several modes have been tried, more of them are not worth their time.
     """
     sizes, rng = design.sizes, np.random.default_rng([seed, 41])
     found: list[CpFit] = []
@@ -186,17 +188,17 @@ def grow(
 
         def finish(candidate: Candidate, prior: WeightPrior = prior) -> CpFit:
             begin = begin_at(design, candidate[0], prior, candidate[1])
-            return learn(design, begin, prior, max(candidate[1][-1], NOISE_FLOOR))
+            return learn(design, begin, prior, max(candidate[1][-1], NOISE_FLOOR), rounds=ROUNDS_OF_A_START)
 
         found.append(max(mapped_ahead(finish, candidates, available_cores()), key=lambda fit: fit.summary.evidence))
         evidence = found[-1].summary.evidence
         best, waited = (evidence, 0) if evidence > best + 1.0 else (best, waited + 1)
-        if waited >= patience and modes >= LEAST_TRIED:
+        if (waited >= patience or best < rival) and modes >= LEAST_TRIED:
             break
     return found
 
 
-LEAST_TRIED = 6
+LEAST_TRIED = 4
 """Modes up to which fits are made even if they do not raise the evidence: several at once may be needed."""
 
 OWN_STARTS = 4

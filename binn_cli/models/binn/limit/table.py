@@ -17,13 +17,18 @@ from binn_cli.models.binn.limit.warping import choose_rates, warp
 MOST_ROWS = 4000
 """Rows of a table up to which the limit is exact; its time grows with their cube."""
 
-SEARCHED_ROWS = 800
-"""Rows, drawn at random, whose evidence is looked at; the predictions rest on all of them."""
+SEARCHED_ROWS, SEARCHED_DISTANCES = 400, 500_000
+"""Rows, drawn at random, whose evidence is looked at, and the largest number of their distances along all inputs; the
+predictions rest on all rows."""
 
 STARTS = 2
 
-ROUGHER_STEPS = 40
-"""Steps of the searches that start from the hyperparameters of the smoothest correlation."""
+ROUGHER_STEPS, FIRST_STEPS = 40, 8
+"""Steps of the searches that start from the hyperparameters of the smoothest correlation, and how many of them are made
+before one that is far behind is given up."""
+
+FAR_BEHIND = 0.7
+"""Nats per row behind the best smoothness from which on another one is not considered."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,14 @@ class LimitChoice:
         rates: (D,) rates of the inputs' logarithmic coordinates.
         theta: (P,) the most probable hyperparameters.
         evidence: their log posterior density.
+        rows: how many rows that is of.
     """
 
     smoothness: str
     rates: Float[np.ndarray, " D"]
     theta: Float[np.ndarray, " P"]
     evidence: float
+    rows: int = 1
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
@@ -69,10 +76,12 @@ def choose_hyperparameters(
         before: an earlier choice from fewer rows, from which the search goes on.
     """
     rows = np.arange(len(x))
-    if len(x) > SEARCHED_ROWS:
-        rows = np.sort(np.random.default_rng([seed, 53]).choice(len(x), SEARCHED_ROWS, replace=False))
+    searched = min(SEARCHED_ROWS, int(np.sqrt(SEARCHED_DISTANCES / x.shape[1])))
+    if len(x) > searched:
+        rows = np.sort(np.random.default_rng([seed, 53]).choice(len(x), searched, replace=False))
     own, target, one = x[rows], y[rows, None], np.ones(1)
-    prior, found = Prior.weak(x.shape[1]), []
+    prior = Prior.weak(x.shape[1])
+    found: list[LimitChoice] = []
     rates, theta = np.zeros(x.shape[1]), prior.mean
     for smoothness in SMOOTHNESS:
         if smoothness == SMOOTHNESS[0] and before is None:
@@ -82,8 +91,11 @@ def choose_hyperparameters(
         elif smoothness == SMOOTHNESS[0] and before is not None:
             rates, theta = before.rates, before.theta
         evidence = Evidence.of(warp(own, rates), smoothness)
-        best, value = maximise(evidence, target, one, prior, theta[None], steps=ROUGHER_STEPS)
-        found.append(LimitChoice(smoothness, rates, best, -value))
+        best, value = maximise(evidence, target, one, prior, theta[None], steps=FIRST_STEPS)
+        if found and -value < found[0].evidence - FAR_BEHIND * len(own):
+            continue
+        best, value = maximise(evidence, target, one, prior, best[None], steps=ROUGHER_STEPS)
+        found.append(LimitChoice(smoothness, rates, best, -value, len(own)))
         if smoothness == SMOOTHNESS[0]:
             theta = best
     return found

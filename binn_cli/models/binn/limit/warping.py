@@ -9,8 +9,9 @@ from binn_cli.models.binn.bases.stretched import stretch
 from binn_cli.models.binn.limit.hyperparameters import maximise
 from binn_cli.models.binn.limit.kernel import Evidence, Prior
 
-RATES = (3.0, 20.0, -3.0, -20.0)
-"""Candidate rates of every input (see `stretch`), beside 0 for the coordinate itself."""
+RATES = ((3.0, 20.0), (-3.0, -20.0))
+"""Candidate rates of every input (see `stretch`) towards either end, beside 0 for the coordinate itself; the second of an end
+is tried if the first is any better than none."""
 
 WORTH_WARPING = 5.0
 """Gain in log evidence below which a coordinate is left as it is."""
@@ -51,12 +52,16 @@ def choose_rates(
         if len(np.unique(points[:, d])) < 3:
             continue
         best = (value - WORTH_WARPING, 0.0, theta)
-        for rate in RATES:
-            tried = rates.copy()
-            tried[d] = rate
-            found, after = maximise(Evidence.of(warp(points, tried), smoothness), targets, weights, prior, theta[None], steps=STEPS)
-            if after < best[0]:
-                best = (after, rate, found)
+        for end in RATES:
+            for rate in end:
+                tried = rates.copy()
+                tried[d] = rate
+                warped = Evidence.of(warp(points, tried), smoothness)
+                found, after = maximise(warped, targets, weights, prior, theta[None], steps=STEPS)
+                if after < best[0]:
+                    best = (after, rate, found)
+                if after >= value:
+                    break
         if best[1]:
             value, rates[d], theta = best
     if np.any(rates):
