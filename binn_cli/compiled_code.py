@@ -47,6 +47,7 @@ def cache_trouble_logged() -> Iterator[None]:
     before = warnings.showwarning
 
     def show(message: Warning | str, *arguments: Any, **options: Any) -> None:
+        """As Python would, but for what is said of the cache."""
         text = str(message)
         if TROUBLE not in text:
             before(message, *arguments, **options)

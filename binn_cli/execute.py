@@ -135,9 +135,7 @@ def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> N
     """Run the task; whatever ends it, the results file says how."""
     try:
         from binn_cli.datasets.dataset import identity_of
-        from binn_cli.models.compilation_cache import keep_entries_whole
 
-        keep_entries_whole()
         task = build.task(settings)
         dataset = build.dataset(settings)
         if dataset.note:

@@ -10,7 +10,10 @@ from typing import Any
 
 import jax
 
+from binn_cli.models.compilation_cache import keep_entries_whole
 from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
+
+keep_entries_whole()
 
 MOST_EXECUTABLES = 24
 """Executables that one function keeps, the latest used: more than a run needs. Each holds memory maps, of which a process may have 65,530,

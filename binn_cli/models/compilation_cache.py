@@ -25,6 +25,7 @@ def keep_entries_whole() -> None:
         return
 
     def put(self: Any, key: str, value: bytes) -> None:
+        """Write one entry whole."""
         directory = getattr(self, "path", None)
         if not key or getattr(self, "eviction_enabled", True) or not isinstance(directory, Path):
             original(self, key, value)

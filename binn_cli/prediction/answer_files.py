@@ -60,6 +60,7 @@ class _Text:
         self._scope, self._begun = scope, False
 
     def write(self, answer: Answer) -> None:
+        """Append the rows of a block."""
         import sys
 
         import pandas as pd
@@ -88,6 +89,7 @@ class _Parquet:
         self._file: Any = None
 
     def write(self, answer: Answer) -> None:
+        """Append the rows of a block."""
         import pyarrow as pa
         import pyarrow.parquet as parquet
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,6 @@ class SweepFile:
     composed_with: str
     started: str
     jobs: tuple[PlannedJob, ...] = field(default_factory=tuple)
-
-    def with_jobs(self, jobs: Sequence[PlannedJob]) -> SweepFile:
-        """The same sweep with other jobs."""
-        return replace(self, jobs=tuple(jobs))
 
 
 def write_sweep(directory: Path, sweep: SweepFile) -> None:

@@ -94,6 +94,7 @@ def stopping_all(stop: Path) -> Iterator[list[int]]:
     since = [0.0]
 
     def heed(number: int, frame: FrameType | None) -> None:
+        """Remember the signal; the second one, but for echoes of the first, ends everything."""
         if came and time.monotonic() - since[0] < SAME_WISH_SECONDS:
             return
         came.append(number)

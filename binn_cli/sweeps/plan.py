@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,9 +161,3 @@ def settings_of(directory: Path) -> Settings:
 
     with opened(directory / RESULTS) as file:
         return from_text(config_text(file), directory / RESULTS)
-
-
-def summed_up(decisions: Iterable[Decision]) -> str:
-    """How many of each, as in "6 run, 18 skip"."""
-    actions = [decision.action for decision in decisions]
-    return ", ".join(f"{actions.count(action)} {action}" for action in ACTIONS if action in actions)

@@ -39,11 +39,6 @@ class Outlook:
     compile_seconds: float = 0.0
     surprises: tuple[float, ...] = ()
 
-    @property
-    def rmse_after(self) -> Float[np.ndarray, " L"]:
-        """What `rmse` would be after that simulation."""
-        return self.rmse * (1.0 - self.gain)
-
 
 def reference_cases(dataset: Dataset, seed: int) -> Axis:
     """Cases that stand for all that may be asked for: candidates, evenly picked, or points spread over the ranges."""

@@ -64,15 +64,17 @@ def test_a_lock_that_stays_after_a_crash_is_not_waited_for(
 
 
 def test_without_a_directory_or_locks_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = []
     with made_once(None), made_once(Path("/dev/null/x/thing")):
-        pass
+        entered.append("no directory")
 
     def none(*_: object) -> None:
         raise OSError(38, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", none)
     with made_once(tmp_path / "thing"), made_once(tmp_path / "thing"):
-        pass
+        entered.append("no locks")
+    assert entered == ["no directory", "no locks"]
 
 
 SOLVE = """

@@ -113,4 +113,4 @@ def test_who_only_looks_keeps_nobody_away(tmp_path: Path, monkeypatch: pytest.Mo
         fcntl.flock(looking, fcntl.LOCK_EX)
         monkeypatch.setattr(holder.time, "sleep", lambda seconds: looking.close())
         with held(tmp_path):
-            pass
+            assert looking.closed and is_held(tmp_path)

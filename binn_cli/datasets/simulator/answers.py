@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.calls import COMPLETE, FAILED, PENDING, STATUSES, TIMED_OUT
+from binn_cli.datasets.calls import COMPLETE, PENDING, STATUSES
 from binn_cli.datasets.columns.column_file import Reading, read
 from binn_cli.datasets.columns.dialect import found_dialect
 from binn_cli.datasets.columns.opening import kind_of
@@ -210,8 +210,3 @@ def _require_one_answer(rows: list[_Row], values: Float[np.ndarray, "n L"], poin
                 f"{rows[i].place}: the same case as in {rows[before].place}, but {values[i].tolist()} instead of "
                 f"{values[before].tolist()}; a case has one answer: take one of the rows out"
             )
-
-
-def is_failure(status: str) -> bool:
-    """Whether the solver was asked and gave nothing."""
-    return status in (FAILED, TIMED_OUT)

@@ -147,9 +147,3 @@ class CallStore:
         if not (self.folder / SOLVER).exists():
             write_whole(self.folder / SOLVER, dict(self._solver))
         return folder
-
-    def all_records(self) -> list[tuple[Path, CallRecord]]:
-        """The folders of all cases of which calls have ended, by name."""
-        folders = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
-        found = ((folder, read_record(folder)) for folder in folders)
-        return [(folder, record) for folder, record in found if record is not None]

@@ -64,7 +64,6 @@ class Simulator:
         self._slabs = Slabs(self.space, config.outputs)
         self._answers: dict[int, Answer] = {}
         self._calls: dict[int, Call] = {}
-        self._told: list[Answer] = []
         listed = listed_candidates(config, self.space, self.constraints, seed, self._start)
         self.is_finite = listed is not None
         self._split: CaseSplit | None = None
@@ -134,10 +133,6 @@ class Simulator:
         """Those of them whose outputs are known."""
         return tuple(row for row in self.asked if row in self._answers and self._answers[row].field is not None)
 
-    def attach(self, answers: Sequence[Answer]) -> None:
-        """Know of answers that somebody has told; they count before the solver is asked."""
-        self._told = list(answers)
-
     def expect(self, calls: Sequence[Call]) -> None:
         """Know of cases whose answers are still out."""
         for call in calls:
@@ -203,11 +198,6 @@ class Simulator:
         """
         rows = [int(row) for row in cases]
         missing = [row for row in dict.fromkeys(rows) if row not in self._answers]
-        for row in list(missing):
-            told = next((answer for answer in self._told if self.space.same(answer.point[None], self._points[row])[0]), None)
-            if told is not None:
-                self._take(row, told, Call(self._numbers(row), told.status, number, told.seconds, told.reason, TOLD))
-                missing.remove(row)
         if self._caller is None:
             for row in missing:
                 self._calls.setdefault(row, Call(self._numbers(row), PENDING, number))

@@ -107,6 +107,7 @@ def vtk_arrays(path: Path, outputs: Sequence[str]) -> dict[str, np.ndarray] | No
         raise DataError(f"{path.name}: cannot be read as VTK: it holds no points")
 
     def named(data: Any) -> dict[str, np.ndarray]:
+        """Every component of every array by its name."""
         arrays = {}
         for i in range(data.GetNumberOfArrays()):
             if data.GetArray(i) is None:

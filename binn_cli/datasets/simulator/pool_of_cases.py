@@ -14,7 +14,6 @@ from binn_cli.config.ranges import did_you_mean, shown
 from binn_cli.config.schema import SimulatorConfig
 from binn_cli.datasets.columns.column_file import Reading, read
 from binn_cli.datasets.columns.table_reader import opened_columns
-from binn_cli.datasets.simulator.cases import text_of
 from binn_cli.datasets.simulator.constraints import Constraints
 from binn_cli.datasets.simulator.design import design
 from binn_cli.datasets.simulator.space import Parameter, Space
@@ -124,11 +123,3 @@ def _of_file(path: Path, space: Space) -> Float[np.ndarray, "n D"]:
         except DataError as error:
             raise DataError(f"{path}, {file.place(i)}: {error}") from error
     return np.array(points).reshape(len(points), len(space))
-
-
-def require_possible(points: Float[np.ndarray, "n D"], space: Space, constraints: Constraints) -> None:
-    """Raise unless all cases fulfil the constraints."""
-    for point in points:
-        broken = constraints.broken(point)
-        if broken:
-            raise DataError(f"{text_of(space.told(point))} does not fulfil the constraint {broken}")

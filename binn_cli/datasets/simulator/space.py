@@ -57,11 +57,6 @@ class Parameter:
         """Whether its values are texts, which stand in tables of numbers as their places among the choices."""
         return any(isinstance(choice, str) for choice in self.choices)
 
-    @property
-    def is_continuous(self) -> bool:
-        """Whether it may have any value in its range."""
-        return not self.integer and not self.choices
-
     @cached_property
     def levels(self) -> Float[np.ndarray, " n"] | None:
         """Its values as numbers, where there are only some; None for a range of real numbers."""

@@ -202,6 +202,7 @@ class Binn:
             "length_scales": np.array([b.length for b in chosen]),
             "stretch_rates": np.array([b.rate for b in chosen]),
             "settled": np.array([fit.settled for fit in model.fits], dtype=float),
+            "taken": [_axes_sentence(model.choices)],
         }
         for b in chosen if earlier is None else ():
             diagnostics.update(b.trace)
@@ -239,6 +240,13 @@ def _sentence(fit: TableFit) -> str:
     taken = [f"{c.name} {c.weight:.0%}" for c in sorted(fit.candidates, key=lambda c: -c.weight) if c.weight]
     others = [f"{c.name} {c.density:.2f}" for c in best]
     return f"took {', '.join(taken)}; log density of a left-out row: {', '.join(others)}"
+
+
+def _axes_sentence(choices: Choices) -> str:
+    """How the axes of product data are represented."""
+    *fields, cases = map(str, choices.axes.ranks)
+    last = f"{cases} functions of the cases in the limit" if choices.axes.limit else f"{cases} functions of the cases"
+    return f"took {' x '.join(fields)} functions of the field's axes, {last}"
 
 
 def _padded(histories: Sequence[Float[np.ndarray, " s"]]) -> Float[np.ndarray, "L S"]:

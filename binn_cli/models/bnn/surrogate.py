@@ -118,10 +118,3 @@ class Bnn(ABC, Generic[Config]):
     def rng(self, *purpose: int) -> np.random.Generator:
         """Random numbers for one purpose."""
         return np.random.default_rng([self.config.seed, *purpose])
-
-
-def spread_draws(chains: Any, keep: int) -> np.ndarray:
-    """At most `keep` of the draws of all chains together, evenly spaced."""
-    draws = np.asarray(chains)
-    each = max(1, keep // draws.shape[0])
-    return draws if draws.shape[1] <= each else draws[:, np.linspace(0, draws.shape[1] - 1, each).round().astype(int)]

@@ -15,6 +15,7 @@ def kdtree_cells(x: Float[np.ndarray, "n D"], cells: int) -> list[Int[np.ndarray
     """Rows of cells of equal size, by splitting along the widest coordinate, as often as there are cells."""
 
     def split(rows: np.ndarray, count: int) -> list[np.ndarray]:
+        """So many cells of these rows."""
         if count == 1:
             return [rows]
         part = x[rows]

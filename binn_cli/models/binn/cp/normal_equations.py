@@ -87,7 +87,7 @@ def unpack(weights: Float[np.ndarray, " P"], sizes: Sequence[int]) -> tuple[list
     modes, rest = divmod(len(weights), sum(sizes))
     ends = np.cumsum([0, *sizes]) * modes + rest
     split = [weights[a:b].reshape(-1, modes) for a, b in pairwise(ends)]
-    return split, float(weights[0]) if rest else None
+    return split, weights[0] if rest else None
 
 
 Chunked = TypeVar("Chunked")

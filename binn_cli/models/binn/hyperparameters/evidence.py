@@ -9,7 +9,6 @@ Each column has an amplitude of its own and all share one noise level; both are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,15 +153,3 @@ def axis_columns(eigenvalues: Float[np.ndarray, " K"], vectors: Float[np.ndarray
     share = eigenvalues / total
     kept = share > SMALLEST_COLUMN
     return vectors[:, kept] * np.sqrt(share[kept] * points)
-
-
-def profile(evidence: Callable[[float], float], start: float, ratio: float, most: int) -> tuple[float, float]:
-    """The best of a positive value and its multiples and fractions by a ratio, as long as they get better."""
-    best, value = start, evidence(start)
-    for factor in (ratio, 1.0 / ratio):
-        for _ in range(most):
-            tried = evidence(best * factor)
-            if tried <= value:
-                break
-            best, value = best * factor, tried
-    return best, value

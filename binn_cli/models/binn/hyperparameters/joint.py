@@ -56,6 +56,7 @@ def joint_lengths(
     count = int(np.prod(sizes))
 
     def objective(theta: Float[np.ndarray, " P"]) -> float:
+        """The negative log evidence of log lengths, amplitude and noise."""
         own, amplitude, noise = np.exp(theta[:-2]), np.exp(theta[-2]), np.exp(theta[-1])
         if np.any(own < SHORTEST) or np.any(own > LONGEST):
             return np.inf

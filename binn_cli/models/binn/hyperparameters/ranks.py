@@ -23,19 +23,6 @@ NEGLIGIBLE = 1e-7
 """Singular values below this share of the largest are left out; a Gram matrix resolves them down to 1e-8."""
 
 
-def rank_at(spectrum: Float[np.ndarray, " K"], tolerance: float, axes: int) -> int:
-    """The fewest directions that leave at most tolerance² / axes of the energy behind.
-
-    A Gram matrix resolves relative energies down to round-off only, so what lies below that is not asked of it.
-    """
-    total = float(spectrum.sum())
-    if total == 0.0:
-        return 1
-    behind = np.concatenate([np.cumsum(spectrum[::-1])[::-1], [0.0]])
-    allowed = max(tolerance**2 / axes, len(spectrum) * np.finfo(float).eps) * total
-    return max(1, int(np.argmax(behind <= allowed)))
-
-
 def noise_variance(spectra: Sequence[Float[np.ndarray, " R"]], lengths: Sequence[int], outputs: int) -> float:
     """Noise variance of a data entry, from the smallest eigenvalue of the unfolding in which it is smallest.
 

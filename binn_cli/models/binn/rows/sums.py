@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ class RowSums:
         split, intercept = unpack(weights, self.sizes)
         size = len(weights)
         total = [np.zeros((size, size)), np.zeros(size), np.zeros(())]
-        summed = self._on_devices(weights) if self.own else self._on_processor(split, intercept)
+        summed = partial(self._on_devices, weights=weights) if self.own else self._on_processor(split, intercept)
         for x, y in self._chunks(size):
             for mine, more in zip(total, summed(x, y), strict=True):
                 mine += more
@@ -138,7 +139,8 @@ class RowSums:
 
         return summed
 
-    def _on_devices(self, weights: np.ndarray) -> Callable[..., list[np.ndarray]]:
+    @cached_property
+    def _on_devices(self) -> Callable[..., list[np.ndarray]]:
         from binn_cli.models.binn.rows.sharded import sharded_sums
 
-        return sharded_sums(self.own, self.features, weights)
+        return sharded_sums(self.own, self.features)
