@@ -33,7 +33,8 @@ class Arguments:
 
 
 def told_apart(arguments: Sequence[str], program: str) -> Arguments:
-    """Flags and overrides, in whatever order they were typed; leaves with status 2 and one sentence where Hydra knows a flag not."""
+    """Flags and overrides, in whatever order they were typed; leaves with status 2 and one sentence where Hydra knows a
+    flag not."""
     parser = get_args_parser()
     parser.prog = program
 
@@ -49,13 +50,19 @@ def told_apart(arguments: Sequence[str], program: str) -> Arguments:
     overrides = known.pop("overrides")
     # Every flag of Hydra has a long form that is named as its value is.
     named = {f"--{name.replace('_', '-')}": value for name, value in known.items() if value not in (None, False)}
-    return Arguments(tuple(flag if value is True else f"{flag}={value}" for flag, value in named.items()), tuple(overrides))
+    return Arguments(
+        tuple(flag if value is True else f"{flag}={value}" for flag, value in named.items()), tuple(overrides)
+    )
 
 
 def _info_alone(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--info` for `--info seed=3`: the flag may stand without its value and would take the override for it."""
+    """The arguments with `--info` for `--info seed=3`: the flag may stand without its value and would take the override
+    for it."""
     following = [*arguments, ""][1:]
-    return ["--info=all" if word in ("--info", "-i") and "=" in after else word for word, after in zip(arguments, following, strict=True)]
+    return [
+        "--info=all" if word in ("--info", "-i") and "=" in after else word
+        for word, after in zip(arguments, following, strict=True)
+    ]
 
 
 def refuse_added_groups(overrides: Sequence[str]) -> None:

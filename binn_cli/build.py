@@ -1,4 +1,5 @@
-"""The one place that turns settings into a dataset, a model and a task; each module is imported only when it is asked for."""
+"""The one place that turns settings into a dataset, a model and a task; each module is imported only when it is asked
+for."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ def _class(group: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name in EXTRAS:
             raise MissingExtraError(EXTRAS[error.name], f"{group}={name}") from error
-        raise BinnError(f"{group}={name}: cannot be used, because the Python module {error.name} is not installed") from error
+        raise BinnError(
+            f"{group}={name}: cannot be used, because the Python module {error.name} is not installed"
+        ) from error
 
 
 def dataset(settings: Settings) -> Any:
@@ -82,7 +85,8 @@ def model(settings: Settings) -> Any:
 
 
 def task(settings: Settings) -> Any:
-    """The task that the settings describe, told how many predictions to keep or, for scaling, what its processes shall build."""
+    """The task that the settings describe, told how many predictions to keep or, for scaling, what its processes shall
+    build."""
     chosen = _class("task", settings.task.name)
     if settings.task.name == "scaling":
         return chosen(settings.task, dict(settings.resolved))

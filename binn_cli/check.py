@@ -42,7 +42,10 @@ def check(file: Path | None, overrides: Sequence[str], as_json: bool) -> int:
 
 def _settings(file: Path | None, overrides: Sequence[str]) -> Settings:
     register()
-    chosen = [*([f"dataset={_dataset_of(file)}"] if file is not None and not _names_dataset(overrides) else []), *overrides]
+    chosen = [
+        *([f"dataset={_dataset_of(file)}"] if file is not None and not _names_dataset(overrides) else []),
+        *overrides,
+    ]
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
             config = compose("config", chosen)

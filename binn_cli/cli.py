@@ -57,7 +57,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _show(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn show", description="Show what runs have found.")
-    parser.add_argument("runs", nargs="+", type=_path, metavar="RUN", help="directory of a run, its results.h5, or a directory of runs")
+    parser.add_argument(
+        "runs", nargs="+", type=_path, metavar="RUN", help="directory of a run, its results.h5, or a directory of runs"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of tables")
     chosen = parser.parse_args(arguments)
     from binn_cli.views.console.show import show
@@ -73,7 +75,8 @@ def _resume(arguments: Sequence[str]) -> int:
         nargs="*",
         default=[],
         metavar="KEY=VALUE",
-        help="dry_run=true, limits.seconds=60, limits.memory_gb=4; of a sweep also force=true, fail_fast=true, hydra/launcher=joblib",
+        help="dry_run=true, limits.seconds=60, limits.memory_gb=4; of a sweep also force=true, fail_fast=true, "
+        "hydra/launcher=joblib",
     )
     chosen = parser.parse_args(arguments)
     for change in chosen.changes:
@@ -85,15 +88,35 @@ def _resume(arguments: Sequence[str]) -> int:
 
 
 def _compare(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn compare", description="Put runs side by side: what sets them apart, what came out, which is best.")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="directory of a run, of a sweep or of outputs, or a pattern in quotes")
-    parser.add_argument("--by", action="extend", type=_words, default=[], metavar="KEY", help="group by this key alone, as model or seed")
-    parser.add_argument("--metric", action="extend", type=_words, default=[], metavar="NAME", help="such as rmse; several with commas")
-    parser.add_argument("--split", action="extend", type=_words, default=[], metavar="NAME", help="such as test; several with commas")
-    parser.add_argument("--all-times", action="store_true", help="count times of runs that shared the machine with others, too")
+    parser = Parser(
+        prog="binn compare", description="Put runs side by side: what sets them apart, what came out, which is best."
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="directory of a run, of a sweep or of outputs, or a pattern in quotes"
+    )
+    parser.add_argument(
+        "--by",
+        action="extend",
+        type=_words,
+        default=[],
+        metavar="KEY",
+        help="group by this key alone, as model or seed",
+    )
+    parser.add_argument(
+        "--metric", action="extend", type=_words, default=[], metavar="NAME", help="such as rmse; several with commas"
+    )
+    parser.add_argument(
+        "--split", action="extend", type=_words, default=[], metavar="NAME", help="such as test; several with commas"
+    )
+    parser.add_argument(
+        "--all-times", action="store_true", help="count times of runs that shared the machine with others, too"
+    )
     for kind in ("csv", "json", "latex", "parquet"):
         parser.add_argument(
-            f"--{kind}", type=_path, metavar="FILE", help=f"write the table as {kind}" + (", - for stdout" * (kind != "parquet"))
+            f"--{kind}",
+            type=_path,
+            metavar="FILE",
+            help=f"write the table as {kind}" + (", - for stdout" * (kind != "parquet")),
         )
     chosen = parser.parse_args(arguments)
     from binn_cli.views.compare.verb import compare
@@ -104,15 +127,23 @@ def _compare(arguments: Sequence[str]) -> int:
         metrics=chosen.metric,
         splits=chosen.split,
         all_times=chosen.all_times,
-        files=[(kind, path) for kind in ("csv", "json", "latex", "parquet") if (path := getattr(chosen, kind)) is not None],
+        files=[
+            (kind, path) for kind in ("csv", "json", "latex", "parquet") if (path := getattr(chosen, kind)) is not None
+        ],
     )
 
 
 def _rerun(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn rerun", description="Run a run again from its file alone, and say whether the numbers agree.")
+    parser = Parser(
+        prog="binn rerun", description="Run a run again from its file alone, and say whether the numbers agree."
+    )
     parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument(
-        "changes", nargs="*", default=[], metavar="KEY=VALUE", help="output.root=DIR, output.figures=false, limits.seconds=60"
+        "changes",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="output.root=DIR, output.figures=false, limits.seconds=60",
     )
     chosen = parser.parse_args(arguments)
     from binn_cli.rerun import rerun
@@ -121,9 +152,14 @@ def _rerun(arguments: Sequence[str]) -> int:
 
 
 def _check(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn check", description="Look at data without fitting: what would be read, ranges, and what is odd.")
+    parser = Parser(
+        prog="binn check", description="Look at data without fitting: what would be read, ranges, and what is odd."
+    )
     parser.add_argument(
-        "words", nargs="+", metavar="FILE|KEY=VALUE", help="a table, and options such as dataset.outputs=[drag]; or dataset=heat"
+        "words",
+        nargs="+",
+        metavar="FILE|KEY=VALUE",
+        help="a table, and options such as dataset.outputs=[drag]; or dataset=heat",
     )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of a table")
     chosen = parser.parse_intermixed_args(arguments)
@@ -140,14 +176,30 @@ def _check(arguments: Sequence[str]) -> int:
 def _predict(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn predict", description="What the surrogate of a run says at the points of a file.")
     parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
-    parser.add_argument("points", type=_path, metavar="FILE", help="a table with a column per input, of any kind, or the axes of a grid")
-    parser.add_argument("options", nargs="*", default=[], metavar="KEY=VALUE", help="how FILE is written, such as separator=semicolon")
     parser.add_argument(
-        "-o", "--output", type=_path, required=True, metavar="OUT", help="ends in .csv, .parquet, .nc or .h5; - for CSV on stdout"
+        "points", type=_path, metavar="FILE", help="a table with a column per input, of any kind, or the axes of a grid"
     )
-    parser.add_argument("--outside", choices=("warn", "error"), default="warn", help="what to do about points outside the training range")
+    parser.add_argument(
+        "options", nargs="*", default=[], metavar="KEY=VALUE", help="how FILE is written, such as separator=semicolon"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_path,
+        required=True,
+        metavar="OUT",
+        help="ends in .csv, .parquet, .nc or .h5; - for CSV on stdout",
+    )
+    parser.add_argument(
+        "--outside",
+        choices=("warn", "error"),
+        default="warn",
+        help="what to do about points outside the training range",
+    )
     parser.add_argument("--mean-only", action="store_true", help="no standard deviations, which takes less time")
-    parser.add_argument("--grid", action="store_true", help="every column of FILE is an axis: answer at all combinations")
+    parser.add_argument(
+        "--grid", action="store_true", help="every column of FILE is an axis: answer at all combinations"
+    )
     chosen = parser.parse_intermixed_args(arguments)
     for option in chosen.options:
         if "=" not in option:
@@ -159,13 +211,25 @@ def _predict(arguments: Sequence[str]) -> int:
 
 
 def _update(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn update", description="Learn on from more rows, without the old ones; the run stays as it is.")
+    parser = Parser(
+        prog="binn update", description="Learn on from more rows, without the old ones; the run stays as it is."
+    )
     parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument("rows", type=_path, metavar="NEWDATA", help="a table with a column per input and output")
-    parser.add_argument("options", nargs="*", default=[], metavar="KEY=VALUE", help="how NEWDATA is written, such as separator=semicolon")
+    parser.add_argument(
+        "options",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="how NEWDATA is written, such as separator=semicolon",
+    )
     parser.add_argument("-o", "--output", type=_path, required=True, metavar="DIR", help="directory of the new run")
-    parser.add_argument("--forgetting", type=float, default=1.0, metavar="F", help="factor on the precision of what was known, up to 1")
-    parser.add_argument("--missing", choices=("refuse", "drop"), default="refuse", help="what to do about rows that lack a number")
+    parser.add_argument(
+        "--forgetting", type=float, default=1.0, metavar="F", help="factor on the precision of what was known, up to 1"
+    )
+    parser.add_argument(
+        "--missing", choices=("refuse", "drop"), default="refuse", help="what to do about rows that lack a number"
+    )
     chosen = parser.parse_intermixed_args(arguments)
     for option in chosen.options:
         if "=" not in option:
@@ -173,12 +237,16 @@ def _update(arguments: Sequence[str]) -> int:
     from binn_cli.update import update
 
     drop = chosen.missing == "drop"
-    return update(chosen.run, chosen.rows, chosen.output, chosen.options, forgetting=chosen.forgetting, drop_missing=drop)
+    return update(
+        chosen.run, chosen.rows, chosen.output, chosen.options, forgetting=chosen.forgetting, drop_missing=drop
+    )
 
 
 def _ask(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn ask", description="Which simulations to make next, and what each is expected to bring.")
-    parser.add_argument("run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5")
+    parser.add_argument(
+        "run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5"
+    )
     parser.add_argument("-n", type=_count, default=1, metavar="COUNT", help="how many cases; 1 by default")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_const", dest="form", const="csv", help="print CSV instead of a table")
@@ -191,11 +259,18 @@ def _ask(arguments: Sequence[str]) -> int:
 
 def _tell(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn tell", description="Take in what simulations have found, and learn from it.")
-    parser.add_argument("run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5")
     parser.add_argument(
-        "results", type=_path, metavar="FILE", help="a column per parameter and output (or `file`), and `status` where some have failed"
+        "run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5"
     )
-    parser.add_argument("--replace", action="store_true", help="take a result that contradicts an earlier one in its place")
+    parser.add_argument(
+        "results",
+        type=_path,
+        metavar="FILE",
+        help="a column per parameter and output (or `file`), and `status` where some have failed",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="take a result that contradicts an earlier one in its place"
+    )
     chosen = parser.parse_args(arguments)
     from binn_cli.campaign.tell import tell
 
@@ -204,7 +279,9 @@ def _tell(arguments: Sequence[str]) -> int:
 
 def _status(arguments: Sequence[str]) -> int:
     parser = Parser(prog="binn status", description="How the simulations of a run stand.")
-    parser.add_argument("run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5")
+    parser.add_argument(
+        "run", type=_path, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
     from binn_cli.campaign.status import status
@@ -213,10 +290,14 @@ def _status(arguments: Sequence[str]) -> int:
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn serve", description="Answer UM-Bridge requests with the surrogate of a run, until Ctrl-C.")
+    parser = Parser(
+        prog="binn serve", description="Answer UM-Bridge requests with the surrogate of a run, until Ctrl-C."
+    )
     parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument("--port", type=_port, default=4242, metavar="N", help="where to listen; 4242 by default")
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="127.0.0.1, this machine alone, by default")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="127.0.0.1, this machine alone, by default"
+    )
     chosen = parser.parse_args(arguments)
     from binn_cli.serve import serve
 
@@ -238,7 +319,9 @@ def _count(text: str) -> int:
 
 
 def _export(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn export", description="The surrogate of a run as an evaluator in NumPy and C that stands alone.")
+    parser = Parser(
+        prog="binn export", description="The surrogate of a run as an evaluator in NumPy and C that stands alone."
+    )
     parser.add_argument("run", type=_path, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument("-o", "--output", type=_path, required=True, metavar="DIR", help="a new directory")
     parser.add_argument("--fmu", action="store_true", help="also FMUs for FMI 2 and 3, which takes a C compiler")
@@ -257,7 +340,9 @@ VERBS: dict[str, Verb] = {
     "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
-    "predict": Verb("predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict),
+    "predict": Verb(
+        "predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict
+    ),
     "update": Verb("learn on from more rows, without the old ones (binn update RUN new.csv -o DIR)", _update),
     "ask": Verb("say which simulations to make next (binn ask RUN -n 5)", _ask),
     "tell": Verb("take in what simulations have found (binn tell RUN results.csv)", _tell),
@@ -311,7 +396,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _main(arguments)
         finally:
-            # Here and not when Python ends, where nothing could be done about a reader who has gone or a disk that is full.
+            # Here and not when Python ends, where nothing could be done about a reader who has gone or a disk that is
+            # full.
             sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough (binn show … | head).

@@ -22,10 +22,11 @@ TROUBLE = "persistent compilation cache entry"
 
 
 def prepare_jax() -> None:
-    """Let JAX keep what it compiled in the user's cache directory, unless it is told where; must come before the first import of jax.
+    """Let JAX keep what it compiled in the user's cache directory, unless it is told where; must come before the first
+    import of jax.
 
-    A directory that can only be read is read. Each kind of processor has a directory of its own: on a cluster whose machines differ,
-    homes are shared, and code for one processor may end a process on another.
+    A directory that can only be read is read. Each kind of processor has a directory of its own: on a cluster whose
+    machines differ, homes are shared, and code for one processor may end a process on another.
     """
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     if DIRECTORY in os.environ:
@@ -39,7 +40,8 @@ def prepare_jax() -> None:
 
 @contextmanager
 def cache_trouble_logged() -> Iterator[None]:
-    """Say in the log, once, that compiled code could not be read or kept, which costs time and nothing else; JAX would warn each time.
+    """Say in the log, once, that compiled code could not be read or kept, which costs time and nothing else; JAX would
+    warn each time.
 
     Code that a process left half written when it was stopped is removed: JAX would neither use nor replace it.
     """
@@ -56,7 +58,9 @@ def cache_trouble_logged() -> Iterator[None]:
         if what not in told:
             told.add(what)
             reason = text.partition("': ")[2] or text
-            LOG.warning("compiled code in %s cannot be %s (%s); compiling takes longer", os.environ.get(DIRECTORY), what, reason)
+            LOG.warning(
+                "compiled code in %s cannot be %s (%s); compiling takes longer", os.environ.get(DIRECTORY), what, reason
+            )
 
     warnings.showwarning = show
     try:
@@ -79,7 +83,8 @@ def remove_damaged(directory: Path) -> int:
 
 
 def _whole(content: bytes) -> bool:
-    """Whether a file is not one of zlib's that ends too early; JAX may compress in other ways, of which nothing is known here."""
+    """Whether a file is not one of zlib's that ends too early; JAX may compress in other ways, of which nothing is
+    known here."""
     if content and content[0] != 0x78:  # what a stream of zlib begins with
         return True
     try:
@@ -97,7 +102,11 @@ def _processor() -> str:
 
         lines = [f"flags: {platform.machine()} {platform.processor()}"]
     # x86 calls them flags, ARM features.
-    known = {line.partition(":")[2] for line in lines if line.lower().startswith(("flags", "features", "model name", "cpu part"))}
+    known = {
+        line.partition(":")[2]
+        for line in lines
+        if line.lower().startswith(("flags", "features", "model name", "cpu part"))
+    }
     return sha256("\n".join(sorted(known)).encode()).hexdigest()[:8]
 
 

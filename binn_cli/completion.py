@@ -32,7 +32,11 @@ def complete(arguments: Sequence[str], verbs: Mapping[str, Act]) -> int:
         The exit status.
     """
     asked = dict(word.split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
-    if len(asked) != 1 or not asked.keys() <= {"install", "uninstall", "query"} or next(iter(asked.values())) not in SHELLS:
+    if (
+        len(asked) != 1
+        or not asked.keys() <= {"install", "uninstall", "query"}
+        or next(iter(asked.values())) not in SHELLS
+    ):
         listed = ", ".join(f"-sc {verb}={{{'|'.join(SHELLS)}}}" for verb in ("install", "uninstall"))
         print(f"binn: completion is asked for by {listed}", file=sys.stderr)
         return 2

@@ -33,6 +33,10 @@ def claimed(parent: Path, name: str) -> Path:
             return directory
     except OSError as error:
         raise BinnError(
-            f'output.root: cannot make a directory below "{parent}" ({error.strerror}); choose another with output.root=DIR'
+            f'output.root: cannot make a directory below "{parent}" ({error.strerror}); choose another with '
+            f"output.root=DIR"
         ) from error
-    raise BinnError(f'output.root: "{parent}" already holds {ATTEMPTS} directories named {name}; choose another with output.root=DIR')
+    raise BinnError(
+        f'output.root: "{parent}" already holds {ATTEMPTS} directories named {name}; choose another with '
+        f"output.root=DIR"
+    )

@@ -9,7 +9,8 @@ class ConfigError(BinnError):
     """A configuration value that cannot be used."""
 
     def __init__(self, key: str, problem: str) -> None:
-        """`key` is the dotted name of the leaf (`model.noise_variance`), `problem` says what is wrong and what would be right."""
+        """`key` is the dotted name of the leaf (`model.noise_variance`), `problem` says what is wrong and what would be
+        right."""
         self.key = key
         self.problem = problem
         super().__init__(f"{key}: {problem}")
@@ -28,4 +29,5 @@ class MissingExtraError(BinnError):
 
 
 class TooLarge(BinnError):
-    """Data that a model cannot take in, because memory or time would not suffice; the task `scaling` skips such a size."""
+    """Data that a model cannot take in, because memory or time would not suffice; the task `scaling` skips such a
+    size."""

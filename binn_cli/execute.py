@@ -85,8 +85,12 @@ def execute(
         except Exception as error:
             LOG.exception("failed")
             if isinstance(error, MemoryError):
-                raise RunFailed(f"the run needs more memory than there is ({error}); make the data or the model smaller") from error
-            raise RunFailed(f"the run failed with {reason_of(error)}; the traceback is in {directory / LOG_NAME}") from error
+                raise RunFailed(
+                    f"the run needs more memory than there is ({error}); make the data or the model smaller"
+                ) from error
+            raise RunFailed(
+                f"the run failed with {reason_of(error)}; the traceback is in {directory / LOG_NAME}"
+            ) from error
 
 
 def _opened(settings: Settings, directory: Path, resuming: bool) -> Any:
@@ -102,11 +106,19 @@ def _opened(settings: Settings, directory: Path, resuming: bool) -> Any:
         seed=settings.seed,
         config=settings.yaml,
     )
-    LOG.info("%s task=%s dataset=%s model=%s", "resuming" if resuming else "starting", header.task, header.dataset, header.model)
+    LOG.info(
+        "%s task=%s dataset=%s model=%s",
+        "resuming" if resuming else "starting",
+        header.task,
+        header.dataset,
+        header.model,
+    )
     return Recorder.reopen(directory) if resuming else Recorder(directory, header)
 
 
-def _recorded(settings: Settings, recorder: Any, interruption: _Interruption, listeners: Sequence[Any], *, live: bool) -> Path:
+def _recorded(
+    settings: Settings, recorder: Any, interruption: _Interruption, listeners: Sequence[Any], *, live: bool
+) -> Path:
     directory = recorder.path.parent
     try:
         with ExitStack() as stack:
@@ -159,7 +171,8 @@ def reason_of(error: BaseException) -> str:
 
 
 def _finish_failed(recorder: Any, reason: str) -> None:
-    """Mark the results as failed; the first error matters more than one that this may raise (a full disk raises both)."""
+    """Mark the results as failed; the first error matters more than one that this may raise (a full disk raises
+    both)."""
     try:
         recorder.finish("failed", reason)
     except Exception:
@@ -181,7 +194,8 @@ def _draw(directory: Path) -> None:
     except Exception as error:
         LOG.exception("the figures could not be drawn")
         print(
-            f"the results are complete but the figures could not be drawn ({type(error).__name__}); see {directory / LOG_NAME}",
+            f"the results are complete but the figures could not be drawn ({type(error).__name__}); see "
+            f"{directory / LOG_NAME}",
             file=sys.stderr,
         )
 
@@ -208,10 +222,11 @@ def _logging_to(path: Path, verbose: bool) -> Iterator[None]:
 
 
 class _Interruption:
-    """Ctrl-C and SIGTERM, with which a batch system stops a job: KeyboardInterrupt at once, so that the results are closed properly.
+    """Ctrl-C and SIGTERM, with which a batch system stops a job: KeyboardInterrupt at once, so that the results are
+    closed properly.
 
-    As a listener of the recorder it raises again at the run's next word if the first one was lost: Python drops what is raised
-    inside a callback of its garbage collector, and JAX has such a callback.
+    As a listener of the recorder it raises again at the run's next word if the first one was lost: Python drops what is
+    raised inside a callback of its garbage collector, and JAX has such a callback.
     """
 
     def __init__(self, why: Callable[[], str | None]) -> None:

@@ -36,7 +36,8 @@ def export(run: Path, directory: Path, *, fmu: bool, onnx: bool = False) -> int:
         The exit status.
 
     Raises:
-        BinnError: if the model cannot be exported, the directory is there already, or there is no C compiler for the FMUs.
+        BinnError: if the model cannot be exported, the directory is there already, or there is no C compiler for the
+            FMUs.
     """
     if directory.exists():
         raise BinnError(f"{directory}: is there already; name a new directory")
@@ -61,17 +62,25 @@ def _write(directory: Path, learned: Learned, arrays: dict, *, fmu: bool, onnx: 
     write_weights(directory / "weights.bin", arrays)
     template = files("binn_cli.exporting")
     (directory / "evaluator.py").write_text((template / "evaluator.py").read_text(encoding="utf-8"), encoding="utf-8")
-    (directory / "test_evaluator.py").write_text((template / "check_template.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (directory / "test_evaluator.py").write_text(
+        (template / "check_template.py").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     for name in ("surrogate.h", "surrogate.c"):
         (directory / name).write_text(source(name), encoding="utf-8")
     check: dict[str, Any] = _check(learned)
     np.savez(directory / "check.npz", **check)
-    more = "| `surrogate_fmi2.fmu`, `surrogate_fmi3.fmu` | FMUs for co-simulation, compiled for this system |\n" if fmu else ""
+    more = (
+        "| `surrogate_fmi2.fmu`, `surrogate_fmi3.fmu` | FMUs for co-simulation, compiled for this system |\n"
+        if fmu
+        else ""
+    )
     if onnx:
         from binn_cli.exporting.onnx_model import write_onnx
 
         write_onnx(directory / "surrogate.onnx", arrays)
-        more += "| `surrogate.onnx` | a graph in double precision: `points` to `mean`, `std_epistemic` and `std_total` |\n"
+        more += (
+            "| `surrogate.onnx` | a graph in double precision: `points` to `mean`, `std_epistemic` and `std_total` |\n"
+        )
     text = (template / "layout.md").read_text(encoding="utf-8")
     scope = learned.scope
     told = {"version": __version__, "model": learned.model.name, "format": FORMAT, "more": more}

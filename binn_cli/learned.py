@@ -112,7 +112,9 @@ def _columns(rows: Any, names: Sequence[str], scope: Scope) -> np.ndarray:
     """(n, k) values of the named columns; there may be others."""
     known = {str(name): name for name in (rows.columns if hasattr(rows, "columns") else rows)}
     if missing := [name for name in names if name not in known]:
-        raise BinnError(f"rows: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give every input and output")
+        raise BinnError(
+            f"rows: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give every input and output"
+        )
     columns = [numbers_of(rows[known[name]], name, scope) for name in names]
     if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
         raise BinnError("rows: give one-dimensional arrays of one length")

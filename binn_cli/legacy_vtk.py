@@ -26,7 +26,8 @@ def surface_file(
         triangles: (t, 3) rows of `points`.
         arrays: (n,) values at the points, by a name without blanks.
         normals: (n, 3) unit vectors, where they are to be written.
-        binary: big-endian numbers; otherwise text with nine significant digits, which no single-precision number needs more of.
+        binary: big-endian numbers; otherwise text with nine significant digits, which no single-precision number needs
+            more of.
     """
     file = io.BytesIO()
     kind = "BINARY" if binary else "ASCII"

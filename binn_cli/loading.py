@@ -169,7 +169,8 @@ class Run:
 
     @property
     def surrogate(self) -> FittedSurrogate:
-        """The fitted surrogate itself; its `predict` takes axes, as documented there, and `Run.predict` names and values.
+        """The fitted surrogate itself; its `predict` takes axes, as documented there, and `Run.predict` names and
+        values.
 
         Raises:
             BinnError: as `learned`.
@@ -270,7 +271,10 @@ class Runs(Sequence[Run]):
         if not parts:
             raise BinnError("there is no run among them")
         whole = xarray.concat(parts, dim="run", join="outer", data_vars="all", coords="minimal", compat="override")
-        labels = {name: ("run", [getattr(run, name) for run in self]) for name in ("task", "dataset", "model", "seed", "config_id")}
+        labels = {
+            name: ("run", [getattr(run, name) for run in self])
+            for name in ("task", "dataset", "model", "seed", "config_id")
+        }
         return whole.assign_coords({"run": [str(run.path.parent) for run in self], **labels})
 
 

@@ -1,6 +1,8 @@
-"""One size of the scaling task, in a process of its own: reads the resolved configuration from stdin, writes JSON lines to stdout.
+"""One size of the scaling task, in a process of its own: reads the resolved configuration from stdin, writes JSON lines
+to stdout.
 
-The first line has the number of points, so that it is known also of a size that is stopped half-way; the last has the rest.
+The first line has the number of points, so that it is known also of a size that is stopped half-way; the last has the
+rest.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from binn_cli.errors import BinnError, TooLarge
 
 
 def measure(resolved: dict[str, Any], repeats: int, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Fit `repeats` times after one fit that compiles; the fit time reported is the median. The points are said before the first."""
+    """Fit `repeats` times after one fit that compiles; the fit time reported is the median. The points are said before
+    the first."""
     from binn_cli import build
     from binn_cli.config.compose import validated
     from binn_cli.results.provenance import peak_rss_bytes
@@ -41,7 +44,9 @@ def measure(resolved: dict[str, Any], repeats: int, say: Callable[[dict[str, Any
     metrics = scores_of(fitted, evaluation, timings).metrics
     return {
         "outputs": train.outputs,
-        "metrics": {split: {name: values.tolist() for name, values in named.items()} for split, named in metrics.items()},
+        "metrics": {
+            split: {name: values.tolist() for name, values in named.items()} for split, named in metrics.items()
+        },
         "timings": timings.as_dict(),
         "fit_seconds": seconds,
         "diagnostics": {name: values.tolist() for name, values in fitted.report.diagnostics.items()},

@@ -1,4 +1,5 @@
-"""How well a prediction did: errors of the mean, proper scores and calibration of the Gaussian predictive distribution."""
+"""How well a prediction did: errors of the mean, proper scores and calibration of the Gaussian predictive
+distribution."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Tally:
         largest: (L,) largest size of the truth.
         sums: (L,) sums over the points by name.
         max_error: (L,) largest absolute error.
-        within: (L, P) points inside the central interval of each level of `LEVELS` and of the grid of the miscalibration area.
+        within: (L, P) points inside the central interval of each level of `LEVELS` and of the grid of the
+            miscalibration area.
     """
 
     points: int
@@ -57,7 +59,9 @@ class Tally:
         """The sums over some points; see `score`, which raises the same errors."""
         mean, std = np.asarray(prediction.mean), np.asarray(prediction.total_std)
         if truth.shape != mean.shape or truth.shape != std.shape:
-            raise ValueError(f"truth of shape {truth.shape} cannot be scored against a prediction of shape {mean.shape}")
+            raise ValueError(
+                f"truth of shape {truth.shape} cannot be scored against a prediction of shape {mean.shape}"
+            )
         if truth.size == 0:
             raise ValueError("there is no point to score")
         outputs = truth.shape[-1]
@@ -116,8 +120,9 @@ class Tally:
 def score(truth: Float[np.ndarray, "*points L"], prediction: Prediction) -> dict[str, Float[np.ndarray, " L"]]:
     """Every metric of `METRICS` for each output, against observations or exact values.
 
-    The predictive distribution is the Gaussian with the prediction's mean and total standard deviation. A standard deviation
-    below the rounding error of the data counts as that rounding error, so that a certain prediction scores finitely.
+    The predictive distribution is the Gaussian with the prediction's mean and total standard deviation. A standard
+    deviation below the rounding error of the data counts as that rounding error, so that a certain prediction scores
+    finitely.
 
     Args:
         truth: (…, L) the values to be predicted, in original units.
@@ -125,9 +130,9 @@ def score(truth: Float[np.ndarray, "*points L"], prediction: Prediction) -> dict
 
     Returns:
         (L,) values by name. `rmse`, `mae`, `max_error`, `crps`, `sharpness` (root mean predictive variance) and
-        `interval_score_95` bear the unit of the output; `nlpd` is in nats. `rel_rmse` is over the standard deviation of this
-        truth; it and `r2` are NaN where the truth is constant. All metrics that need a mean (a standard deviation) are NaN
-        where one of the means (standard deviations) is not finite.
+        `interval_score_95` bear the unit of the output; `nlpd` is in nats. `rel_rmse` is over the standard deviation of
+        this truth; it and `r2` are NaN where the truth is constant. All metrics that need a mean (a standard deviation)
+        are NaN where one of the means (standard deviations) is not finite.
 
     Raises:
         ValueError: if the shapes differ or there is no point.
@@ -136,7 +141,10 @@ def score(truth: Float[np.ndarray, "*points L"], prediction: Prediction) -> dict
 
 
 def observed_coverage(
-    truth: Float[np.ndarray, " N"], mean: Float[np.ndarray, " N"], std: Float[np.ndarray, " N"], levels: Float[np.ndarray, " P"]
+    truth: Float[np.ndarray, " N"],
+    mean: Float[np.ndarray, " N"],
+    std: Float[np.ndarray, " N"],
+    levels: Float[np.ndarray, " P"],
 ) -> Float[np.ndarray, " P"]:
     """The share of the truth inside the central Gaussian interval of each level (between 0 and 1)."""
     return _within(np.abs(truth - mean) / _floored(truth, mean, std), np.asarray(levels)) / truth.size
@@ -157,7 +165,9 @@ def _sums_of_output(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tup
         "variance": np.sum(std**2),
         "interval": np.sum(scoringrules.interval_score(truth, mean - reach, mean + reach, 0.05, backend="numpy")),
     }
-    return {name: float(total) for name, total in sums.items()}, _within(z, np.array([*(np.array(LEVELS) / 100), *_GRID]))
+    return {name: float(total) for name, total in sums.items()}, _within(
+        z, np.array([*(np.array(LEVELS) / 100), *_GRID])
+    )
 
 
 def _within(z: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""The verb `predict`: what the surrogate of a run says at the points of a file, block by block, so that their number does not matter."""
+"""The verb `predict`: what the surrogate of a run says at the points of a file, block by block, so that their number
+does not matter."""
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ def predict(run: Path, points: Path, out: Path, options: Sequence[str], *, refus
             outsiders.see(answer)
             if refuse and outsiders.count:
                 where = f", {asked.file.place(outsiders.first)}" if isinstance(asked, TableOfPoints) else ""
-                raise BinnError(f"{points}{where}: {outsiders.sentence}; leave such points out, or allow them with --outside=warn")
+                raise BinnError(
+                    f"{points}{where}: {outsiders.sentence}; leave such points out, or allow them with --outside=warn"
+                )
         if outsiders.total == 0:
             raise DataError(f"{points}: holds no point; give at least one row below the names")
     if outsiders.sentence:
@@ -73,7 +76,9 @@ def predict(run: Path, points: Path, out: Path, options: Sequence[str], *, refus
     return 0
 
 
-def _answers(surrogate: FittedSurrogate, scope: Scope, asked: TableOfPoints | GridOfPoints, std: bool) -> Iterator[Answer]:
+def _answers(
+    surrogate: FittedSurrogate, scope: Scope, asked: TableOfPoints | GridOfPoints, std: bool
+) -> Iterator[Answer]:
     if isinstance(asked, GridOfPoints):
         axes: tuple[Axis, ...] = asked.axes
         return answers_on_grid(surrogate, scope, axes, std=std)

@@ -43,7 +43,11 @@ def rerun(path: Path, changes: Sequence[str] = ()) -> int:
     new = run_single(settings, claimed(Path(settings.output.root), stamped(name)))
     after = read(new)
     apart = what_differs(before.provenance, after.provenance)
-    added = {key: value for key, value in flattened(after.header.config).items() if key not in flattened(before.header.config)}
+    added = {
+        key: value
+        for key, value in flattened(after.header.config).items()
+        if key not in flattened(before.header.config)
+    }
     found = differences(before, after) if before.status == COMPLETE else None
     print_agreement(found, apart, added, before.reason or before.status)
     print(new)
@@ -54,7 +58,9 @@ def _settings(config: str, file: Path, changes: Sequence[str]) -> Settings:
     try:
         settings = from_text(config, file)
     except ConfigError as error:
-        raise BinnError(f"{file}: this version of the program cannot run its configuration ({explained(error, ())})") from error
+        raise BinnError(
+            f"{file}: this version of the program cannot run its configuration ({explained(error, ())})"
+        ) from error
     output, others = settings.output, []
     for change in changes:
         key, value = key_of(change), change.partition("=")[2]

@@ -31,7 +31,8 @@ def restored(run: Path) -> Learned:
     """What a run has learned.
 
     Raises:
-        BinnError: if there is no such run, it ended before its first fit, or this version cannot restore what another one kept.
+        BinnError: if there is no such run, it ended before its first fit, or this version cannot restore what another
+            one kept.
     """
     path = results_of(run)
     record = read_surrogate(path)

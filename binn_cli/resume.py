@@ -31,7 +31,8 @@ def resume(path: Path, changes: Sequence[str] = ()) -> int:
         The exit status.
 
     Raises:
-        BinnError: if there is nothing to go on with, it is complete, another process is working on it, or it fails again.
+        BinnError: if there is nothing to go on with, it is complete, another process is working on it, or it fails
+            again.
     """
     if path.is_dir() and is_sweep(path) and not (path / RESULTS).exists():
         return _resume_sweep(path, changes)
@@ -50,7 +51,10 @@ def _resume_sweep(directory: Path, changes: Sequence[str]) -> int:
     sweep = read_sweep(directory)
     if sweep is None:
         advice = "go on with its runs one by one, or type the command again with resume=true"
-        raise BinnError(f"{directory}: an older version of the program made this sweep, which says not what it consists of; {advice}")
+        raise BinnError(
+            f"{directory}: an older version of the program made this sweep, which says not what it consists of; "
+            f"{advice}"
+        )
     wishes = [*(override for override in changes if override == "force=true"), "resume=true"]
     overrides = changed([*without_wishes(sweep.overrides), *wishes], changes)
     return main([*sweep.flags, "-m", *overrides], program="binn resume", goes_on_in=directory)
@@ -71,7 +75,9 @@ def with_limits(settings: Settings, changes: Sequence[str]) -> tuple[Settings, b
         elif key == "force":
             raise ConfigError(key, "would begin anew, which is binn rerun RUN; binn resume RUN goes on")
         elif key not in Wishes.__dataclass_fields__:
-            raise ConfigError(key, "is part of what the run computes and cannot be changed here; for another run: binn run")
+            raise ConfigError(
+                key, "is part of what the run computes and cannot be changed here; for another run: binn run"
+            )
     return replace(settings, limits=LimitsConfig(**limits)), dry_run
 
 

@@ -1,6 +1,7 @@
 """The verb `run`: Hydra composes, one run is executed, errors become sentences.
 
-What executes a run is imported when there is one to execute: `--cfg job`, completion and mistakes are answered without it.
+What executes a run is imported when there is one to execute: `--cfg job`, completion and mistakes are answered without
+it.
 """
 
 from __future__ import annotations
@@ -172,7 +173,11 @@ def _interrupted() -> str:
     from binn_cli.views.console.fates import report_sweep
 
     report_sweep(sweep.directory, sweep.fates)
-    return f"interrupted; {_how_to_go_on(sweep.directory)}" if sweep.planned else f"interrupted; what there is stands in {sweep.directory}"
+    return (
+        f"interrupted; {_how_to_go_on(sweep.directory)}"
+        if sweep.planned
+        else f"interrupted; what there is stands in {sweep.directory}"
+    )
 
 
 def _note_fates() -> None:

@@ -1,6 +1,7 @@
 """The verb `serve`: the surrogate of a run as a UM-Bridge model, which clients in many languages can ask.
 
-Seelinger et al., "UM-Bridge: Uncertainty quantification and modeling bridge", Journal of Open Source Software 8(83), 4748 (2023).
+Seelinger et al., "UM-Bridge: Uncertainty quantification and modeling bridge", Journal of Open Source Software 8(83),
+4748 (2023).
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def serve(run: Path, port: int, host: str) -> int:
 
 
 def model_of(umbridge: Any, learned: Learned) -> Any:
-    """The surrogate as a model of the package: one input vector; the means of all outputs, and their standard deviations."""
+    """The surrogate as a model of the package: one input vector; the means of all outputs, and their standard
+    deviations."""
 
     slopes = isinstance(learned.surrogate, HasGradient | HasMeanFunction)
 
@@ -70,7 +72,9 @@ def model_of(umbridge: Any, learned: Learned) -> Any:
             found = learned.predict(_point(parameters))
             return [found["mean"].values[0].tolist(), found["std_total"].values[0].tolist()]
 
-        def gradient(self, out_wrt: int, in_wrt: int, parameters: Any, sens: Any, config: Mapping[str, Any]) -> list[float]:
+        def gradient(
+            self, out_wrt: int, in_wrt: int, parameters: Any, sens: Any, config: Mapping[str, Any]
+        ) -> list[float]:
             return (np.asarray(sens, dtype=float) @ self._slopes(out_wrt, parameters)).tolist()  # type: ignore[no-any-return]
 
         def apply_jacobian(
@@ -114,7 +118,9 @@ def _require_free(host: str, port: int) -> None:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host, port))
     except OSError as error:
-        raise BinnError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port") from error
+        raise BinnError(
+            f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port"
+        ) from error
 
 
 @contextmanager

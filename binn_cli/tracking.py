@@ -54,7 +54,10 @@ class MlflowTracking(Callback):
             self._log(Path(path))
         except Exception as error:
             said = " ".join(str(error).split())[:200]
-            print(f"MLflow could not be told of {path} ({type(error).__name__}: {said}); it is kept all the same", file=sys.stderr)
+            print(
+                f"MLflow could not be told of {path} ({type(error).__name__}: {said}); it is kept all the same",
+                file=sys.stderr,
+            )
 
     def _log(self, path: Path) -> None:
         if "://" not in self.tracking_uri or self.tracking_uri.startswith("file:"):

@@ -42,7 +42,8 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
         The exit status.
 
     Raises:
-        BinnError: if the run has no surrogate, its model cannot learn on, the rows cannot be used, or `out` is there already.
+        BinnError: if the run has no surrogate, its model cannot learn on, the rows cannot be used, or `out` is there
+            already.
     """
     if out.exists():
         raise BinnError(f"{out}: is there already; name a new directory for the updated run")
@@ -51,7 +52,11 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
     learned = restored(before)
     with Timer() as timer:
         content = read_table(
-            rows, replace(reading_of(options), choices=learned.scope.choices), learned.inputs, learned.outputs, drop_missing=drop_missing
+            rows,
+            replace(reading_of(options), choices=learned.scope.choices),
+            learned.inputs,
+            learned.outputs,
+            drop_missing=drop_missing,
         )
         digest = file_digest(rows)
     timings.data = timer.seconds
@@ -72,9 +77,21 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
         peak_rss_bytes=peak_rss_bytes(),
         diagnostics=grown.surrogate.report.diagnostics,
     )
-    known = {**provenance.collect(), "data": content.report.line, "updated_from": str(before), "updated_from_digest": file_digest(before)}
+    known = {
+        **provenance.collect(),
+        "data": content.report.line,
+        "updated_from": str(before),
+        "updated_from_digest": file_digest(before),
+    }
     known |= {"rows_digest": digest, "end_time": provenance.now()}
-    done = replace(record, status="complete", reason=None, provenance=known, steps=(step,), surrogate=kept(grown.surrogate, grown.scope))
+    done = replace(
+        record,
+        status="complete",
+        reason=None,
+        provenance=known,
+        steps=(step,),
+        surrogate=kept(grown.surrogate, grown.scope),
+    )
     directory = claimed(out.absolute().parent, out.name)
     write(directory / FILE_NAME, replace(done, predictions=None, state=None, surface=None, outputs=scope.outputs))
     _say(learned.outputs, scores.metrics[NEW])
@@ -84,4 +101,7 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
 
 def _say(outputs: Sequence[str], metrics: dict) -> None:
     for output, rmse, covered in zip(outputs, metrics["rmse"], metrics["coverage_95"], strict=True):
-        print(f"before the new rows were learned: {output}: RMSE {rmse:.3g}, 95 % intervals held {100 * covered:.0f} %", file=sys.stderr)
+        print(
+            f"before the new rows were learned: {output}: RMSE {rmse:.3g}, 95 % intervals held {100 * covered:.0f} %",
+            file=sys.stderr,
+        )

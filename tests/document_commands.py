@@ -25,11 +25,13 @@ SWEEP = f"budget=smoke dataset.n_train=20 {NO_FIGURES}"
 RUNS_TABLE = "dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress"
 SOLVER = (
     "binn run task=active_learn dataset=simulator 'dataset.parameters={k: [1, 4], P: [100, 200]}' "
-    "'dataset.command=\"python heat.py --k {k} --P {P} --out {output}\"' dataset.output=field.csv 'dataset.outputs=[u]' "
+    "'dataset.command=\"python heat.py --k {k} --P {P} --out {output}\"' dataset.output=field.csv "
+    "'dataset.outputs=[u]' "
     "'dataset.files=[heat.py]' dataset.at_once=2 task.rounds=2"
 )
 BY_HAND = (
-    "binn run task=active_learn dataset=simulator 'dataset.parameters={k: [1, 4], P: [100, 200]}' 'dataset.outputs=[u]' "
+    "binn run task=active_learn dataset=simulator 'dataset.parameters={k: [1, 4], P: [100, 200]}' "
+    "'dataset.outputs=[u]' "
     "'dataset.axes=[x, y, t]' output.root=by_hand"
 )
 COARSE = "--cells 4 --times 3 --substeps 2"
@@ -78,19 +80,26 @@ COMMANDS: dict[str, str | None] = {
     "binn run -m seed=0,1,2 model=binn,gp dataset=sine task=regress resume=true dry_run=true": SWEEP,
     "binn run -m seed=0,1,2 model=binn,gp dataset=sine task=regress resume=true": SWEEP,
     "binn resume outputs/*_sweep": "",
-    "binn run -m model=binn,gp dataset=sine task=regress limits.seconds=600 limits.memory_gb=8": (f"{SWEEP} output.root=elsewhere"),
+    "binn run -m model=binn,gp dataset=sine task=regress limits.seconds=600 limits.memory_gb=8": (
+        f"{SWEEP} output.root=elsewhere"
+    ),
     "binn compare outputs": "",
     "binn compare 'outputs/*_sweep' --by model --metric rmse,crps --split test": "",
     "binn compare outputs --csv runs.csv --latex runs.tex --json -": "",
     "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
     "binn run hydra/callbacks=mlflow": "",
     # docs/launchers.md
-    "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": f"{SWEEP} {FIXED}",
-    "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (f"{SWEEP} {FIXED}"),
-    "binn run hydra/launcher=slurm --cfg hydra": "",
-    "binn run -m hydra/launcher=slurm hydra.launcher.partition=cpu hydra.launcher.timeout_min=120 model=binn,gp seed=0,1,2": (
-        "dry_run=true"
+    "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": (
+        f"{SWEEP} {FIXED}"
     ),
+    "binn run -m hydra/launcher=local hydra.sweeper.max_batch_size=2 dataset=sine task=regress seed=0,1": (
+        f"{SWEEP} {FIXED}"
+    ),
+    "binn run hydra/launcher=slurm --cfg hydra": "",
+    (
+        "binn run -m hydra/launcher=slurm hydra.launcher.partition=cpu hydra.launcher.timeout_min=120 "
+        "model=binn,gp seed=0,1,2"
+    ): ("dry_run=true"),
     # Ray is no part of what tests install: everything but its launcher.
     "binn run -m hydra/launcher=ray_cluster hydra.launcher.address=10.0.0.1:6379 model=binn,gp seed=0,1,2": (
         "dry_run=true hydra.launcher._target_=hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -123,19 +132,24 @@ COMMANDS: dict[str, str | None] = {
     ),
     "python -m binn_cli.datasets.blendednet.synthetic big.zip --points 85000": "--points 100 --train-geometries 0",
     # docs/tables.md
-    "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag] dataset.missing=drop": f"{TINY_BINN} {NO_FIGURES}",
+    "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag] dataset.missing=drop": (
+        f"{TINY_BINN} {NO_FIGURES}"
+    ),
     "binn check runs.csv dataset.outputs=[drag] dataset.missing=drop": "",
     "binn check --json runs.csv dataset.outputs=[drag] dataset.missing=drop > check.json": "",
     "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u]": f"{TINY_BINN} {NO_FIGURES}",
-    "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u] dataset.stream=true": f"{TINY_BINN} {NO_FIGURES}",
+    "binn run dataset=table dataset.path=fields.csv dataset.outputs=[u] dataset.stream=true": (
+        f"{TINY_BINN} {NO_FIGURES}"
+    ),
     # docs/snapshots.md
     "binn check runs dataset.outputs=[p]": "",
     "binn run dataset=snapshots dataset.path=runs dataset.outputs=[p]": f"{TINY_BINN} {NO_FIGURES}",
     "mkdir named && for k in 1 2 3 4 5; do cp runs/run_$k.vtu named/case_${k}.5_$((k * k)).vtu; done": "",
     "binn check dataset=snapshots dataset.path=named dataset.outputs=[p] 'dataset.pattern=\"case_{k}_{P}.vtu\"'": "",
-    "binn run task=active_learn dataset=snapshots dataset.path=runs dataset.outputs=[p] dataset.initial_cases=3 task.rounds=2": (
-        f"{TINY_BINN} {NO_FIGURES}"
-    ),
+    (
+        "binn run task=active_learn dataset=snapshots dataset.path=runs dataset.outputs=[p] "
+        "dataset.initial_cases=3 task.rounds=2"
+    ): (f"{TINY_BINN} {NO_FIGURES}"),
     # docs/predicting.md
     "binn run dataset=table dataset.path=runs.csv dataset.outputs=[drag]": f"{TINY_BINN} {NO_FIGURES}",
     "binn predict outputs/*_regress_table_binn points.csv -o answers.csv": "",
@@ -221,5 +235,8 @@ def example_solver(monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(Path(__file__).resolve().parents[1] / "docs" / "examples" / "heat.py", "heat.py")
 
 
-BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {f"binn resume {INTERRUPTED}": interrupted_run, SOLVER: example_solver}
+BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    f"binn resume {INTERRUPTED}": interrupted_run,
+    SOLVER: example_solver,
+}
 """What must be there before a command is run."""

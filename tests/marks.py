@@ -9,7 +9,8 @@ import pytest
 
 
 def thorough_for(left_out: Collection[Any], values: Iterable[Any]) -> list[Any]:
-    """The values for `parametrize`, those marked that only `make test-thorough` runs: they repeat a check that stays on other values.
+    """The values for `parametrize`, those marked that only `make test-thorough` runs: they repeat a check that stays on
+    other values.
 
     Args:
         left_out: those, single values or tuples as in `values`.

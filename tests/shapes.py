@@ -21,7 +21,8 @@ KINDS = {"Float": jaxtyping.Real, "Int": jaxtyping.Integer, "Bool": jaxtyping.Bo
 
 Anything = jax.Array | np.ndarray
 Nothing = Annotated[object, Is[lambda value: not isinstance(value, Anything) or value.size == 0]]
-"""None, numbers, what JAX puts in the places of arrays, all of which is for mypy; and empty arrays, which stand for what is not there."""
+"""None, numbers, what JAX puts in the places of arrays, all of which is for mypy; and empty arrays, which stand for
+what is not there."""
 
 
 def check_shapes() -> None:
@@ -42,8 +43,8 @@ def unchecked() -> Iterator[None]:
 def shapes_checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with the shapes of its arrays checked, and nothing else.
 
-    Other types would tell less at run time than they cost: tests hand over doubles, and to ask whether something fits a protocol reads all
-    its properties.
+    Other types would tell less at run time than they cost: tests hand over doubles, and to ask whether something fits a
+    protocol reads all its properties.
     """
     hints = {name: shape for name, hint in function.__annotations__.items() if (shape := shape_of(hint)) is not None}
     if not hints:

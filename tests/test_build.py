@@ -15,9 +15,16 @@ from binn_cli.results.store import read
 
 
 @pytest.mark.parametrize("model", ["binn", "gp", "mlp"])
-def test_a_run_is_predicted_with_again(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_a_run_is_predicted_with_again(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "dataset=sine", "task=regress", f"model={model}", "budget=smoke", "output.figures=false", "seed=2"]) == 0
+    assert (
+        main(
+            ["run", "dataset=sine", "task=regress", f"model={model}", "budget=smoke", "output.figures=false", "seed=2"]
+        )
+        == 0
+    )
     record = read(Path(capsys.readouterr().out.splitlines()[-1]))
     kept = record.predictions
     assert kept is not None

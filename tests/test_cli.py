@@ -35,13 +35,17 @@ def test_help_and_version_import_nothing_heavy() -> None:
         "import sys; from binn_cli.cli import main; main(['--help']); main(['--version']);"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
-    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    printed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert printed[0].startswith("usage: binn ")
     assert printed[-2:] == [f"binn {__version__}", "[]"]
 
 
 def test_module_can_be_run() -> None:
-    printed = subprocess.run([sys.executable, "-m", "binn_cli", "--version"], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-m", "binn_cli", "--version"], capture_output=True, text=True, check=True
+    ).stdout
     assert printed == f"binn {__version__}\n"
 
 
@@ -61,9 +65,13 @@ def test_without_arguments_the_help_goes_to_stderr(capsys) -> None:
         ("resume", "binn resume: the following arguments are required: RUN; see binn resume --help"),
         (
             "run --dataset sine",
-            "binn run: there is no flag --dataset; values are set without dashes, as in dataset=VALUE; see binn run --help",
+            "binn run: there is no flag --dataset; values are set without dashes, as in dataset=VALUE; see binn run "
+            "--help",
         ),
-        ("run --model.modes=3", "binn run: there is no flag --model.modes=3; values are set without dashes, as in model.modes=VALUE"),
+        (
+            "run --model.modes=3",
+            "binn run: there is no flag --model.modes=3; values are set without dashes, as in model.modes=VALUE",
+        ),
         ("run --nope", "binn run: unrecognized arguments: --nope; see binn run --help"),
         ("run dataset=sine --cfg", "binn run: argument --cfg/-c: expected one argument; see binn run --help"),
         ("run --cfg jobs seed=1", "binn run: argument --cfg/-c: invalid choice: 'jobs' (choose from "),
@@ -79,11 +87,13 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
     [
         (
             "dataset=heet",
-            'dataset: "heet" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you mean "heat"?',
+            'dataset: "heet" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you '
+            'mean "heat"?',
         ),
         (
             "experiment=fig33",
-            'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, table4; '
+            'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, '
+            "table4; "
             'did you mean "fig3"?',
         ),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
@@ -99,16 +109,27 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
             "dataset.grid: no such key in the chosen dataset; it belongs to dataset=poisson and dataset=heat",
         ),
         ("task=regress task.rounds=3", "task.rounds: no such key in the chosen task; it belongs to task=active_learn"),
-        ("dataset=poisson dataset.wave_numbers=[[1.5,2,3]]", 'dataset.wave_numbers: must hold whole numbers only, not "[[1.5,2,3]]"'),
-        ("dataset=poisson dataset.wave_numbers=[1,2,3]", "dataset.wave_numbers: must be a list of lists, as in [[1,2,3]], not "),
+        (
+            "dataset=poisson dataset.wave_numbers=[[1.5,2,3]]",
+            'dataset.wave_numbers: must hold whole numbers only, not "[[1.5,2,3]]"',
+        ),
+        (
+            "dataset=poisson dataset.wave_numbers=[1,2,3]",
+            "dataset.wave_numbers: must be a list of lists, as in [[1,2,3]], not ",
+        ),
         ("task=regress task.foo=3", "task.foo: no such key; task has train_points, seed"),
         ("DATASET=sine", 'DATASET: no such group or key; did you mean "dataset"?'),
-        ("zzz=3", "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, limits, seed, verbose, "),
+        (
+            "zzz=3",
+            "zzz: no such group or key; there are dataset, model, task, budget, experiment, output, limits, seed, "
+            "verbose, ",
+        ),
         ("model={a:1}", 'model: "{a:1}" is not one of binn'),
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
         (
             "dataset = sine",
-            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, poisson, simulator, "
+            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, "
+            "poisson, simulator, "
             "sine, snapshots, table",
         ),
         ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
@@ -136,15 +157,22 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("dataset.k_range=3", 'dataset.k_range: must be a list in brackets, not "3"'),
         ("task.rounds=0", "task.rounds: must be at least 1, not 0"),
         ("seed=1,2", '"seed=1,2" gives several values, which needs a sweep: binn run -m'),
-        ("model.centers=[1", '"model.centers=[1" cannot be read; put lists and text with spaces or special characters in quotes'),
+        (
+            "model.centers=[1",
+            '"model.centers=[1" cannot be read; put lists and text with spaces or special characters in quotes',
+        ),
         ("dataste", '"dataste" is neither GROUP=OPTION nor KEY=VALUE; did you mean "dataset"?'),
-        ("experiment=fig3 dataset=heat", "conf/experiment/fig3.yaml sets dataset.n_train, which the chosen option does not have"),
+        (
+            "experiment=fig3 dataset=heat",
+            "conf/experiment/fig3.yaml sets dataset.n_train, which the chosen option does not have",
+        ),
         ("--config-name nope", 'there is no configuration file "nope"'),
         ("--config-dir nope", "--config-dir: Additional config directory "),
         ("-m seed=1,2 model.moodes=3", 'model.moodes: no such key; did you mean "model.modes"?'),
         (
             "output.root=/dev/null/x",
-            'output.root: cannot make a directory below "/dev/null/x" (Not a directory); choose another with output.root=DIR',
+            'output.root: cannot make a directory below "/dev/null/x" (Not a directory); choose another with '
+            "output.root=DIR",
         ),
     ],
 )
@@ -158,7 +186,9 @@ def test_what_run_refuses(capsys, monkeypatch, tmp_path, arguments: str, sentenc
 def test_resume_without_a_run(capsys, tmp_path) -> None:
     status, said = refused(["resume", str(tmp_path / "nope")], capsys)
     assert status == 1
-    assert said.endswith("cannot be read (No such file or directory); name the directory of a run, which holds config.yaml")
+    assert said.endswith(
+        "cannot be read (No such file or directory); name the directory of a run, which holds config.yaml"
+    )
 
 
 def test_tracebacks_on_request(monkeypatch) -> None:
@@ -195,7 +225,10 @@ def test_cfg_job(capsys, monkeypatch, tmp_path) -> None:
 
 @pytest.mark.parametrize("verb", ["show", "resume"])
 def test_a_variable_that_is_not_set(capsys, verb: str) -> None:
-    assert refused([verb, ""], capsys) == (2, f'binn {verb}: argument RUN: a path is needed, not ""; see binn {verb} --help')
+    assert refused([verb, ""], capsys) == (
+        2,
+        f'binn {verb}: argument RUN: a path is needed, not ""; see binn {verb} --help',
+    )
 
 
 @pytest.mark.parametrize("arguments", ["run --cfg job", "show x", "resume x"])

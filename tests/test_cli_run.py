@@ -36,7 +36,9 @@ class FakeTask:
     act: Callable[[Any], None]
 
     def run(self, dataset: Any, model: Any, recorder: Any) -> None:
-        recorder.step(Step(n_train=10, metrics={"test": {"rmse": np.array([0.5])}}, timings={"fit": 0.1}), outputs=("y",))
+        recorder.step(
+            Step(n_train=10, metrics={"test": {"rmse": np.array([0.5])}}, timings={"fit": 0.1}), outputs=("y",)
+        )
         self.act(model)
 
 
@@ -89,7 +91,11 @@ def test_a_mistake_in_the_data_is_one_sentence(task, tmp_path, capsys) -> None:
     assert printed.out == ""
     assert printed.err.splitlines()[-1] == "axis 'x': nan in row 3; every input must be finite"
     record = read(only_run(tmp_path) / "results.h5")
-    assert (record.status, record.reason, len(record.steps)) == ("failed", "axis 'x': nan in row 3; every input must be finite", 1)
+    assert (record.status, record.reason, len(record.steps)) == (
+        "failed",
+        "axis 'x': nan in row 3; every input must be finite",
+        1,
+    )
 
 
 def test_what_hydra_needs_does_not_leak_into_the_run(task, tmp_path) -> None:
@@ -105,7 +111,10 @@ def test_a_bug_is_one_sentence_and_the_traceback_is_in_the_log(task, tmp_path, c
     assert main(["run", *QUICK]) == 1
     said = capsys.readouterr().err.splitlines()[-1]
     log = only_run(tmp_path) / "run.log"
-    assert said == f"the run failed with ZeroDivisionError: division by zero; the traceback is in {log.relative_to(tmp_path)}"
+    assert (
+        said
+        == f"the run failed with ZeroDivisionError: division by zero; the traceback is in {log.relative_to(tmp_path)}"
+    )
     assert "Traceback" in log.read_text()
     assert read(log.parent / "results.h5").reason == "ZeroDivisionError: division by zero"
     assert not logging.getLogger("binn").handlers
@@ -193,7 +202,9 @@ def test_a_sweep_goes_on_after_a_failure(task, tmp_path, capsys) -> None:
     printed = capsys.readouterr()
     (sweep,) = (tmp_path / "outputs").iterdir()
     assert re.fullmatch(r"[\d_-]+_sweep", sweep.name)
-    assert [Path(line).parent.name for line in printed.out.splitlines()] == [f"{job}_regress_sine_binn" for job in (0, 1, 3)]
+    assert [Path(line).parent.name for line in printed.out.splitlines()] == [
+        f"{job}_regress_sine_binn" for job in (0, 1, 3)
+    ]
     assert f"{sweep.relative_to(tmp_path)}: 2 complete, 2 failed" in printed.err
     assert printed.err.splitlines()[-1] == f"go on with: binn resume {sweep.relative_to(tmp_path)}"
     assert "model.modes: must be a" in " ".join(printed.err.split())
@@ -214,7 +225,10 @@ def test_a_sweep_with_a_job_that_cannot_be_composed_runs_none(task, tmp_path, ca
     task(lambda model: pytest.fail("a job ran"))
     assert main(["run", "-m", "dataset=sine", "task=active_learn,regress", "task.rounds=1"]) == 1
     printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("", "task.rounds: no such key in the chosen task; it belongs to task=active_learn\n")
+    assert (printed.out, printed.err) == (
+        "",
+        "task.rounds: no such key in the chosen task; it belongs to task=active_learn\n",
+    )
     assert not (tmp_path / "outputs").exists()
 
 
@@ -222,7 +236,10 @@ def test_a_sweep_without_a_job_is_told(task, tmp_path, capsys) -> None:
     assert main(["run", "-m", *QUICK, "seed=range(0,0)"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.splitlines()[-1] == "-m: the values give no job, so nothing was run; write them as in seed=0,1,2 or seed=range(0,3)"
+    assert (
+        printed.err.splitlines()[-1]
+        == "-m: the values give no job, so nothing was run; write them as in seed=0,1,2 or seed=range(0,3)"
+    )
     assert not (tmp_path / "outputs").exists()
 
 
@@ -247,4 +264,7 @@ def test_a_sweep_in_other_processes(task, tmp_path, capsys) -> None:
     assert main(arguments) == 1
     (sweep,) = (tmp_path / "outputs").iterdir()
     assert f"{sweep.relative_to(tmp_path)}: 2 failed" in capsys.readouterr().err
-    assert sorted(job.parent.name for job in sweep.glob("*/job.json")) == ["0_active_learn_heat_binn", "1_active_learn_heat_binn"]
+    assert sorted(job.parent.name for job in sweep.glob("*/job.json")) == [
+        "0_active_learn_heat_binn",
+        "1_active_learn_heat_binn",
+    ]

@@ -87,14 +87,19 @@ def test_code_of_another_version_is_left_alone(tmp_path: Path) -> None:
 
 def test_two_processes_fill_it_at_once(tmp_path: Path) -> None:
     environment = {**os.environ, DIRECTORY: str(tmp_path)}
-    both = [subprocess.Popen([sys.executable, "-c", COMPILE], env=environment, stdout=-1, stderr=-1, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen([sys.executable, "-c", COMPILE], env=environment, stdout=-1, stderr=-1, text=True)
+        for _ in range(2)
+    ]
     for process in both:
         printed, complaints = process.communicate(timeout=120)
         assert (process.returncode, complaints) == (0, "") and printed.splitlines()[-1].startswith("hits ")
     assert compiled(tmp_path).splitlines()[-1] != "hits 0"
 
 
-def test_other_warnings_are_shown_as_ever_and_what_is_whole_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_warnings_are_shown_as_ever_and_what_is_whole_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "a-cache").write_bytes(b"\x28\xb5\x2f\xfd of zstd")
     (tmp_path / "b-cache").write_bytes(b"")
     assert remove_damaged(tmp_path) == 1 and [path.name for path in tmp_path.iterdir()] == ["a-cache"]

@@ -24,7 +24,13 @@ from binn_cli.completion import INSTALLING, SHELLS
         ("binn ru", {"run"}),
         ("binn ", set(VERBS)),
         ("binn", set(VERBS)),
-        ("binn run dataset=", {f"dataset={name}" for name in ("blendednet", "heat", "poisson", "simulator", "sine", "snapshots", "table")}),
+        (
+            "binn run dataset=",
+            {
+                f"dataset={name}"
+                for name in ("blendednet", "heat", "poisson", "simulator", "sine", "snapshots", "table")
+            },
+        ),
         ("binn run dataset=p", {"dataset=poisson"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),
@@ -67,7 +73,9 @@ def test_a_line_that_cannot_be_composed_offers_nothing(capsys, monkeypatch) -> N
 def test_a_shell_that_is_not_known(capsys, arguments: list[str]) -> None:
     assert main(arguments) == 2
     printed = capsys.readouterr()
-    assert printed.out == "" and printed.err.startswith("binn: completion is asked for by -sc install={bash|zsh|fish}, -sc unin")
+    assert printed.out == "" and printed.err.startswith(
+        "binn: completion is asked for by -sc install={bash|zsh|fish}, -sc unin"
+    )
 
 
 def test_every_shell_has_its_scripts(capsys) -> None:
@@ -86,14 +94,21 @@ def environment(tmp_path: Path) -> dict[str, str]:
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m binn_cli "$@"\n')
     program.chmod(0o755)
     (tmp_path / "outputs").mkdir()
-    return {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb"}
+    return {
+        **os.environ,
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "TERM": "dumb",
+    }
 
 
 def in_shell(shell: str, script: str, environment: dict[str, str], directory: Path) -> list[str]:
     found = shutil.which(shell)
     if found is None:
         pytest.skip(f"{shell} is not installed")
-    done = subprocess.run([found, "-c", script], env=environment, cwd=directory, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [found, "-c", script], env=environment, cwd=directory, capture_output=True, text=True, timeout=120
+    )
     return done.stdout.split()
 
 

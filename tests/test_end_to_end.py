@@ -17,10 +17,13 @@ from binn_cli.results.record import RunRecord
 from binn_cli.results.store import read
 
 PROGRAM = [sys.executable, "-m", "binn_cli"]
-BRISK = "model.modes=2 model.centers=5 model.length=1.5 model.padding=1 model.stretch=0 model.sweeps=4 output.figures=false"
+BRISK = (
+    "model.modes=2 model.centers=5 model.length=1.5 model.padding=1 model.stretch=0 model.sweeps=4 output.figures=false"
+)
 POISSON = "dataset=poisson dataset.grid=6 dataset.candidates=40 dataset.test_cases=2 dataset.offgrid_points=0"
 HEAT = (
-    "dataset=heat dataset.grid=6 dataset.cells=6 dataset.times=4 dataset.substeps=4 dataset.candidates=[3,3] dataset.test_cases=2 "
+    "dataset=heat dataset.grid=6 dataset.cells=6 dataset.times=4 dataset.substeps=4 dataset.candidates=[3,3] "
+    "dataset.test_cases=2 "
     "dataset.train_cases=5 dataset.initial_cases=3 dataset.offgrid_points=0"
 )
 
@@ -39,7 +42,9 @@ def binn(environment, tmp_path):
 
     def started(line: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [*PROGRAM, *line.split()]
-        return subprocess.run(command, cwd=tmp_path, env={**environment, **more}, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, cwd=tmp_path, env={**environment, **more}, capture_output=True, text=True, timeout=120, check=False
+        )
 
     return started
 
@@ -49,17 +54,24 @@ def binn(environment, tmp_path):
     [
         (
             "dataset=heta",
-            'dataset: "heta" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you mean "heat"?',
+            'dataset: "heta" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you '
+            'mean "heat"?',
         ),
         ("model=bin", f'model: "bin" is not one of {", ".join(options("model"))}; did you mean "binn"?'),
-        ("task=active_lern", 'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?'),
+        (
+            "task=active_lern",
+            'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?',
+        ),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),
         ("model.noise_variance=-1e-3", "model.noise_variance: must be from 1e-30 to 1e+12, not -0.001"),
         ("task.rounds=0", "task.rounds: must be at least 1, not 0"),
         ("dataset=heat dataset.grid=1", "dataset.grid: must be at least 2, not 1"),
         ("dataset=poisson dataset.grid=1", "dataset.grid: must be at least 2, not 1"),
         ("output.root=/proc/1/fdinfo/runs", 'output.root: cannot make a directory below "/proc/1/fdinfo/runs" ('),
-        ("output.root=/proc/nope", 'output.root: cannot make a directory below "/proc/nope" (No such file or directory); choose another'),
+        (
+            "output.root=/proc/nope",
+            'output.root: cannot make a directory below "/proc/nope" (No such file or directory); choose another',
+        ),
     ],
 )
 def test_what_cannot_run_is_one_sentence(binn, tmp_path, arguments: str, sentence: str) -> None:
@@ -123,7 +135,9 @@ def follow(process: subprocess.Popen[str], until: str) -> str:
 def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> None:
     rounds = 30
     command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             follow(process, f"round 3/{rounds}")
             process.send_signal(signal.SIGINT)
@@ -137,7 +151,10 @@ def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> 
     record = read(run / "results.h5")
     kept = len(record.steps)
     assert 4 <= kept <= rounds, "it must have been stopped on the way for this test to mean anything"
-    assert stderr.splitlines()[-1] == f"interrupted: {kept} finished steps kept in {name}/results.h5; go on with: binn resume {name}"
+    assert (
+        stderr.splitlines()[-1]
+        == f"interrupted: {kept} finished steps kept in {name}/results.h5; go on with: binn resume {name}"
+    )
     assert "Traceback" not in stderr
     assert (record.status, record.reason) == ("failed", "interrupted by the user or the system")
     assert [step.coordinates["round"] for step in record.steps] == list(range(kept))
@@ -152,7 +169,9 @@ def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> 
 def test_a_live_run_is_left_alone_and_a_killed_one_goes_on(binn, environment, tmp_path) -> None:
     rounds = 30
     command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             follow(process, f"round 1/{rounds}")
             # A stopped process is as alive as a busy one, and cannot end before it is looked at.
@@ -197,7 +216,9 @@ sys.exit(main(["run", "dataset=sine", "task=regress"]))
 
 
 def test_ctrl_c_is_heeded_at_the_next_word_where_python_loses_it(environment, tmp_path) -> None:
-    done = subprocess.run([sys.executable, "-c", LOST], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", LOST], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.stderr.startswith("Exception ignored in: "), "this test needs Python to drop it"
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].startswith("interrupted: no finished step kept in ")
@@ -250,7 +271,14 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(environment, tmp_path) -> 
     command = [*PROGRAM, "run", "dataset=sine", "task=active_learn", "task.rounds=2", *BRISK.split()]
     try:
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=writing, text=True, timeout=120, check=False
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            text=True,
+            timeout=120,
+            check=False,
         )
     finally:
         os.close(writing)
@@ -273,4 +301,6 @@ def test_a_second_heat_run_solves_nothing(binn, tmp_path) -> None:
     one, other = (read(tmp_path / done.stdout.splitlines()[-1]) for done in (first, second))
     assert one.header.config_id == other.header.config_id
     assert one.steps[-1].acquired == other.steps[-1].acquired
-    np.testing.assert_allclose(one.steps[-1].metrics["test"]["rmse"], other.steps[-1].metrics["test"]["rmse"], rtol=1e-6)
+    np.testing.assert_allclose(
+        one.steps[-1].metrics["test"]["rmse"], other.steps[-1].metrics["test"]["rmse"], rtol=1e-6
+    )

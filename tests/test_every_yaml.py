@@ -28,9 +28,13 @@ FILES = [(group, name) for group in (*SCHEMAS, "budget", "experiment") for name 
 
 HEAT = (
     "dataset.grid=6 dataset.cells=6 dataset.times=4 dataset.substeps=4 dataset.candidates=[3,3] dataset.train_cases=5 "
-    "dataset.test_cases=2 dataset.initial_cases=3 dataset.offgrid_points=5 dataset.offgrid_times=3 dataset.offgrid_cases=3"
+    "dataset.test_cases=2 dataset.initial_cases=3 dataset.offgrid_points=5 dataset.offgrid_times=3 "
+    "dataset.offgrid_cases=3"
 )
-POISSON = "dataset.grid=6 dataset.candidates=8 dataset.train_cases=4 dataset.test_cases=2 dataset.initial_cases=3 dataset.offgrid_points=60"
+POISSON = (
+    "dataset.grid=6 dataset.candidates=8 dataset.train_cases=4 dataset.test_cases=2 dataset.initial_cases=3 "
+    "dataset.offgrid_points=60"
+)
 SINE = "dataset.n_train=30 dataset.n_test=40"
 BRISK = "model.modes=2 model.centers=4 model.length=1.5 model.padding=1 model.stretch=0 model.sweeps=3"
 """No search for hyperparameters, which takes most of the time at this size."""
@@ -78,7 +82,15 @@ TINY = {
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
-OUTPUT = {"sine": "y", "poisson": "u", "heat": "u", "blendednet": "cp", "table": "u", "snapshots": "u", "simulator": "u"}
+OUTPUT = {
+    "sine": "y",
+    "poisson": "u",
+    "heat": "u",
+    "blendednet": "cp",
+    "table": "u",
+    "snapshots": "u",
+    "simulator": "u",
+}
 SPLITS = {
     "blendednet": ["train", "test"],
     "sine": ["train", "test"],
@@ -129,13 +141,21 @@ MODEL_DIAGNOSTICS = {
     "gp_local": "log_evidence_experts",
 }
 MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_sgld"), "log_density")
-MODEL_DIAGNOSTICS |= {"bnn_vi": "elbo", "bnn_map": "loss", "bnn_ensemble": "loss", "bnn_laplace": "log_evidence", "bnn_swag": "loss"}
+MODEL_DIAGNOSTICS |= {
+    "bnn_vi": "elbo",
+    "bnn_map": "loss",
+    "bnn_ensemble": "loss",
+    "bnn_laplace": "log_evidence",
+    "bnn_swag": "loss",
+}
 MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
 """A diagnostic that each model keeps."""
 
 
 def test_every_file_has_an_entry() -> None:
-    assert set(TINY) == set(N_TRAIN) == set(FILES), "a new YAML file needs settings that make it small, and its numbers of points"
+    assert set(TINY) == set(N_TRAIN) == set(FILES), (
+        "a new YAML file needs settings that make it small, and its numbers of points"
+    )
 
 
 @pytest.mark.parametrize(("group", "name"), thorough_for(LARGE, FILES), ids=lambda part: part)
@@ -167,7 +187,9 @@ def expected_figures(task: str, dataset: str) -> set[str]:
     figures = {"parity", "calibration"}
     if dataset == "blendednet":
         figures |= {"surface_plan", "surface_oblique"}
-    return figures | ({"acquisitions"} if task == "active_learn" else set()) | ({"curve"} if dataset == "sine" else set())
+    return (
+        figures | ({"acquisitions"} if task == "active_learn" else set()) | ({"curve"} if dataset == "sine" else set())
+    )
 
 
 def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
@@ -182,7 +204,17 @@ def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
         assert file.attrs[group] == name
     assert file["config"].asstr()[()] == (path.parent / "config.yaml").read_text()
     known = set(file["provenance"].attrs)
-    assert known >= {"program_version", "python", "platform", "cpu_count", "memory_bytes", "devices", "argv", "start_time", "end_time"}
+    assert known >= {
+        "program_version",
+        "python",
+        "platform",
+        "cpu_count",
+        "memory_bytes",
+        "devices",
+        "argv",
+        "start_time",
+        "end_time",
+    }
     assert known >= {"version_jax", "version_numpy"}
 
 
@@ -196,7 +228,9 @@ def check_metrics(file: h5py.File, task: str, dataset: str, name: str) -> None:
         values = file[f"metrics/{metric}"]
         assert values.shape == shape and values.dtype == np.float64
         assert np.isfinite(values[...]).all(), metric
-        assert [values.dims[i][0].name for i in range(3)] == [f"/metrics/{name}" for name in ("step", "split", "output")]
+        assert [values.dims[i][0].name for i in range(3)] == [
+            f"/metrics/{name}" for name in ("step", "split", "output")
+        ]
     assert set(file["metrics"]) == {*METRICS, "step", "split", "output"}
     assert (file["metrics/rmse"][...] > 0).all()
     assert ((file["metrics/coverage_95"][...] >= 0) & (file["metrics/coverage_95"][...] <= 1)).all()
@@ -214,7 +248,9 @@ def check_rest(file: h5py.File, task: str, dataset: str, model: str) -> None:
         return
     assert file["surrogate"].attrs["kind"] == file.attrs["model"]
     assert MODEL_DIAGNOSTICS[file.attrs["model"]] in file["diagnostics"]
-    found = {name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")}
+    found = {
+        name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")
+    }
     assert {len(values) for values in found.values()} == {file["predictions"].attrs["n_points_total"]}
     assert (found["std_total"] > found["std_epistemic"]).all() and (found["std_epistemic"] >= 0).all()
     rmse = np.sqrt(np.mean((found["mean"] - found["truth"]) ** 2))

@@ -19,10 +19,13 @@ RUN = "run dataset=sine task=regress budget=smoke model.centers=4 model.length=1
 def imported(arguments: str, directory: Path) -> set[str]:
     """The modules that a process has imported when `binn ARGUMENTS` has ended well."""
     script = (
-        "import sys\nfrom binn_cli.cli import main\ntry:\n    status = main(sys.argv[1:])\nexcept SystemExit as leaving:\n"
+        "import sys\nfrom binn_cli.cli import main\ntry:\n    status = main(sys.argv[1:])\nexcept SystemExit as "
+        "leaving:\n"
         "    status = leaving.code or 0\nassert status == 0, status\nprint(*sys.modules, sep=chr(10))"
     )
-    done = subprocess.run([sys.executable, "-c", script, *arguments.split()], cwd=directory, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments.split()], cwd=directory, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines())
 

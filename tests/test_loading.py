@@ -31,7 +31,10 @@ SMALL = ["dataset=sine", "task=regress", "model.modes=1", "model.centers=5", "mo
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run of the engine."""
     root = tmp_path_factory.mktemp("outputs")
-    assert main(["run", *SMALL, "model.sweeps=2", "output.figures=false", "output.max_points=50", f"output.root={root}"]) == 0
+    assert (
+        main(["run", *SMALL, "model.sweeps=2", "output.figures=false", "output.max_points=50", f"output.root={root}"])
+        == 0
+    )
     (found,) = root.iterdir()
     return found
 
@@ -98,14 +101,18 @@ def test_several_runs_along_one_dimension(elsewhere: Path) -> None:
     made_run(Path("outputs/b"), model={"name": "gp"}, scores={"test": {"rmse": 2.0}, "offgrid": {"rmse": 3.0}})
     made_run(Path("outputs/c"), seed=9, status="failed", reason="DataError: no")
     found = binn_cli.load_many("outputs/*")
-    assert len(found) == 2 and [run.model for run in found] == ["binn", "gp"] and repr(found) == "<2 binn runs, 1 others>"
+    assert (
+        len(found) == 2 and [run.model for run in found] == ["binn", "gp"] and repr(found) == "<2 binn runs, 1 others>"
+    )
     rmse = found.metrics["rmse"]
     assert rmse.dims == ("run", "step", "split", "output") and list(rmse["seed"].values) == [3, 0]
     assert np.isnan(rmse.sel(split="offgrid")[0].item()) and rmse.sel(split="offgrid")[1].item() == 3.0
     assert found.timings["fit"].sizes == {"run": 2, "step": 1}
     assert [fate.reason for fate in found.others] == ["DataError: no"]
     everything = binn_cli.load_many("outputs", complete=False)
-    assert [run.status for run in everything] == ["complete", "complete", "failed"] and everything[2].reason == "DataError: no"
+    assert [run.status for run in everything] == ["complete", "complete", "failed"] and everything[
+        2
+    ].reason == "DataError: no"
     assert [run.path for run in everything[1:]] == [Path("outputs/b/results.h5"), Path("outputs/c/results.h5")]
     with pytest.raises(BinnError, match="outputs: holds 3 runs; name one of them"):
         binn_cli.load("outputs")
@@ -118,7 +125,10 @@ def test_files_that_cannot_be_read(elsewhere: Path) -> None:
     made_run(Path("outputs/b"), seed=1)
     with h5py.File("outputs/b/results.h5", "r+") as file:
         file.attrs["schema"] = "binn-results/2"
-    sentence = r"was written by a newer version of this program \(binn-results/2, and this one reads binn-results/1\); update binn"
+    sentence = (
+        r"was written by a newer version of this program \(binn-results/2, and this one reads "
+        r"binn-results/1\); update binn"
+    )
     with pytest.raises(BinnError, match=sentence):
         binn_cli.load("outputs/b")
     with pytest.raises(BinnError, match=sentence + r'; load_many\(…, unreadable="skip"\) leaves them out'):
@@ -146,10 +156,14 @@ def test_a_run_that_ended_before_its_first_step(elsewhere: Path) -> None:
 def test_the_oldest_file_is_read(elsewhere: Path, capsys) -> None:
     shutil.copy(OLDEST, "kept.h5")
     found = binn_cli.load("kept.h5")
-    assert found.status == "complete" and found.metrics["rmse"].sel(split="test").item() == pytest.approx(0.33750675, rel=1e-6)
+    assert found.status == "complete" and found.metrics["rmse"].sel(split="test").item() == pytest.approx(
+        0.33750675, rel=1e-6
+    )
     assert found.predictions.sizes["point"] == 40 and found.config["model"]["centers"] == 8
     assert found.provenance["git_commit"] == "1466e6751fac7dbe11381868114b2fd855940bba"
-    with pytest.raises(BinnError, match=r"cannot restore the surrogate that version 0.1.0 kept .*; learn it anew with binn run"):
+    with pytest.raises(
+        BinnError, match=r"cannot restore the surrogate that version 0.1.0 kept .*; learn it anew with binn run"
+    ):
         _ = found.surrogate
     assert main(["show", "kept.h5"]) == 0 and "0.338" in capsys.readouterr().out
     assert main(["compare", "kept.h5"]) == 0 and "0.338" in capsys.readouterr().out

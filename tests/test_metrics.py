@@ -70,7 +70,9 @@ def test_crps_against_numerical_integration():
 
 def test_nlpd_against_scipy():
     truth, mean, std = case(2)
-    np.testing.assert_allclose(score(truth, gaussian(mean, std))["nlpd"], -stats.norm.logpdf(truth, mean, std).mean(axis=0))
+    np.testing.assert_allclose(
+        score(truth, gaussian(mean, std))["nlpd"], -stats.norm.logpdf(truth, mean, std).mean(axis=0)
+    )
 
 
 def test_interval_score_against_its_definition():
@@ -125,7 +127,11 @@ def test_all_zero_data():
 def test_a_mean_that_is_not_finite_does_not_look_good():
     truth = np.zeros((3, 1))
     scores = score(truth, gaussian(np.array([[0.0], [np.nan], [0.0]]), 1.0))
-    assert np.isnan(scores["rmse"][0]) and np.isnan(scores["coverage_95"][0]) and np.isnan(scores["miscalibration_area"][0])
+    assert (
+        np.isnan(scores["rmse"][0])
+        and np.isnan(scores["coverage_95"][0])
+        and np.isnan(scores["miscalibration_area"][0])
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -164,9 +170,13 @@ def test_a_change_of_units_scales_what_has_a_unit(seed: int, exponent: float):
     factor = 10.0**exponent
     before, after = score(truth, gaussian(mean, std)), score(factor * truth, gaussian(factor * mean, factor * std))
     for name in METRICS:
-        expected = before[name] * factor if name in DIMENSIONAL else before[name] + (np.log(factor) if name == "nlpd" else 0)
+        expected = (
+            before[name] * factor if name in DIMENSIONAL else before[name] + (np.log(factor) if name == "nlpd" else 0)
+        )
         # a point on the edge of an interval may fall on either side after rounding
-        np.testing.assert_allclose(after[name], expected, rtol=1e-8, atol=0.02 if "coverage" in name else 1e-12 * factor, err_msg=name)
+        np.testing.assert_allclose(
+            after[name], expected, rtol=1e-8, atol=0.02 if "coverage" in name else 1e-12 * factor, err_msg=name
+        )
 
 
 def test_two_million_points_in_seconds():

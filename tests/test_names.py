@@ -1,4 +1,5 @@
-"""Names of columns come back as they were, whatever letters they have: on the console, as JSON, through xarray, after resuming."""
+"""Names of columns come back as they were, whatever letters they have: on the console, as JSON, through xarray, after
+resuming."""
 
 from __future__ import annotations
 
@@ -45,7 +46,13 @@ def test_names_come_back(names_csv: Path, monkeypatch: pytest.MonkeyPatch, capsy
     outputs = ",".join(f"'{name}'" for name in OUTPUTS)
     with monkeypatch.context() as patched:
         patched.setattr(proposing, "choose", stop_at_the_second)
-        command = ["dataset=table", "dataset.path=names.csv", f"dataset.outputs=[{outputs}]", "task=active_learn", "task.rounds=2"]
+        command = [
+            "dataset=table",
+            "dataset.path=names.csv",
+            f"dataset.outputs=[{outputs}]",
+            "task=active_learn",
+            "task.rounds=2",
+        ]
         assert main(["run", *command, "model=gp", "budget=smoke", "output.figures=false"]) == 1
     (directory,) = Path("outputs").iterdir()
     assert main(["resume", str(directory)]) == 0

@@ -30,7 +30,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
     target, elsewhere = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("elsewhere")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target), str(wheel)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(target),
+        str(wheel),
+    ]
     subprocess.run(pip, check=True, capture_output=True)
     environment = {**os.environ, "PYTHONPATH": str(target), "XDG_CACHE_HOME": str(elsewhere / "cache")}
 
@@ -62,7 +73,9 @@ def test_the_licence_names_those_whom_the_package_names(wheel: Path) -> None:
 
 def test_installed_help_configuration_and_completion(installed) -> None:
     assert installed("--version").stdout == f"binn {__version__}\n"
-    assert "dataset     blendednet, heat, poisson, simulator, sine, snapshots, table" in installed("run", "--help").stdout
+    assert (
+        "dataset     blendednet, heat, poisson, simulator, sine, snapshots, table" in installed("run", "--help").stdout
+    )
     composed = installed("run", "--cfg", "job", "dataset=sine")
     assert composed.returncode == 0
     assert "name: sine" in composed.stdout
@@ -77,8 +90,15 @@ def test_installed_sweep_reports_its_failures(installed) -> None:
 
 
 def test_pins_cover_the_dependencies() -> None:
-    pins = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    pins = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
     names = {name.split(">")[0].split("<")[0].split("=")[0].strip().lower().replace("_", "-") for name in wanted}
     assert names <= pins

@@ -1,4 +1,5 @@
-"""`binn serve` against the client of the package `umbridge`: the numbers of `binn_cli.load`, exact derivatives, no other machine."""
+"""`binn serve` against the client of the package `umbridge`: the numbers of `binn_cli.load`, exact derivatives, no
+other machine."""
 
 from __future__ import annotations
 
@@ -47,16 +48,22 @@ def test_clients_get_what_the_surrogate_says(run: Path) -> None:
         learned = binn_cli.load(run)
         for x in (0.1, 0.75):
             expected = learned.predict(np.array([[x]]))
-            np.testing.assert_allclose(model([[x]]), [expected["mean"].values[0], expected["std_total"].values[0]], rtol=1e-12)
+            np.testing.assert_allclose(
+                model([[x]]), [expected["mean"].values[0], expected["std_total"].values[0]], rtol=1e-12
+            )
             slope = learned.gradient(np.array([[x]])).values[0, 0, 0]
             assert model.gradient(0, 0, [[x]], [2.0]) == pytest.approx([2 * slope])
             assert model.apply_jacobian(0, 0, [[x]], [3.0]) == pytest.approx([3 * slope])
             step = 1e-5
-            assert slope == pytest.approx((model([[x + step]])[0][0] - model([[x - step]])[0][0]) / (2 * step), rel=1e-4)
+            assert slope == pytest.approx(
+                (model([[x + step]])[0][0] - model([[x - step]])[0][0]) / (2 * step), rel=1e-4
+            )
         cases = {"candidates": [[0.1], [0.5], [0.75]], "store": str(run / "calls")}
         leaves = {"parameters": {"x": [0, 1]}, "outputs": ["0"], "umbridge": url, **cases}
         ours = Simulator(SimulatorConfig(**leaves), 0).label([0, 1])
-        np.testing.assert_allclose(ours.values.ravel(), learned.predict(np.array([[0.1], [0.5]]))["mean"].values.ravel(), rtol=1e-12)
+        np.testing.assert_allclose(
+            ours.values.ravel(), learned.predict(np.array([[0.1], [0.5]]))["mean"].values.ravel(), rtol=1e-12
+        )
         assert main(["serve", str(run), "--port", str(port)]) == 1, "it is in use"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0

@@ -34,7 +34,9 @@ def test_what_fits_passes(arguments: tuple[object, ...]) -> None:
     assert scaled(*arguments).shape == (3, 2)
 
 
-@pytest.mark.parametrize("arguments", [(X, np.ones(3), ROWS), (X[0], None, ROWS), (X, None, np.ones(5)), (X, np.ones(1), ROWS, "wrong")])
+@pytest.mark.parametrize(
+    "arguments", [(X, np.ones(3), ROWS), (X[0], None, ROWS), (X, None, np.ones(5)), (X, np.ones(1), ROWS, "wrong")]
+)
 def test_what_does_not_is_told(arguments: tuple[object, ...]) -> None:
     with pytest.raises(TypeCheckError):
         scaled(*arguments)

@@ -16,13 +16,17 @@ PROGRAM = f"'{sys.executable}' -m binn_cli"
 
 @pytest.mark.parametrize("verb", ["show", "run"])
 def test_output_that_nobody_reads_any_more(verb: str) -> None:
-    script = f"from binn_cli import cli; cli.VERBS['{verb}'] = cli.Verb('', lambda _: print('x' * 10**6) or 0); cli.main(['{verb}'])"
+    script = (
+        f"from binn_cli import cli; cli.VERBS['{verb}'] = cli.Verb('', lambda _: print('x' * 10**6) or 0); "
+        f"cli.main(['{verb}'])"
+    )
     done = subprocess.run(f'"{sys.executable}" -c "{script}" | head -c 1', shell=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("x", "")
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "run --help", "run --hydra-help", "run --cfg job dataset=sine", "run --info", "-sc install=bash"]
+    "arguments",
+    ["--help", "run --help", "run --hydra-help", "run --cfg job dataset=sine", "run --info", "-sc install=bash"],
 )
 def test_a_reader_who_leaves_is_no_error(arguments: str) -> None:
     """`true` reads nothing, and is gone before anything is written."""
@@ -36,7 +40,9 @@ def test_show_ends_quietly_when_its_reader_leaves(tmp_path) -> None:
     write(tmp_path / "results.h5", RunRecord(header, "complete"))
     for option in ("", "--json"):
         done = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {PROGRAM} show {option} '{tmp_path}' | true"], capture_output=True, text=True
+            ["bash", "-c", f"set -o pipefail; {PROGRAM} show {option} '{tmp_path}' | true"],
+            capture_output=True,
+            text=True,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -27,7 +27,10 @@ def _check_page(path: Path) -> str:
     text = path.read_text()
     name = path.stem
     assert re.match(rf"# .+\n\n!\[.+\]\({name}\.png\)\n", text)
-    made = rf"python -m tests\.studies {name}` on \d{{4}}-\d\d-\d\d, binn {re.escape(binn_cli.__version__)}, in \d+ seconds"
+    made = (
+        rf"python -m tests\.studies {name}` on \d{{4}}-\d\d-\d\d, binn {re.escape(binn_cli.__version__)}, in \d+ "
+        rf"seconds"
+    )
     assert re.search(made, " ".join(text.split()))
     assert "nan" not in text.lower()
     assert not re.search(r"[{}]", text)
@@ -47,7 +50,8 @@ def test_prior_variance_does_not_depend_on_the_number_of_modes(priors: dict[int,
 
 
 def test_closed_form_of_the_prior_at_a_point() -> None:
-    """M = 2 is the Laplace law, and the excess kurtosis 6/M shows in the first Edgeworth term, 6/M · max|x³ − 3x| φ(x) / 24."""
+    """M = 2 is the Laplace law, and the excess kurtosis 6/M shows in the first Edgeworth term, 6/M · max|x³ − 3x| φ(x)
+    / 24."""
     x = np.array([0.2, 1.0, 2.0])
     np.testing.assert_allclose(gp_limit.exact_distribution(x, 2), 1 - 0.5 * np.exp(-np.sqrt(2) * x), atol=1e-4)
     grid = np.linspace(0, 3, 400)
@@ -85,7 +89,9 @@ def test_posterior_converges_to_that_of_the_gaussian_process(priors: dict[int, P
     """Theorem 3.3: from M = 1 to 16 the distance falls about as 1/M."""
     data = posterior_limit.problem()
     limit = posterior_limit.gp_posterior(priors[1], data)
-    gaps = np.array([posterior_limit.distances(posterior_limit.exact_posterior(p, data, 10_000), limit) for p in priors.values()])
+    gaps = np.array(
+        [posterior_limit.distances(posterior_limit.exact_posterior(p, data, 10_000), limit) for p in priors.values()]
+    )
     assert np.all(np.diff(gaps, axis=0) < 0)
     assert gaps[2].max() < 0.08
     assert np.all(gaps[1] / gaps[2] > 2)
@@ -94,7 +100,8 @@ def test_posterior_converges_to_that_of_the_gaussian_process(priors: dict[int, P
 @pytest.mark.thorough
 @pytest.mark.slow
 def test_alternation_counts_what_the_blocks_can_trade() -> None:
-    """With one mode and little noise the ratio to NUTS is √(2 J / (2 J − M)): the common size of both functions is counted twice."""
+    """With one mode and little noise the ratio to NUTS is √(2 J / (2 J − M)): the common size of both functions is
+    counted twice."""
     (found,) = mean_field.compared(rank=1, modes=1, noise=0.02, draws=400, inferences=("als",))
     assert found.r_hat < 1.03
     assert found.mean_gap < 0.2

@@ -1,4 +1,5 @@
-"""`binn run experiment=table2`: a sweep without -m, the paper's table at its end, and error bars that hold beyond the envelope."""
+"""`binn run experiment=table2`: a sweep without -m, the paper's table at its end, and error bars that hold beyond the
+envelope."""
 
 from __future__ import annotations
 

@@ -37,10 +37,17 @@ def test_a_sweep_in_a_local_store(tracked: Program, monkeypatch: pytest.MonkeyPa
     client = MlflowClient("mlruns")
     experiment = client.get_experiment_by_name("binn")
     runs = sorted(client.search_runs([experiment.experiment_id]), key=lambda run: run.data.params["model.modes"])
-    assert [(run.info.status, run.data.tags["fate"]) for run in runs] == [("FINISHED", "complete"), ("FAILED", "failed")]
+    assert [(run.info.status, run.data.tags["fate"]) for run in runs] == [
+        ("FINISHED", "complete"),
+        ("FAILED", "failed"),
+    ]
     assert runs[1].data.tags["reason"] == "ZeroDivisionError: as told"
     run = runs[0]
-    assert run.info.run_name == "0_regress_sine_binn" and run.data.params["seed"] == "4" and "output.root" not in run.data.params
+    assert (
+        run.info.run_name == "0_regress_sine_binn"
+        and run.data.params["seed"] == "4"
+        and "output.root" not in run.data.params
+    )
     history = client.get_metric_history(run.info.run_id, "test/rmse")
     assert [(point.step, point.value) for point in history] == [(0, 1.0), (1, 1.1)]
     record = read(Path(run.data.tags["results.h5"]))

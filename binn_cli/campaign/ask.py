@@ -34,8 +34,8 @@ class Proposal:
 
     Attributes:
         case: its parameters, as the solver is told them.
-        gain: share by which it is expected to lower the surrogate's error over all cases, once those before it and all that are out
-            are known; NaN before the first fit, or where the model cannot tell.
+        gain: share by which it is expected to lower the surrogate's error over all cases, once those before it and all
+            that are out are known; NaN before the first fit, or where the model cannot tell.
         round: the fit after which it was chosen; 0 for the cases to begin with.
     """
 
@@ -89,8 +89,12 @@ def propose(campaign: Campaign, count: int) -> list[Proposal]:
         found, _ = next_cases(config, campaign.as_dataset, fitted, axes, dataset.asked, campaign.number, wanted)  # type: ignore[arg-type]
         taken += [row for row in found if row not in taken]
     if not taken:
-        raise BinnError(f"{campaign.directory}: every candidate has been asked for; widen dataset.candidates in a new run")
-    gains = expected_gains(fitted, axes, reference_cases(campaign.as_dataset, campaign.settings.seed), dataset.candidates, out, taken)
+        raise BinnError(
+            f"{campaign.directory}: every candidate has been asked for; widen dataset.candidates in a new run"
+        )
+    gains = expected_gains(
+        fitted, axes, reference_cases(campaign.as_dataset, campaign.settings.seed), dataset.candidates, out, taken
+    )
     points = dataset.candidates.points
     known = {call.parameters: call for call in dataset.calls.each}
     proposals = []
@@ -103,19 +107,30 @@ def propose(campaign: Campaign, count: int) -> list[Proposal]:
 
 
 def _acquisition(campaign: Campaign, fitted: FittedSurrogate | None, *, alone: bool) -> ActiveLearnConfig:
-    """How cases are chosen: as the run says, or where that cannot be, as far as possible from all that are known or out."""
+    """How cases are chosen: as the run says, or where that cannot be, as far as possible from all that are known or
+    out."""
     config = campaign.settings.task
     assert isinstance(config, ActiveLearnConfig)
-    needs = fitted is None or (config.acquisition == "ivr" or (config.acquisition in ("mean_std", "max_std") and not alone))
+    needs = fitted is None or (
+        config.acquisition == "ivr" or (config.acquisition in ("mean_std", "max_std") and not alone)
+    )
     if not needs or isinstance(fitted, KnowsCases):
         return config
     if fitted is not None:
-        print(f"{WITHOUT_COVARIANCE.partition(';')[0]}: these cases are the farthest from all others (maximin)", file=sys.stderr)
+        print(
+            f"{WITHOUT_COVARIANCE.partition(';')[0]}: these cases are the farthest from all others (maximin)",
+            file=sys.stderr,
+        )
     return replace(config, acquisition="maximin")
 
 
 def expected_gains(
-    fitted: FittedSurrogate | None, axes: Sequence[Axis], references: Axis, candidates: Axis, out: Sequence[int], rows: Sequence[int]
+    fitted: FittedSurrogate | None,
+    axes: Sequence[Axis],
+    references: Axis,
+    candidates: Axis,
+    out: Sequence[int],
+    rows: Sequence[int],
 ) -> list[float]:
     """What each case is expected to take off the error, in closed form, after those before it.
 

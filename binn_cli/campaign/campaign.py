@@ -71,7 +71,9 @@ class Campaign:
         state = self.recorder.record.state
         if state is None:
             return frozenset()
-        points = np.concatenate([np.asarray(state[name]).reshape(-1, len(self.dataset.space)) for name in ("initial", "acquired")])
+        points = np.concatenate(
+            [np.asarray(state[name]).reshape(-1, len(self.dataset.space)) for name in ("initial", "acquired")]
+        )
         return frozenset(self.dataset.admitted(points)) if len(points) else frozenset()
 
     def keep_calls(self) -> None:
@@ -111,14 +113,21 @@ def require_campaign(directory: Path) -> Settings:
     settings = read(directory / "config.yaml")
     task, dataset = settings.task.name, settings.dataset.name
     if (task, dataset) != ("active_learn", "simulator"):
-        raise BinnError(f"{directory}: a run of task={task} dataset={dataset}; ask and tell need task=active_learn dataset=simulator")
+        raise BinnError(
+            f"{directory}: a run of task={task} dataset={dataset}; ask and tell need task=active_learn "
+            f"dataset=simulator"
+        )
     return settings
 
 
 def _remember(dataset: Simulator, recorder: Recorder, answers: Sequence[Answer]) -> None:
     """Tell the data set all that the run knows: calls of its solver, what is out, and what was told."""
     calls = recorder.record.calls
-    made = [call for call in calls.each if call.source in (SIMULATED, STORED) and call.status != PENDING] if calls is not None else []
+    made = (
+        [call for call in calls.each if call.source in (SIMULATED, STORED) and call.status != PENDING]
+        if calls is not None
+        else []
+    )
     for number in dict.fromkeys(call.round for call in made):
         rows = [dataset.admitted(np.array([call.parameters]))[0] for call in made if call.round == number]
         dataset.answered(rows, number=number)

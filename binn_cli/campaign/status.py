@@ -52,7 +52,10 @@ def standing(record: RunRecord, calls: Calls) -> dict[str, Any]:
         "predicted_rmse": expected,
         "expected_gain": gain,
         "conclusion": record.conclusion or None,
-        "pending": [{"parameters": _told(calls, call), "round": call.round, "asked": call.source == ASKED} for call in _of(calls, PENDING)],
+        "pending": [
+            {"parameters": _told(calls, call), "round": call.round, "asked": call.source == ASKED}
+            for call in _of(calls, PENDING)
+        ],
         "failed": [
             {"parameters": _told(calls, call), "status": call.status, "reason": call.reason}
             for call in calls.each

@@ -25,8 +25,8 @@ def tell(run: Path, results: Path, replace: bool = False) -> int:
 
     Args:
         run: directory of a run, or its results file.
-        results: a table with a column for each parameter and output, or a column `file` that names files with outputs; a column
-            `status` says which simulations failed.
+        results: a table with a column for each parameter and output, or a column `file` that names files with outputs;
+            a column `status` says which simulations failed.
         replace: whether a result that differs from one that was told before takes its place.
 
     Returns:
@@ -38,7 +38,9 @@ def tell(run: Path, results: Path, replace: bool = False) -> int:
     prepare_jax()
     with opened(run) as campaign:
         dataset = campaign.dataset
-        answers = read_answers(results, dataset.space, dataset.constraints, dataset.layout, campaign.dataset.config.output)
+        answers = read_answers(
+            results, dataset.space, dataset.constraints, dataset.layout, campaign.dataset.config.output
+        )
         new = news(campaign, answers, replace)
         asked = [_was_out(campaign, answer) for answer in new]
         for answer in new:
@@ -67,7 +69,11 @@ def news(campaign: Campaign, answers: Sequence[Answer], replace: bool) -> list[A
             continue
         if before is not None and before.status == COMPLETE and not replace:
             case = text_of(dataset.space.told(answer.point))
-            other = f"another result of {case} is known ({before.place})" if before.place else f"another result of {case} is known"
+            other = (
+                f"another result of {case} is known ({before.place})"
+                if before.place
+                else f"another result of {case} is known"
+            )
             raise DataError(f"{answer.place}: {other}; if this one is right, tell it with --replace")
         new.append(answer)
     return new

@@ -36,7 +36,9 @@ def keep(run: Path, answers: Sequence[Answer]) -> None:
                 os.fsync(file.fileno())
             os.replace(temporary, place / f"{number:06d}.npz")
     except OSError as error:
-        raise BinnError(f"{place}: cannot be written ({error.strerror}); nothing of the answers is lost, tell them again") from error
+        raise BinnError(
+            f"{place}: cannot be written ({error.strerror}); nothing of the answers is lost, tell them again"
+        ) from error
 
 
 def kept(run: Path) -> list[Answer]:
@@ -60,7 +62,10 @@ def _arrays(answer: Answer) -> dict[str, Any]:
         arrays |= {"values": answer.field.values, "units": np.array(answer.field.units, dtype=str)}
         for i, axis in enumerate(answer.field.axes):
             arrays |= {f"axis_{i}_points": axis.points, f"axis_{i}_name": np.array(axis.name)}
-            arrays |= {f"axis_{i}_coordinates": np.array(axis.coordinates, dtype=str), f"axis_{i}_units": np.array(axis.units, dtype=str)}
+            arrays |= {
+                f"axis_{i}_coordinates": np.array(axis.coordinates, dtype=str),
+                f"axis_{i}_units": np.array(axis.units, dtype=str),
+            }
     return arrays
 
 
@@ -70,7 +75,9 @@ def _answer(arrays: dict[str, np.ndarray], place: str) -> Answer:
         axes: list[Axis] = []
         while f"axis_{len(axes)}_points" in arrays:
             start = f"axis_{len(axes)}_"
-            coordinates, units = (tuple(str(text) for text in arrays[start + name]) for name in ("coordinates", "units"))
+            coordinates, units = (
+                tuple(str(text) for text in arrays[start + name]) for name in ("coordinates", "units")
+            )
             axes.append(Axis(str(arrays[f"{start}name"]), arrays[f"{start}points"], coordinates, units))
         field = Field(tuple(axes), arrays["values"], tuple(str(unit) for unit in arrays["units"]))
     return Answer(arrays["point"], str(arrays["status"]), field, str(arrays["reason"]), float(arrays["seconds"]), place)

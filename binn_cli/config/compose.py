@@ -86,9 +86,8 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
     for group, schemas in SCHEMAS.items():
         section = plain.get(group)
         if not isinstance(section, dict):
-            raise ConfigError(
-                group, f"choose one of {', '.join(schemas)}{did_you_mean(section, schemas) if isinstance(section, str) else ''}"
-            )
+            meant = did_you_mean(section, schemas) if isinstance(section, str) else ""
+            raise ConfigError(group, f"choose one of {', '.join(schemas)}{meant}")
         name = str(section.get("name"))
         one_of(f"{group}.name", name, list(schemas))
         chosen = OmegaConf.get_type(config, group)
@@ -104,12 +103,20 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
     budget = _budget(plain.get("budget"))
     resolved |= {"budget": budget, "output": asdict(output), "seed": root.seed, "verbose": root.verbose}
     return Settings(
-        **groups, output=output, seed=root.seed, verbose=root.verbose, budget=budget, resolved=resolved, limits=limits, wishes=wishes
+        **groups,
+        output=output,
+        seed=root.seed,
+        verbose=root.verbose,
+        budget=budget,
+        resolved=resolved,
+        limits=limits,
+        wishes=wishes,
     )
 
 
 def _budget(section: Any) -> str:
-    """The name of the budget, whose values the model has already taken; what a run left behind holds the name alone, if it knew budgets."""
+    """The name of the budget, whose values the model has already taken; what a run left behind holds the name alone, if
+    it knew budgets."""
     if section is None:
         return DEFAULT_BUDGET
     if not isinstance(section, Mapping):
@@ -144,7 +151,9 @@ def _varies_a_size(task: Any, dataset: Any) -> None:
 def _reads_in_chunks(task: Any, dataset: Any) -> None:
     """Require a task that does not need all data at once where the dataset shall not be in memory as a whole."""
     if getattr(dataset, "stream", False) and task.name != "regress":
-        problem = f"must be false for task={task.name}, which needs all data in memory; task=regress reads them in chunks"
+        problem = (
+            f"must be false for task={task.name}, which needs all data in memory; task=regress reads them in chunks"
+        )
         raise ConfigError("dataset.stream", problem)
 
 
@@ -158,7 +167,9 @@ def read(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BinnError(f"{path}: cannot be read ({error.strerror}); name the directory of a run, which holds config.yaml") from error
+        raise BinnError(
+            f"{path}: cannot be read ({error.strerror}); name the directory of a run, which holds config.yaml"
+        ) from error
     except UnicodeDecodeError as error:
         raise BinnError(f"{path}: is not readable as YAML ({error})") from error
     return from_text(text, path)
@@ -180,7 +191,10 @@ def from_text(text: str, where: Path) -> Settings:
     except Exception as error:
         raise BinnError(f"{where}: is not readable as YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, DictConfig):
-        raise BinnError(f"{where}: holds {'a list' if isinstance(content, ListConfig) else 'a text'}, not the configuration of a run")
+        raise BinnError(
+            f"{where}: holds {'a list' if isinstance(content, ListConfig) else 'a text'}, not the configuration of a "
+            f"run"
+        )
     return validated(content)
 
 
@@ -189,7 +203,9 @@ def omegaconf_error(error: OmegaConfBaseException, prefix: str = "") -> ConfigEr
     key = ".".join(part for part in (prefix, str(error.full_key or error.key or "")) if part) or "configuration"
     problem = str(error.msg or error).strip().splitlines()[0]
     if "Missing mandatory value" in problem:
-        problem = f"choose one of {', '.join(SCHEMAS[key])}" if key in SCHEMAS else f"has no value; give one with {key}=VALUE"
+        problem = (
+            f"choose one of {', '.join(SCHEMAS[key])}" if key in SCHEMAS else f"has no value; give one with {key}=VALUE"
+        )
     if " raised while resolving interpolation: " in problem:
         problem = problem.partition(" raised while resolving interpolation: ")[2].strip('"')
     return ConfigError(key, problem[0].lower() + problem[1:])
@@ -205,7 +221,10 @@ def _reject_unknown(prefix: str, section: Mapping[Any, Any], schema: type) -> No
 
 def _typed(prefix: str, section: Mapping[str, Any], schema: type, *, instantiate: bool = True) -> Any:
     if not isinstance(section, Mapping):
-        raise ConfigError(prefix, f"must be a section with the keys {', '.join(leaf.name for leaf in fields(schema))}, not {section!r}")
+        raise ConfigError(
+            prefix,
+            f"must be a section with the keys {', '.join(leaf.name for leaf in fields(schema))}, not {section!r}",
+        )
     _reject_unknown(prefix, section, schema)
     try:
         node = OmegaConf.merge(OmegaConf.structured(schema), dict(section))

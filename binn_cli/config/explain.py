@@ -6,7 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException, SearchPathException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+    SearchPathException,
+)
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from binn_cli.config.compose import omegaconf_error
@@ -55,12 +61,17 @@ def _unreadable(error: OverrideParseException) -> str:
     if "=" not in error.override:
         word = error.override.rstrip(":")
         if word in GROUPS:
-            return f"{word}: has no value; write {word}=OPTION without spaces, where OPTION is one of {', '.join(options(word))}"
+            return (
+                f"{word}: has no value; write {word}=OPTION without spaces, where OPTION is one of "
+                f"{', '.join(options(word))}"
+            )
         nearest = did_you_mean(word, GROUPS)
         return f'"{error.override}" is neither GROUP=OPTION nor KEY=VALUE{nearest}; see binn run --help'
     key = error.override.partition("=")[0]
     if not re.fullmatch(r"[~+]*[\w./@:-]+", key, re.ASCII):
-        return f'"{key}" is no name of a group or a key in "{error.override}"; write KEY=VALUE without spaces around the ='
+        return (
+            f'"{key}" is no name of a group or a key in "{error.override}"; write KEY=VALUE without spaces around the ='
+        )
     return (
         f'"{error.override}" cannot be read; put lists and text with spaces or special characters in quotes, '
         "as in 'model.centers=[16,16]' or 'output.root=\"my runs\"'"
@@ -78,7 +89,10 @@ def _missing(error: MissingConfigException) -> str:
         known = sorted(error.options or [])
         listed = f"is not one of {', '.join(known)}" if known else "is not known"
         return f'{group}: "{name}" {listed}{did_you_mean(name, known)}'
-    return f'there is no configuration file "{error.missing_cfg_file}"; leave --config-name and --config-path out to use the built-in one'
+    return (
+        f'there is no configuration file "{error.missing_cfg_file}"; leave --config-name and --config-path out to '
+        f"use the built-in one"
+    )
 
 
 def _no_option(overrides: Sequence[str]) -> str:
@@ -104,7 +118,10 @@ def _composition(error: ConfigCompositionException, overrides: Sequence[str]) ->
         if found := re.search(pattern, text):
             return unknown_key(found.group(1), overrides)
     if found := re.search(r"(?:Sweep parameters|Ambiguous value for argument) '([^']+)'", text):
-        return f'"{found.group(1)}" gives several values, which needs a sweep: binn run -m; for one list write it in brackets'
+        return (
+            f'"{found.group(1)}" gives several values, which needs a sweep: binn run -m; for one list write it in '
+            f"brackets"
+        )
     if "already at" in text:
         key = text.split("'")[1]
         return f"{key}: exists, so leave out the + before it"
@@ -113,7 +130,10 @@ def _composition(error: ConfigCompositionException, overrides: Sequence[str]) ->
     # A file (an experiment) may set a leaf that the chosen option does not have.
     if found := re.search(r"In '([^']+)':.*?(?:[Kk]ey '([^']+)').*?full_key: (\S+)", text, re.DOTALL):
         place, _, full_key = found.groups()
-        return f"conf/{place}.yaml sets {full_key}, which the chosen option does not have; leave out the choice or the experiment"
+        return (
+            f"conf/{place}.yaml sets {full_key}, which the chosen option does not have; leave out the choice or "
+            f"the experiment"
+        )
     if found := re.search(r"In '([^']+)': \w+ raised while composing config:\n(.*)", text):
         return f"conf/{found.group(1)}.yaml: {found.group(2)}"
     return text or str(cause)
@@ -132,7 +152,10 @@ def _bad_value(override: str, cause: BaseException | None, overrides: Sequence[s
     if "is not a valid bool" in reason:
         return f'{key}: must be true or false, not "{value}"'
     if "is not a subclass of" in reason:
-        return f"{key}: has values of its own; set one of {', '.join(leaf for leaf in leaves(()) if leaf.startswith(f'{key}.'))}"
+        return (
+            f"{key}: has values of its own; set one of "
+            f"{', '.join(leaf for leaf in leaves(()) if leaf.startswith(f'{key}.'))}"
+        )
     if "to string" in reason:
         return f'{key}: must be a single text, not "{value}"'
     if "is not Optional" in reason:
@@ -156,8 +179,13 @@ def unknown_key(key: str, overrides: Sequence[str]) -> str:
         known = [*GROUPS, *SECTIONS, *PLAIN_KEYS]
         return f"{key}: no such group or key{did_you_mean(key, known) or '; there are ' + ', '.join(known)}"
     group, _, leaf = key.partition(".")
-    owners = [name for name, schema in SCHEMAS.get(group, {}).items() if leaf in {known.name for known in fields(schema)}]
+    owners = [
+        name for name, schema in SCHEMAS.get(group, {}).items() if leaf in {known.name for known in fields(schema)}
+    ]
     if owners:
-        return f"{key}: no such key in the chosen {group}; it belongs to {' and '.join(f'{group}={name}' for name in owners)}"
+        return (
+            f"{key}: no such key in the chosen {group}; it belongs to "
+            f"{' and '.join(f'{group}={name}' for name in owners)}"
+        )
     others = [part for part in overrides if part.lstrip("+~").partition("=")[0] != key]
     return f"{key}: {no_such_key(key, leaves(others))}"

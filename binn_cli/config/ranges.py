@@ -1,4 +1,5 @@
-"""Range checks for configuration leaves: each raises a ConfigError that names the key, the value and what would be right."""
+"""Range checks for configuration leaves: each raises a ConfigError that names the key, the value and what would be
+right."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def shown(value: object) -> str:
 
 
 def written(text: str) -> str:
-    """A text as an element of a list on the command line, in quotes where Hydra would not take it for a text otherwise."""
+    """A text as an element of a list on the command line, in quotes where Hydra would not take it for a text
+    otherwise."""
     plain = re.fullmatch(r"[A-Za-z_][\w.+-]*", text) and text.lower() not in ("true", "false", "null", "nan", "inf")
     return text if plain else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -97,7 +99,9 @@ def pairs(key: str, value: object) -> list[list[float]]:
     """
     items = list(value) if _is_list(value) else []
     if not items or not all(_is_list(item) and len(item) == 2 and all(map(_is_number, item)) for item in items):
-        raise ConfigError(key, f"must be a list of points with two finite numbers each, such as [[0.5,0.5]], not {shown(value)}")
+        raise ConfigError(
+            key, f"must be a list of points with two finite numbers each, such as [[0.5,0.5]], not {shown(value)}"
+        )
     return [[float(x), float(y)] for x, y in items]
 
 
@@ -108,7 +112,9 @@ def names_per_coordinate(key: str, value: object, choices: Sequence[str]) -> Non
         if isinstance(item, str):
             one_of(key, item, choices)
     if not items or not all(isinstance(item, str) for item in items):
-        raise ConfigError(key, f"must be one of {', '.join(choices)}, or a list of them with one a coordinate, not {shown(value)}")
+        raise ConfigError(
+            key, f"must be one of {', '.join(choices)}, or a list of them with one a coordinate, not {shown(value)}"
+        )
 
 
 def chosen_once(key: str, value: Sequence[str], choices: Sequence[str]) -> None:
@@ -169,14 +175,22 @@ def per_coordinate(
     if value == word:
         return value
     kind = "a whole number" if integer else "a number"
-    bound = f"greater than {least:g}" if exclusive else f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+    bound = (
+        f"greater than {least:g}"
+        if exclusive
+        else f"at least {least:g}"
+        if most == math.inf
+        else f"from {least:g} to {most:g}"
+    )
     expected = f'must be {kind} {bound}, or a list of them with one a coordinate, or "{word}"'
     items: list[Any] = list(value) if _is_list(value) else [value]
     if not items:
         raise ConfigError(key, f"{expected}, not an empty list")
     for item in items:
         if not _is_number(item, whole=integer) or not least <= item <= most or (exclusive and item == least):
-            raise ConfigError(key, f"{expected}, not {shown(value)}" + (did_you_mean(value, [word]) if isinstance(value, str) else ""))
+            raise ConfigError(
+                key, f"{expected}, not {shown(value)}" + (did_you_mean(value, [word]) if isinstance(value, str) else "")
+            )
     if integer:
         return value
     return [float(item) for item in items] if _is_list(value) else float(value)

@@ -20,11 +20,15 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def conf_directory() -> Path:
-    """The repository's conf/ where the package stands in its repository, otherwise the copy that the wheel installed."""
+    """The repository's conf/ where the package stands in its repository, otherwise the copy that the wheel
+    installed."""
     repository = PACKAGE.parent
     project = repository / "pyproject.toml"
     # An editable install also leaves a frozen copy of conf/ in site-packages, so the repository comes first.
-    ours = project.is_file() and tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("name") == "binn"
+    ours = (
+        project.is_file()
+        and tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("name") == "binn"
+    )
     return repository / "conf" if ours else PACKAGE / "conf"
 
 
@@ -35,7 +39,8 @@ def options(group: str) -> list[str]:
 
 @cache
 def register() -> None:
-    """Put every schema into Hydra's store and teach OmegaConf the resolvers that files of conf/ use; safe to call again."""
+    """Put every schema into Hydra's store and teach OmegaConf the resolvers that files of conf/ use; safe to call
+    again."""
     store = ConfigStore.instance()
     store.store(name="schema", node=RunConfig, provider="binn")
     for group, schemas in SCHEMAS.items():
@@ -46,14 +51,18 @@ def register() -> None:
 
 
 def by_output(outputs: Sequence[str], values: Mapping[str, Any]) -> Any:
-    """The value of the only output, for `${binn_by_output:${dataset.outputs},{cp:[...],cf_x:[...]}}` in a file of conf/.
+    """The value of the only output, for `${binn_by_output:${dataset.outputs},{cp:[...],cf_x:[...]}}` in a file of
+    conf/.
 
     Raises:
         BinnError: if there are several outputs, or the one has no value.
     """
     if len(outputs) != 1 or outputs[0] not in values:
         known = ", ".join(f"[{name}]" for name in values)
-        raise BinnError(f"dataset.outputs must be one of {known} here, not [{', '.join(map(str, outputs))}], or state the value yourself")
+        raise BinnError(
+            f"dataset.outputs must be one of {known} here, not [{', '.join(map(str, outputs))}], or state the value "
+            f"yourself"
+        )
     return values[outputs[0]]
 
 
@@ -76,6 +85,11 @@ def leaves(arguments: Sequence[str]) -> list[str]:
 
 
 def _leaves(schemas: Mapping[str, Sequence[type]]) -> list[str]:
-    names = [*PLAIN_KEYS, *(f"{section}.{leaf.name}" for section, schema in SECTIONS.items() for leaf in fields(schema))]
-    names += [f"{group}.{leaf.name}" for group, of_group in schemas.items() for schema in of_group for leaf in fields(schema)]
+    names = [
+        *PLAIN_KEYS,
+        *(f"{section}.{leaf.name}" for section, schema in SECTIONS.items() for leaf in fields(schema)),
+    ]
+    names += [
+        f"{group}.{leaf.name}" for group, of_group in schemas.items() for schema in of_group for leaf in fields(schema)
+    ]
     return list(dict.fromkeys(names))

@@ -21,7 +21,10 @@ def no_such_key(key: str, known: Iterable[str]) -> str:
         return f'no such key; did you mean "{near}"?' if near else f"no such key; there are {', '.join(sections)}"
     section = group if group in sections else _near(group, sections)
     if section is None:
-        return f"no such key; the groups are {', '.join(name for name in sections if any(other.startswith(f'{name}.') for other in names))}"
+        return (
+            f"no such key; the groups are "
+            f"{', '.join(name for name in sections if any(other.startswith(f'{name}.') for other in names))}"
+        )
     # Only the part behind the dot is compared: the group before it would make every key look alike.
     leaves = [name.partition(".")[2] for name in names if name.startswith(f"{section}.")]
     near = leaf if leaf in leaves else _near(leaf, leaves)

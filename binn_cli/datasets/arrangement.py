@@ -1,4 +1,5 @@
-"""The rows of a table as cases: each row one, or all rows of a simulation together; and what of them is kept for the test."""
+"""The rows of a table as cases: each row one, or all rows of a simulation together; and what of them is kept for the
+test."""
 
 from __future__ import annotations
 
@@ -115,7 +116,12 @@ class ByCase:
         """See `Arrangement`."""
         cases, data = np.asarray(chosen, dtype=int), self.data
         observed = None if data.observed is None else data.observed[..., cases]
-        return replace(data, axes=(*data.axes[:-1], self.candidates.taken(cases)), values=data.values[..., cases, :], observed=observed)
+        return replace(
+            data,
+            axes=(*data.axes[:-1], self.candidates.taken(cases)),
+            values=data.values[..., cases, :],
+            observed=observed,
+        )
 
     def training(self, chosen: Int[np.ndarray, " n"]) -> ProductData:
         """See `Arrangement`."""
@@ -209,7 +215,9 @@ def arranged(data: ProductData, cases: Sequence[str], *, structured: bool) -> Ar
     if structure is not None and not cases:
         # The grid has its axes in this order, and so must rows.
         ordered = with_inputs(data, [data.inputs[k] for own in structure.columns for k in own])
-        return ByRow(ordered, replace(structure, columns=_counted(structure.columns)), np.arange(axis.size), structure.text)
+        return ByRow(
+            ordered, replace(structure, columns=_counted(structure.columns)), np.arange(axis.size), structure.text
+        )
     group = grouped(axis.points, data.inputs, cases) if structured or cases else None
     if group is None:
         return ByRow(data, None, np.arange(axis.size))

@@ -1,4 +1,5 @@
-"""The protocol of every data set: a pool of cases that are labelled on request, and the splits that a model is judged on."""
+"""The protocol of every data set: a pool of cases that are labelled on request, and the splits that a model is judged
+on."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class Dataset(Protocol):
 
     @property
     def order(self) -> Int[np.ndarray, " n"]:
-        """All rows of `candidates` that may be trained on, in the seeded random order in which they are drawn; read-only."""
+        """All rows of `candidates` that may be trained on, in the seeded random order in which they are drawn;
+        read-only."""
         ...
 
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
@@ -100,7 +102,8 @@ class Identified(Protocol):
     """A data set whose values depend on more than its configuration and the seed."""
 
     def identity(self) -> dict[str, str]:
-        """Names to digests or versions: `{"dataset.path": "sha256:9f86…"}`; a file's content counts, not where or when it was written."""
+        """Names to digests or versions: `{"dataset.path": "sha256:9f86…"}`; a file's content counts, not where or when
+        it was written."""
         ...
 
 
@@ -154,7 +157,8 @@ class StatesRanges(Protocol):
     """A data set of which the user may say how far its inputs will reach."""
 
     def stated_ranges(self, inputs: Sequence[str]) -> Float[np.ndarray, "D 2"]:
-        """Smallest and largest value of each input that the surrogate will ever be asked about, NaN where nothing is said.
+        """Smallest and largest value of each input that the surrogate will ever be asked about, NaN where nothing is
+        said.
 
         Raises:
             ConfigError: if a range is stated for what is not one of the inputs.

@@ -1,4 +1,5 @@
-"""The paper's heat problem (Table 4, Eq. 36): transient conduction for a pool of conductivities k and source strengths P."""
+"""The paper's heat problem (Table 4, Eq. 36): transient conduction for a pool of conductivities k and source strengths
+P."""
 
 from __future__ import annotations
 
@@ -42,16 +43,21 @@ class Lattice:
     @cached_property
     def digest(self) -> str:
         """A hash of the coordinates and the steps."""
-        parts = (self.x.astype("<f8"), self.y.astype("<f8"), self.steps.astype("<i8"), np.array(self.shape, dtype="<i8"))
+        parts = (
+            self.x.astype("<f8"),
+            self.y.astype("<f8"),
+            self.steps.astype("<i8"),
+            np.array(self.shape, dtype="<i8"),
+        )
         return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 class Heat:
     """u_t − kΔu = P Σ_i exp(−2|x − x_i|²/r0²) on the unit square, zero on the boundary and at t = 0.
 
-    The axes are x, y (`grid` points each with both ends), t (`times` with t = 0) and `case` with the coordinates k and P. The
-    solution is linear in P, so that one time integration at P = 1 serves every P of a k; it is kept in memory and in the
-    cache folder, which is relative to the working directory.
+    The axes are x, y (`grid` points each with both ends), t (`times` with t = 0) and `case` with the coordinates k and
+    P. The solution is linear in P, so that one time integration at P = 1 serves every P of a k; it is kept in memory
+    and in the cache folder, which is relative to the working directory.
     """
 
     name = "heat"
@@ -96,7 +102,8 @@ class Heat:
         return self._split.order
 
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
-        """The solutions of the given candidates: values (grid, grid, times, n, 1); solves for every k not met before."""
+        """The solutions of the given candidates: values (grid, grid, times, n, 1); solves for every k not met
+        before."""
         return self._simulated(self._training_lattice, self.candidates.taken(np.asarray(cases, dtype=int)), announce)
 
     def training(self, announce: Announce = silent) -> ProductData:
@@ -106,8 +113,8 @@ class Heat:
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test`: the held-out candidates on the grid.
 
-        `offgrid` has points, times and (k, P) that are all none of the training nodes; `offgrid_at_times` has the same points
-        and (k, P) at the training times but t = 0. Both are left out if any of the `offgrid_` sizes is zero.
+        `offgrid` has points, times and (k, P) that are all none of the training nodes; `offgrid_at_times` has the same
+        points and (k, P) at the training times but t = 0. Both are left out if any of the `offgrid_` sizes is zero.
         """
         splits = {"test": self.label(self.held_out, announce)}
         config = self.config
@@ -136,7 +143,9 @@ class Heat:
     def _at(self, data: ProductData, steps: Int[np.ndarray, " nt"]) -> ProductData:
         x, y, t, case = data.axes
         chosen = self._time_axis(steps)
-        return ProductData((x, y, chosen, case), data.values[:, :, np.isin(t.points, chosen.points)[:, 0]], data.outputs)
+        return ProductData(
+            (x, y, chosen, case), data.values[:, :, np.isin(t.points, chosen.points)[:, 0]], data.outputs
+        )
 
     def _simulated(self, lattice: Lattice, case: Axis, announce: Announce) -> ProductData:
         missing = []
@@ -185,14 +194,19 @@ class Heat:
         """Substeps strictly between output times, spread over all intervals, the first one always among them."""
         intervals, inside, wanted = self.config.times - 1, self.config.substeps - 1, self.config.offgrid_times
         draw = stream(self.seed, "heat offgrid times")
-        chosen = np.arange(wanted) % intervals if wanted > intervals else np.rint(np.linspace(0, intervals - 1, wanted)).astype(int)
+        chosen = (
+            np.arange(wanted) % intervals
+            if wanted > intervals
+            else np.rint(np.linspace(0, intervals - 1, wanted)).astype(int)
+        )
         steps = []
         for interval, count in zip(*np.unique(chosen, return_counts=True), strict=True):
             steps.append(interval * self.config.substeps + 1 + draw.permutation(inside)[:count])
         return np.sort(np.concatenate(steps))
 
     def _offgrid_cases(self) -> Axis:
-        """Random (k, P) inside the ranges, one in each of equal strata of either coordinate, so that few cover them evenly."""
+        """Random (k, P) inside the ranges, one in each of equal strata of either coordinate, so that few cover them
+        evenly."""
         n = self.config.offgrid_cases
         draw = stream(self.seed, "heat offgrid cases")
         k, strength = (np.arange(n) + draw.uniform(size=n)) / n, (draw.permutation(n) + draw.uniform(size=n)) / n

@@ -1,11 +1,12 @@
 """The heat equation on the unit square by finite elements, at unit source strength.
 
-u_t − kΔu = b on (0, 1)² × (0, T], u = 0 on the boundary and at t = 0, b = Σ_i exp(−2|x − x_i|²/r0²). Eq. 36 of the paper prints
-+kΔu, the ill-posed backward equation; the sign here is the correct one.
+u_t − kΔu = b on (0, 1)² × (0, T], u = 0 on the boundary and at t = 0, b = Σ_i exp(−2|x − x_i|²/r0²). Eq. 36 of the
+paper prints +kΔu, the ill-posed backward equation; the sign here is the correct one.
 
-On a mesh of squares the matrices are Kronecker products of those of one side, M ⊗ M and K ⊗ M + M ⊗ K, so that one small eigenvalue
-problem K v = λ M v diagonalises both for every k (fast diagonalisation: Lynch, Rice and Thomas, "Direct solution of partial difference
-equations by tensor product methods", 1964). A step of the theta scheme is then one product and one sum for each pair of eigenvectors.
+On a mesh of squares the matrices are Kronecker products of those of one side, M ⊗ M and K ⊗ M + M ⊗ K, so that one
+small eigenvalue problem K v = λ M v diagonalises both for every k (fast diagonalisation: Lynch, Rice and Thomas,
+"Direct solution of partial difference equations by tensor product methods", 1964). A step of the theta scheme is then
+one product and one sum for each pair of eigenvectors.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ START_PARTS = 16
 """Into how many parts the very first substep is divided; see `parts`."""
 
 MOST_POINTS = 1500
-"""Gauss points along a side that a narrow source may ask for; one narrower still is no more than a point on any mesh."""
+"""Gauss points along a side that a narrow source may ask for; one narrower still is no more than a point on any
+mesh."""
 
 
 class System(NamedTuple):
     """The semi-discrete equation M u' + k K u = F of the interior nodes, in the eigenvectors of one side.
 
     Attributes:
-        vectors: V, (n, n), a column each, with VᵀMV = 1 for the mass matrix M of one side; u = V c Vᵀ on the grid of interior nodes.
+        vectors: V, (n, n), a column each, with VᵀMV = 1 for the mass matrix M of one side; u = V c Vᵀ on the grid of
+            interior nodes.
         rates: λ, (n,), so that c_ij decays with k (λ_i + λ_j).
         load: VᵀFV, (n, n), for P = 1.
         nodes: (n + 2,) coordinates of the nodes along a side, boundary included.
@@ -51,8 +54,8 @@ class System(NamedTuple):
 def parts(step: int) -> int:
     """Into how many equal parts substep number `step` (from 0) is divided: 16, 8, 8, 4, 4, 4, 4, 2, …, 1.
 
-    The source is switched on at t = 0, and narrow sources excite modes that decay faster than one substep; a step length
-    in proportion to the time since the start keeps the relative error about even, at the price of 48 more steps.
+    The source is switched on at t = 0, and narrow sources excite modes that decay faster than one substep; a step
+    length in proportion to the time since the start keeps the relative error about even, at the price of 48 more steps.
     """
     return max(1, START_PARTS >> ((step + 1).bit_length() - 1))
 
@@ -68,7 +71,10 @@ class HeatSolver:
         """
         most = max(5, MOST_POINTS // config.cells)
         if quadrature_points(config) > most:
-            problem = f"must be at least {4 / (config.cells * (most - 3)):.2g} on {config.cells} cells, not {config.source_radius:g}"
+            problem = (
+                f"must be at least {4 / (config.cells * (most - 3)):.2g} on {config.cells} cells, not "
+                f"{config.source_radius:g}"
+            )
             raise ConfigError("dataset.source_radius", f"{problem}: too narrow to be integrated")
         self._config = config
         self.solves = 0
@@ -83,8 +89,9 @@ class HeatSolver:
     ) -> Float[np.ndarray, "nx ny nt"]:
         """u for P = 1 at the product of the points x and y, after the given numbers of substeps.
 
-        Between the nodes the values come from the quintic spline through the nodal ones: with quadratic elements these are
-        fourth-order accurate, whereas the finite-element function itself is third-order (a factor of 15 at the default mesh).
+        Between the nodes the values come from the quintic spline through the nodal ones: with quadratic elements these
+        are fourth-order accurate, whereas the finite-element function itself is third-order (a factor of 15 at the
+        default mesh).
 
         Args:
             k: conductivity, greater than 0.
@@ -116,7 +123,8 @@ class HeatSolver:
 
 
 def quadrature_points(config: HeatConfig) -> int:
-    """Gauss points along x in a cell, with which the load is integrated: at least five, more where a cell is wider than a source."""
+    """Gauss points along x in a cell, with which the load is integrated: at least five, more where a cell is wider than
+    a source."""
     return max(5, math.ceil(4 / (config.cells * config.source_radius)) + 3)
 
 
@@ -137,7 +145,10 @@ def assembled(config: HeatConfig) -> System:
 
     def of_sources(centers: Float[np.ndarray, " s"]) -> Float[np.ndarray, "n s"]:
         """Coefficients of every source's factor along one side."""
-        forms = [skfem.LinearForm(lambda v, w, at=at: np.exp(-2 * ((w.x[0] - at) / config.source_radius) ** 2) * v) for at in centers]
+        forms = [
+            skfem.LinearForm(lambda v, w, at=at: np.exp(-2 * ((w.x[0] - at) / config.source_radius) ** 2) * v)
+            for at in centers
+        ]
         return vectors.T @ np.stack([form.assemble(fine)[interior] for form in forms], axis=1)
 
     along_x, along_y = (of_sources(centers) for centers in np.asarray(config.source_centers, dtype=np.float64).T)
@@ -145,5 +156,6 @@ def assembled(config: HeatConfig) -> System:
 
 
 def spline_rows(nodes: Float[np.ndarray, " m"], points: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n m"]:
-    """The matrix that takes nodal values to the values of their interpolating spline, quintic where there are nodes enough."""
+    """The matrix that takes nodal values to the values of their interpolating spline, quintic where there are nodes
+    enough."""
     return make_interp_spline(nodes, np.eye(len(nodes)), k=min(5, len(nodes) - 1))(points)

@@ -1,4 +1,5 @@
-"""What several processes need is made by one of them, while the others wait; and by another one if the first has died."""
+"""What several processes need is made by one of them, while the others wait; and by another one if the first has
+died."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def _waited(file: IO[bytes], lock: Path, announce: Announce) -> bool:
         if (sign := _sign(lock)) != seen:
             seen, since = sign, time.monotonic()
         elif time.monotonic() - since > SILENT_SECONDS:
-            log.warning("%s is held, but its process has been silent for %g s; going on without it", lock, SILENT_SECONDS)
+            log.warning(
+                "%s is held, but its process has been silent for %g s; going on without it", lock, SILENT_SECONDS
+            )
             return False
     return bool(locked)
 

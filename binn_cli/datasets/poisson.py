@@ -1,4 +1,5 @@
-"""The paper's Poisson problem (Table 3, Eq. 35): a closed-form solution on the unit cube, linear in a source strength p."""
+"""The paper's Poisson problem (Table 3, Eq. 35): a closed-form solution on the unit cube, linear in a source strength
+p."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ class Poisson:
         sines = np.sin(np.pi * self._waves[:, :, None] * nodes)
         # sin(mπ) is round-off rather than zero; the boundary value is known.
         sines[:, :, [0, -1]] = 0.0
-        values = np.einsum("r,ri,rj,rk,c->ijkc", self._scale, sines[:, 0], sines[:, 1], sines[:, 2], case.points[:, 0], optimize=True)
+        values = np.einsum(
+            "r,ri,rj,rk,c->ijkc", self._scale, sines[:, 0], sines[:, 1], sines[:, 2], case.points[:, 0], optimize=True
+        )
         axes = (*(Axis.of(name, nodes) for name in ("x1", "x2", "x3")), case)
         return ProductData(axes, values[..., None], ("u",))
 

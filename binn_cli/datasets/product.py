@@ -1,7 +1,7 @@
 """Product-structured data: a tensor of values over every combination of the points of several axes.
 
-A table of N scattered points is the case of one axis; a grid of simulations is several axes of one coordinate and a last
-axis, the case axis, with one point per simulation.
+A table of N scattered points is the case of one axis; a grid of simulations is several axes of one coordinate and a
+last axis, the case axis, with one point per simulation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def _mask(observed: Bool[np.ndarray, "*points"] | None, shape: tuple[int, ...]) 
         return None
     mask = np.array(observed, dtype=bool)
     if mask.shape != shape:
-        raise DataError(f"the mask of observed values has the shape {mask.shape}, but there are {shape} combinations of points")
+        raise DataError(
+            f"the mask of observed values has the shape {mask.shape}, but there are {shape} combinations of points"
+        )
     if not mask.any():
         raise DataError("no value is observed; give at least one")
     mask.flags.writeable = False
@@ -63,13 +65,15 @@ class Axis:
         points = _frozen(self.points)
         if points.ndim != 2 or points.shape[0] == 0 or points.shape[1] != len(self.coordinates):
             raise DataError(
-                f"axis {self.name!r}: points of shape {points.shape} do not fit the {len(self.coordinates)} coordinates "
+                f"axis {self.name!r}: points of shape {points.shape} do not fit the {len(self.coordinates)} "
+                f"coordinates "
                 f"{', '.join(self.coordinates)}; give at least one row, one column a coordinate"
             )
         if not np.isfinite(points).all():
             row, column = np.argwhere(~np.isfinite(points))[0]
             raise DataError(
-                f"axis {self.name!r}: {points[row, column]} in row {row}, column {self.coordinates[column]!r}; every input must be finite"
+                f"axis {self.name!r}: {points[row, column]} in row {row}, column {self.coordinates[column]!r}; every "
+                f"input must be finite"
             )
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "units", _units(self.units, self.coordinates, f"axis {self.name!r}"))
@@ -97,7 +101,9 @@ def extended(axes: tuple[Axis, ...], more: tuple[Axis, ...]) -> tuple[Axis, ...]
         DataError: if the other axes differ.
     """
     same = [axis.coordinates for axis in axes] == [axis.coordinates for axis in more]
-    if not same or not all(np.array_equal(mine.points, other.points) for mine, other in zip(axes[:-1], more[:-1], strict=True)):
+    if not same or not all(
+        np.array_equal(mine.points, other.points) for mine, other in zip(axes[:-1], more[:-1], strict=True)
+    ):
         raise DataError("a slab must have the same axes, but for the last, and the same outputs as the data it extends")
     return (*axes[:-1], replace(axes[-1], points=np.concatenate([axes[-1].points, more[-1].points])))
 
@@ -175,7 +181,8 @@ class ProductData:
         return ProductData((Axis("point", inputs, self.inputs, units),), values, self.outputs, self.output_units)
 
     def table(self, rows: np.ndarray | None = None) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
-        """Inputs and outputs of what was observed as a plain table; `rows` picks flat indices (C order) without building the rest."""
+        """Inputs and outputs of what was observed as a plain table; `rows` picks flat indices (C order) without
+        building the rest."""
         if rows is None and len(self.axes) == 1 and self.observed is None:
             return self.axes[0].points, self.values
         shape = tuple(axis.size for axis in self.axes)
@@ -192,10 +199,15 @@ class ProductData:
         """
         axes = extended(self.axes, slab.axes)
         if self.outputs != slab.outputs:
-            raise DataError("a slab must have the same axes, but for the last, and the same outputs as the data it extends")
+            raise DataError(
+                "a slab must have the same axes, but for the last, and the same outputs as the data it extends"
+            )
         values = np.concatenate([self.values, slab.values], axis=len(self.axes) - 1)
         observed = None
         if self.observed is not None or slab.observed is not None:
-            masks = [np.ones(data.values.shape[:-1], dtype=bool) if data.observed is None else data.observed for data in (self, slab)]
+            masks = [
+                np.ones(data.values.shape[:-1], dtype=bool) if data.observed is None else data.observed
+                for data in (self, slab)
+            ]
             observed = np.concatenate(masks, axis=len(self.axes) - 1)
         return replace(self, axes=axes, values=values, observed=observed)

@@ -41,7 +41,8 @@ class Without:
         return self.rows.n_points - len(self.excluded)
 
     def chunks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
-        """See `RowChunks.chunks`; never more than twice `size` rows are read at a time, and none where all are left out."""
+        """See `RowChunks.chunks`; never more than twice `size` rows are read at a time, and none where all are left
+        out."""
         for first, last in spans(size, begin, self.n_points if end is None else end):
             parts = list(self._kept(2 * size, self._place(first), self._place(last - 1) + 1))
             x, y = parts[0] if len(parts) == 1 else (np.concatenate(tables) for tables in zip(*parts, strict=True))
@@ -52,7 +53,8 @@ class Without:
         return kept + bisect_right(range(len(self.excluded)), kept, key=lambda i: int(self.excluded[i]) - i)
 
     def _kept(self, size: int, low: int, high: int) -> Iterator[Chunk]:
-        """What is left of rows `low` to `high`, both ends of which are kept, out of contiguous reads of at most `size` rows."""
+        """What is left of rows `low` to `high`, both ends of which are kept, out of contiguous reads of at most `size`
+        rows."""
         for first, last in spans(size, low, high):
             gone = self.excluded[slice(*np.searchsorted(self.excluded, (first, last)))] - first
             if len(gone) == last - first:
@@ -89,7 +91,8 @@ class Only:
         return len(self.wanted)
 
     def chunks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
-        """See `RowChunks.chunks`; never more than twice `size` rows are read at a time, and none where none is wanted."""
+        """See `RowChunks.chunks`; never more than twice `size` rows are read at a time, and none where none is
+        wanted."""
         for first, last in spans(size, begin, self.n_points if end is None else end):
             x, y = np.empty((last - first, len(self.inputs))), np.empty((last - first, len(self.outputs)))
             at = first

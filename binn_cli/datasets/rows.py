@@ -59,7 +59,8 @@ def spans(size: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def ahead(chunks: Iterator[Item]) -> Iterator[Item]:
-    """The same chunks, the next one read by another thread while one is worked on; an error comes with the chunk that it belongs to."""
+    """The same chunks, the next one read by another thread while one is worked on; an error comes with the chunk that
+    it belongs to."""
     with ThreadPoolExecutor(1, "read ahead") as reader:
         waiting = reader.submit(next, chunks, None)
         while (chunk := waiting.result()) is not None:
@@ -69,7 +70,8 @@ def ahead(chunks: Iterator[Item]) -> Iterator[Item]:
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows of a table in memory: data of a single axis, or of several, whose product is then multiplied out chunk by chunk."""
+    """Rows of a table in memory: data of a single axis, or of several, whose product is then multiplied out chunk by
+    chunk."""
 
     data: ProductData
 
@@ -205,9 +207,12 @@ def finite(chunk: Chunk, first: int, rows: RowChunks) -> Chunk:
         DataError: naming the first row and column that is not.
     """
     for table, names in zip(chunk, (rows.inputs, rows.outputs), strict=True):
-        if not np.isfinite(np.sum(table)) and not np.isfinite(table).all():  # the sum first: no table of flags for good data
+        if (
+            not np.isfinite(np.sum(table)) and not np.isfinite(table).all()
+        ):  # the sum first: no table of flags for good data
             row, column = np.argwhere(~np.isfinite(table))[0]
             raise DataError(
-                f"{names[column]!r} is {table[row, column]} in row {first + row}; every number must be finite: drop the row or mend it"
+                f"{names[column]!r} is {table[row, column]} in row {first + row}; every number must be finite: drop "
+                f"the row or mend it"
             )
     return chunk

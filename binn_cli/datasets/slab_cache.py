@@ -24,13 +24,14 @@ Description = Mapping[str, object]
 class SlabCache:
     """A folder of arrays; safe for several processes at once, and never a reason to fail.
 
-    A file is written under a temporary name and moved into place, so that a reader sees a whole file or none; two processes
-    that compute the same slab write the same content, and the last one wins. A damaged file is computed anew, and a folder
-    that cannot be written to means no cache; a warning says so.
+    A file is written under a temporary name and moved into place, so that a reader sees a whole file or none; two
+    processes that compute the same slab write the same content, and the last one wins. A damaged file is computed anew,
+    and a folder that cannot be written to means no cache; a warning says so.
     """
 
     def __init__(self, directory: str) -> None:
-        """`directory` is made when first needed, relative to the working directory of now; an empty string switches the cache off."""
+        """`directory` is made when first needed, relative to the working directory of now; an empty string switches the
+        cache off."""
         self._directory = Path(directory).absolute() if directory else None
         self._writable = True
 

@@ -1,7 +1,8 @@
 """Structure that a plain table has though nobody said so: every combination of the points of several axes.
 
-Columns belong to one axis if they vary together. In a grid every column has an axis of its own; on a mesh, and among the parameters
-of simulations, several columns share one. Rows may stand in any order, and up to half of the combinations may be missing.
+Columns belong to one axis if they vary together. In a grid every column has an axis of its own; on a mesh, and among
+the parameters of simulations, several columns share one. Rows may stand in any order, and up to half of the
+combinations may be missing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ ROUND_OFF = 1e-9
 LEAST_OBSERVED = 0.5
 """Share of all combinations that must be there."""
 NEARLY_ALL = 0.85
-"""Share of the pairs of values of two columns that single missing rows leave, where whole simulations that are missing leave fewer."""
+"""Share of the pairs of values of two columns that single missing rows leave, where whole simulations that are missing
+leave fewer."""
 FEWEST_CASES = 4
 """Cases below which none can be kept for the test: rows are."""
 ROWS_OF_A_CASE = 8
@@ -81,8 +83,11 @@ class Structure:
             found.append(Axis(name, points, tuple(names[k] for k in own), tuple(units[k] for k in own)))
         return tuple(found)
 
-    def spread(self, y: Float[np.ndarray, "N L"], rows: Int[np.ndarray, " n"] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs at every combination, NaN where there is no row, and which have one; of the given rows alone, or of all."""
+    def spread(
+        self, y: Float[np.ndarray, "N L"], rows: Int[np.ndarray, " n"] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs at every combination, NaN where there is no row, and which have one; of the given rows alone, or of
+        all."""
         chosen = slice(None) if rows is None else rows
         values = np.full((math.prod(self.shape), y.shape[1]), np.nan)
         values[self.flat[chosen]] = y[chosen]
@@ -177,7 +182,8 @@ class _Columns:
         return len(self.values[own[0]]) if len(own) == 1 else int(self.combined(own).max()) + 1
 
     def combined(self, own: Group) -> Int[np.ndarray, " N"]:
-        """Which distinct combination of some columns every row has, in the order of the first column, then the second and so on."""
+        """Which distinct combination of some columns every row has, in the order of the first column, then the second
+        and so on."""
         index, count = self.index[own[0]], len(self.values[own[0]])
         for k in own[1:]:
             size = len(self.values[k])
@@ -229,7 +235,8 @@ def _that_vary_together(columns: _Columns, varying: Group, tolerated: float) -> 
 
 
 def _split_off(columns: _Columns, groups: tuple[Group, ...], least: float) -> tuple[Group, ...]:
-    """The groups that are combined with all the rest, and the rest as one: a design of settings may have all pairs, but not all triples."""
+    """The groups that are combined with all the rest, and the rest as one: a design of settings may have all pairs, but
+    not all triples."""
     alone = []
     for own in groups:
         others = tuple(k for other in groups if other != own for k in other)
@@ -259,7 +266,8 @@ def _with_cases_last(
 
 
 def _found_cases(columns: _Columns, groups: tuple[Group, ...], names: Sequence[str]) -> list[Group]:
-    """Groups without a name of a place or a time, if others have one; or else several parameters beside a grid, or few beside a mesh."""
+    """Groups without a name of a place or a time, if others have one; or else several parameters beside a grid, or few
+    beside a mesh."""
     places = [own for own in groups if all(is_place(names[k]) for k in own)]
     if places:
         return [own for own in groups if own not in places]
@@ -281,8 +289,11 @@ def _bare(name: str) -> str:
     return re.sub(r"\s*[\[(].*[\])]\s*$", "", name).strip()
 
 
-def grouped(x: Float[np.ndarray, "N D"], names: Sequence[str], cases: Sequence[str] = ()) -> Int[np.ndarray, " N"] | None:
-    """Which simulation every row of a scattered table is of, as where each has a mesh of its own; None where rows are all there is.
+def grouped(
+    x: Float[np.ndarray, "N D"], names: Sequence[str], cases: Sequence[str] = ()
+) -> Int[np.ndarray, " N"] | None:
+    """Which simulation every row of a scattered table is of, as where each has a mesh of its own; None where rows are
+    all there is.
 
     Args:
         x: inputs.
@@ -300,11 +311,16 @@ def grouped(x: Float[np.ndarray, "N D"], names: Sequence[str], cases: Sequence[s
     index = _Columns.of(x[:, of_cases]).combined(tuple(range(len(of_cases))))
     count = int(index.max()) + 1
     if cases and count < 2:
-        raise ConfigError("dataset.cases", f"{', '.join(cases)}: all rows have the same value; name inputs that tell simulations apart")
+        raise ConfigError(
+            "dataset.cases",
+            f"{', '.join(cases)}: all rows have the same value; name inputs that tell simulations apart",
+        )
     return index if cases or (count >= FEWEST_CASES and count * ROWS_OF_A_CASE <= len(x)) else None
 
 
 def _require_inputs(names: Sequence[str], cases: Sequence[str]) -> None:
     unknown = [name for name in cases if name not in names]
     if unknown:
-        raise ConfigError("dataset.cases", f"names {unknown[0]!r}, which is not an input; the inputs are {', '.join(names)}")
+        raise ConfigError(
+            "dataset.cases", f"names {unknown[0]!r}, which is not an input; the inputs are {', '.join(names)}"
+        )

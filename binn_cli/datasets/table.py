@@ -1,4 +1,5 @@
-"""The user's own data: rows of a file, some of them, or some of the simulations that they are of, set aside for the test."""
+"""The user's own data: rows of a file, some of them, or some of the simulations that they are of, set aside for the
+test."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class Table:
         """
         if not config.path:
             raise ConfigError(
-                "dataset.path", "names no file; give the file with your data, such as CSV or other text, HDF5, NetCDF, Parquet or npz"
+                "dataset.path",
+                "names no file; give the file with your data, such as CSV or other text, HDF5, NetCDF, Parquet or npz",
             )
         self.config, self.seed, self.path = config, seed, Path(config.path)
         self.initial_cases = config.initial_cases
@@ -84,9 +86,16 @@ class Table:
         return self._read(self.path, self.config.inputs, self.config.outputs)
 
     def _read(self, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TableContent:
-        content = read_table(path, reading_options(self.config), inputs, outputs, drop_missing=self.config.missing == "drop")
+        content = read_table(
+            path, reading_options(self.config), inputs, outputs, drop_missing=self.config.missing == "drop"
+        )
         names = tuple(content.report.inputs)
-        require_within(content.x, names, self.stated_ranges(names), lambda row: f"{path}, {content.file.place(int(content.kept[row]))}")
+        require_within(
+            content.x,
+            names,
+            self.stated_ranges(names),
+            lambda row: f"{path}, {content.file.place(int(content.kept[row]))}",
+        )
         return content
 
     @cached_property
@@ -102,7 +111,10 @@ class Table:
             for name, unit in getattr(known, kind).items():
                 other = dict(zip(getattr(known, kind), getattr(content.report, kind).values(), strict=True))[name]
                 if unit and other and unit != other:
-                    problem = f"{name!r} is in {other}, but in {unit} in {self.path}; convert one of them, and state the same unit"
+                    problem = (
+                        f"{name!r} is in {other}, but in {unit} in {self.path}; convert one of them, and state "
+                        f"the same unit"
+                    )
                     raise DataError(f"{self.config.test_path}: {problem}")
         return content
 
@@ -136,7 +148,8 @@ class Table:
         if count >= n:
             rows = "1 row" if n == 1 else f"{n:,} rows"
             raise DataError(
-                f"{self.path}: {rows} cannot be divided into training and test; lower dataset.test_share or give dataset.test_path"
+                f"{self.path}: {rows} cannot be divided into training and test; lower dataset.test_share or give "
+                f"dataset.test_path"
             )
         return np.sort(stream(self.seed, "table test").choice(n, count, replace=False, shuffle=False))
 
@@ -161,7 +174,8 @@ class Table:
         if self.config.n_train > len(self.order):
             what = "rows" if isinstance(self._arrangement, ByRow) else "cases"
             raise ConfigError(
-                "dataset.n_train", f"must be at most {len(self.order):,}, the {what} not set aside, not {self.config.n_train:,}"
+                "dataset.n_train",
+                f"must be at most {len(self.order):,}, the {what} not set aside, not {self.config.n_train:,}",
             )
         return self._arrangement.training(self.order[: self.config.n_train or None])
 
@@ -180,10 +194,14 @@ class Table:
         if not self.config.stream:
             return None
         if self.config.n_train:
-            raise ConfigError("dataset.n_train", "must be 0 where dataset.stream is true: all rows are read that are not set aside")
+            raise ConfigError(
+                "dataset.n_train", "must be 0 where dataset.stream is true: all rows are read that are not set aside"
+            )
         unnamed = [name for name in self.report.inputs if name not in (self.config.ranges or {})]
         if self.config.ranges and unnamed:
-            raise ConfigError("dataset.ranges", f"must name every input where dataset.stream is true; {', '.join(unnamed)} is missing")
+            raise ConfigError(
+                "dataset.ranges", f"must name every input where dataset.stream is true; {', '.join(unnamed)} is missing"
+            )
         return Without(self._within, self._left_out)
 
     def evaluation_rows(self) -> Mapping[str, RowChunks]:
@@ -197,7 +215,9 @@ class Table:
         ranges = self.config.ranges or {}
         for name in ranges:
             if name not in inputs:
-                raise ConfigError("dataset.ranges", f"names {name!r}, which is not an input; the inputs are {', '.join(inputs)}")
+                raise ConfigError(
+                    "dataset.ranges", f"names {name!r}, which is not an input; the inputs are {', '.join(inputs)}"
+                )
         return np.array([ranges.get(name, [np.nan, np.nan]) for name in inputs])
 
     def remarks(self) -> tuple[str, ...]:

@@ -129,7 +129,9 @@ class Surrogate:
         a, ends = self.a, np.cumsum(self.a[at + "widths"])
         tables, spreads = [], []
         for axis, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-            kind = {"basis": self._axis_basis, "nodes": self._axis_nodes, "limit": self._axis_limit}[str(a[f"{at}{axis}/kind"])]
+            kind = {"basis": self._axis_basis, "nodes": self._axis_nodes, "limit": self._axis_limit}[
+                str(a[f"{at}{axis}/kind"])
+            ]
             mean, spread = kind(f"{at}{axis}/", x[:, begin:end], std)
             tables.append(mean)
             spreads.append(spread)
@@ -137,7 +139,9 @@ class Surrogate:
         mean = contract(core, tables)
         if not std:
             return mean, np.zeros(len(x))
-        variance = contract(a[at + "core_variance"], [(t @ a[f"{at}{axis}/core_vectors"]) ** 2 for axis, t in enumerate(tables)])
+        variance = contract(
+            a[at + "core_variance"], [(t @ a[f"{at}{axis}/core_vectors"]) ** 2 for axis, t in enumerate(tables)]
+        )
         for axis, spread in enumerate(spreads):
             slope = contract(core, [None if b == axis else t for b, t in enumerate(tables)])
             variance = variance + np.sum((slope @ a[f"{at}{axis}/directions"]) ** 2 * spread, axis=1)
@@ -231,7 +235,9 @@ def chidenn(x, centers, spacing, coefficients, dilation):
         powers = (s[:, None] / size) ** np.arange(order + 1)
         return radial @ coefficients[:nodes] + powers @ coefficients[nodes:]
 
-    local = np.pad(interpolant(t) * (1.0 - t)[:, None], ((0, 0), (0, 1))) + np.pad(interpolant(t - 1.0) * t[:, None], ((0, 0), (1, 0)))
+    local = np.pad(interpolant(t) * (1.0 - t)[:, None], ((0, 0), (0, 1))) + np.pad(
+        interpolant(t - 1.0) * t[:, None], ((0, 0), (1, 0))
+    )
     reach = (np.arange(len(centers)) - (cell[:, None] - size)).astype(int)
     held = (reach >= 0) & (reach < local.shape[1])
     return np.where(held, np.take_along_axis(local, np.where(held, reach, 0), axis=1), 0.0)

@@ -1,4 +1,5 @@
-"""A fitted B-INN as named arrays: what the evaluators in NumPy and C read. The names stand in the README.md of every export."""
+"""A fitted B-INN as named arrays: what the evaluators in NumPy and C read. The names stand in the README.md of every
+export."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def flattened(fitted: Any, name: str, scope: Scope) -> Arrays:
     if isinstance(fitted, FittedEncoded):
         fitted, kinds = fitted.inner, fitted.encoding.kinds
     if not isinstance(fitted, FittedBinn):
-        raise BinnError(f"model={name} cannot be exported, only binn can; use binn predict or binn_cli.load for other models")
+        raise BinnError(
+            f"model={name} cannot be exported, only binn can; use binn predict or binn_cli.load for other models"
+        )
     found: Arrays = {"format": FORMAT, **{key: np.array(getattr(scope, key), dtype=str) for key in TEXTS}}
     found |= {"low": scope.low, "high": scope.high, **_kinds(kinds), **fitted.units.tree()}
     found |= {"noise": fitted.noise, "calibration": fitted.calibration}
@@ -58,11 +61,19 @@ TEXTS = ("inputs", "input_units", "outputs", "output_units")
 
 def _kinds(kinds: tuple[Kind, ...]) -> Arrays:
     levels = {f"levels_{d}": np.array(kind.levels) for d, kind in enumerate(kinds) if kind.choices}
-    return {"kinds": np.array([kind.name for kind in kinds]), "periods": np.array([kind.period for kind in kinds]), **levels}
+    return {
+        "kinds": np.array([kind.name for kind in kinds]),
+        "periods": np.array([kind.period for kind in kinds]),
+        **levels,
+    }
 
 
 def _mixture(at: str, mixture: Mixture) -> Arrays:
-    found: Arrays = {f"{at}kind": "mixture", f"{at}weights": np.array([w for _, w in mixture.members]), f"{at}widening": mixture.widening}
+    found: Arrays = {
+        f"{at}kind": "mixture",
+        f"{at}weights": np.array([w for _, w in mixture.members]),
+        f"{at}widening": mixture.widening,
+    }
     for m, (member, _) in enumerate(mixture.members):
         found |= _member(f"{at}{m}/", member)
     return found
@@ -76,7 +87,11 @@ def _member(at: str, member: Member) -> Arrays:
     assert isinstance(member, CpPosterior)
     weights, intercept = member.unpacked
     found: Arrays = {f"{at}kind": "products", f"{at}intercept": np.array([] if intercept is None else [intercept])}
-    found |= {f"{at}prior": member.laplace.scale, f"{at}vectors": member.laplace.vectors, f"{at}shrinkage": member.laplace.shrinkage}
+    found |= {
+        f"{at}prior": member.laplace.scale,
+        f"{at}vectors": member.laplace.vectors,
+        f"{at}shrinkage": member.laplace.shrinkage,
+    }
     for d, (features, own) in enumerate(zip(member.features, weights, strict=True)):
         found |= {**_features(f"{at}{d}/", features), f"{at}{d}/weights": own}
     return found
@@ -84,8 +99,15 @@ def _member(at: str, member: Member) -> Arrays:
 
 def _blocks(at: str, member: BlockPosterior) -> Arrays:
     first, second, pair_weights = member._pairs()
-    found: Arrays = {f"{at}kind": "blocks", f"{at}first": first, f"{at}second": second, f"{at}pair_weights": pair_weights}
-    for d, (features, mean, covariance) in enumerate(zip(member.features, member.means, member.covariances, strict=True)):
+    found: Arrays = {
+        f"{at}kind": "blocks",
+        f"{at}first": first,
+        f"{at}second": second,
+        f"{at}pair_weights": pair_weights,
+    }
+    for d, (features, mean, covariance) in enumerate(
+        zip(member.features, member.means, member.covariances, strict=True)
+    ):
         found |= {**_features(f"{at}{d}/", features), f"{at}{d}/weights": mean}
         found[f"{at}{d}/covariances"] = covariance[:, first, :, second]
     return found
@@ -140,4 +162,8 @@ def _axis(at: str, functions: Functions) -> Arrays:
         return {f"{at}kind": "nodes", **{f"{at}{name}": getattr(functions, name) for name in names}}
     assert isinstance(functions, AxisFunctions)
     names = ("weights", "seen", "span", "variance", "prior")
-    return {f"{at}kind": "basis", **_basis(at, functions.basis), **{f"{at}{name}": getattr(functions, name) for name in names}}
+    return {
+        f"{at}kind": "basis",
+        **_basis(at, functions.basis),
+        **{f"{at}{name}": getattr(functions, name) for name in names},
+    }

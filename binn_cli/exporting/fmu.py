@@ -1,4 +1,5 @@
-"""FMUs of an exported surrogate: FMI 2 and 3 for co-simulation, compiled from its C version, with nothing that they need at run time."""
+"""FMUs of an exported surrogate: FMI 2 and 3 for co-simulation, compiled from its C version, with nothing that they
+need at run time."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ WHAT = {
     "std_epistemic": "standard deviation of what the surrogate does not know",
     "std_total": "standard deviation of a new observation",
 }
-SYSTEMS = {"Linux": ("linux", "linux", ".so"), "Darwin": ("darwin", "darwin", ".dylib"), "Windows": ("win", "windows", ".dll")}
+SYSTEMS = {
+    "Linux": ("linux", "linux", ".so"),
+    "Darwin": ("darwin", "darwin", ".dylib"),
+    "Windows": ("win", "windows", ".dll"),
+}
 FLAGS = ("-std=c99", "-O3", "-shared", "-fPIC", "-fvisibility=hidden")
 
 
@@ -44,7 +49,9 @@ def write_fmus(directory: Path, scope: Scope, weights: Path) -> list[Path]:
     """
     compiler = os.environ.get("CC") or next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
     if compiler is None:
-        raise BinnError("an FMU is compiled, but there is no C compiler (cc, gcc or clang); install one, or name it with CC=…")
+        raise BinnError(
+            "an FMU is compiled, but there is no C compiler (cc, gcc or clang); install one, or name it with CC=…"
+        )
     return [_packed(directory, scope, weights, version, compiler) for version in (2, 3)]
 
 
@@ -80,7 +87,9 @@ def _compiled(folder: Path, sources: Mapping[str, str], compiler: str, suffix: s
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     except OSError as error:
-        raise BinnError(f"the C compiler {compiler} cannot be run ({error.strerror}); name another with CC=…") from error
+        raise BinnError(
+            f"the C compiler {compiler} cannot be run ({error.strerror}); name another with CC=…"
+        ) from error
     if done.returncode:
         raise BinnError(f"the C compiler {compiler} failed: {' '.join(done.stderr.split())[:300]}")
     return library
@@ -115,7 +124,11 @@ def _variables(scope: Scope) -> list[tuple[str, str, str, float | None]]:
 
 def _units(scope: Scope) -> str:
     units = dict.fromkeys(unit for unit in (*scope.input_units, *scope.output_units) if unit)
-    return f"<UnitDefinitions>{''.join(f'<Unit name={quoteattr(unit)}/>' for unit in units)}</UnitDefinitions>" if units else ""
+    return (
+        f"<UnitDefinitions>{''.join(f'<Unit name={quoteattr(unit)}/>' for unit in units)}</UnitDefinitions>"
+        if units
+        else ""
+    )
 
 
 def _description2(scope: Scope, token: str) -> str:
@@ -125,7 +138,10 @@ def _description2(scope: Scope, token: str) -> str:
         causality = 'causality="input"' if value is not None else 'causality="output" initial="calculated"'
         start = "" if value is None else f' start="{value!r}"'
         own = f" unit={quoteattr(unit)}" if unit else ""
-        head = f'<ScalarVariable name={quoteattr(name)} valueReference="{reference}" {causality} description={quoteattr(what)}'
+        head = (
+            f'<ScalarVariable name={quoteattr(name)} valueReference="{reference}" {causality} '
+            f"description={quoteattr(what)}"
+        )
         lines.append(f'{head} variability="continuous"><Real{start}{own}/></ScalarVariable>')
     unknowns = "".join(f'<Unknown index="{k + 1}"/>' for k in range(inputs, len(variables)))
     return f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -151,11 +167,14 @@ def _description3(scope: Scope, token: str) -> str:
         own = f" unit={quoteattr(unit)}" if unit else ""
         head = f'<Float64 name={quoteattr(name)} valueReference="{reference}" {causality} description={quoteattr(what)}'
         lines.append(f'{head} variability="continuous"{start}{own}/>')
-    lines.append(f'<Float64 name="time" valueReference="{len(variables)}" causality="independent" variability="continuous"/>')
+    lines.append(
+        f'<Float64 name="time" valueReference="{len(variables)}" causality="independent" variability="continuous"/>'
+    )
     outputs = "".join(f'<Output valueReference="{k}"/>' for k in range(inputs, len(variables)))
     unknowns = "".join(f'<InitialUnknown valueReference="{k}"/>' for k in range(inputs, len(variables)))
     return f"""<?xml version="1.0" encoding="UTF-8"?>
-<fmiModelDescription fmiVersion="3.0" modelName="surrogate" instantiationToken="{token}" generationTool="binn {__version__}"
+<fmiModelDescription fmiVersion="3.0" modelName="surrogate" instantiationToken="{token}"
+    generationTool="binn {__version__}"
   variableNamingConvention="flat">
 <CoSimulation modelIdentifier="surrogate" canHandleVariableCommunicationStepSize="true"/>
 {_units(scope)}

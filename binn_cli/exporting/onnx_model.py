@@ -1,4 +1,5 @@
-"""An exported surrogate as an ONNX graph: mean and both standard deviations at any number of points, in double precision."""
+"""An exported surrogate as an ONNX graph: mean and both standard deviations at any number of points, in double
+precision."""
 
 from __future__ import annotations
 
@@ -36,8 +37,12 @@ def write_onnx(path: Path, arrays: Arrays) -> None:
         for name, width in (("points", inputs), ("mean", outputs), ("std_epistemic", outputs), ("std_total", outputs))
     ]
     body = helper.make_graph(graph.nodes, "surrogate", ends[:1], ends[1:], graph.constants)
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="binn", ir_version=IR_VERSION)
-    helper.set_model_props(model, {key: "\n".join(arrays[key].tolist()) for key in ("inputs", "input_units", "outputs", "output_units")})
+    model = helper.make_model(
+        body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="binn", ir_version=IR_VERSION
+    )
+    helper.set_model_props(
+        model, {key: "\n".join(arrays[key].tolist()) for key in ("inputs", "input_units", "outputs", "output_units")}
+    )
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
@@ -121,7 +126,10 @@ def _columns(g: _Graph, a: Arrays) -> list[str]:
             columns.append(g.op("Round", x))
         elif kind == "period":
             angle = g.op("Mul", x, 2.0 * np.pi / a["periods"][d])
-            columns += [g.op("Sin", g.op("Add", angle, 0.5 * np.pi)), g.op("Sin", angle)]  # not all runtimes have Cos of doubles
+            columns += [
+                g.op("Sin", g.op("Add", angle, 0.5 * np.pi)),
+                g.op("Sin", angle),
+            ]  # not all runtimes have Cos of doubles
         elif kind == "choice":
             levels = a[f"levels_{d}"]
             taken = levels if len(levels) > 2 else levels[1:]
@@ -169,7 +177,9 @@ def _mixture(g: _Graph, a: Arrays, at: str, x: list[str]) -> tuple[str, str]:
     weights = a[at + "weights"]
     found = [kinds[str(a[f"{at}{m}/kind"])](g, a, f"{at}{m}/", x) for m in range(len(weights))]
     mean = g.total([g.op("Mul", m, w) for (m, _), w in zip(found, weights, strict=True)])
-    parts = [g.op("Mul", g.op("Add", v, g.square(g.op("Sub", m, mean))), w) for (m, v), w in zip(found, weights, strict=True)]
+    parts = [
+        g.op("Mul", g.op("Add", v, g.square(g.op("Sub", m, mean))), w) for (m, v), w in zip(found, weights, strict=True)
+    ]
     return mean, g.op("Mul", g.total(parts), float(a[at + "widening"]))
 
 
@@ -274,7 +284,10 @@ def _contracted(g: _Graph, core: np.ndarray, tables: list[str], keep: int | None
 def _axis(g: _Graph, a: Arrays, at: str, x: list[str]) -> tuple[str, str]:
     kind = str(a[at + "kind"])
     if kind == "nodes":
-        raise BinnError("ONNX has no word for an axis of nodes such as a mesh, of which the nearest are looked for; leave --onnx out")
+        raise BinnError(
+            "ONNX has no word for an axis of nodes such as a mesh, of which the nearest are looked for; leave --onnx "
+            "out"
+        )
     if kind == "limit":
         found = [_process(g, a, f"{at}{q}/", x) for q in range(int(a[at + "count"]))]
         first, second = (g.op("Concat", *[g.reshaped(part[k], -1, 1) for part in found], axis=1) for k in (0, 1))
@@ -283,5 +296,7 @@ def _axis(g: _Graph, a: Arrays, at: str, x: list[str]) -> tuple[str, str]:
     seen, span = (g.op("MatMul", phi, a[at + name]) for name in ("seen", "span"))
     known = g.op("Add", g.op("MatMul", seen, a[at + "seen"].T), g.op("MatMul", span, a[at + "span"].T))
     unseen = g.reshaped(g.sum(g.square(g.op("Sub", phi, known))), -1, 1)
-    spread = g.op("Add", g.op("MatMul", g.square(seen), a[at + "variance"].T), g.op("Mul", unseen, a[at + "prior"][None]))
+    spread = g.op(
+        "Add", g.op("MatMul", g.square(seen), a[at + "variance"].T), g.op("Mul", unseen, a[at + "prior"][None])
+    )
     return g.op("MatMul", phi, a[at + "weights"].T), spread

@@ -15,7 +15,8 @@ LONGEST_NAME = 90
 def write_weights(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays of numbers (as doubles) and of texts, little-endian, one after the other.
 
-    Each is: length of its name (int64) and the name; `d` or `s`; number of dimensions and their lengths (int64); then its
+    Each is: length of its name (int64) and the name; `d` or `s`; number of dimensions and their lengths (int64); then
+        its
     doubles in C order, or the number of bytes (int64) of its texts and these, each ended by a zero.
     """
     with open(path, "wb") as file:

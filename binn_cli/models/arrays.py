@@ -3,4 +3,5 @@
 from typing import Any
 
 Array = Any
-"""A NumPy array or a JAX array; a name for the reader, since importing JAX would cost fits on the host most of a second."""
+"""A NumPy array or a JAX array; a name for the reader, since importing JAX would cost fits on the host most of a
+second."""

@@ -1,4 +1,5 @@
-"""Training points in an order and with digits that do not depend on how the data came, so that the same data give the same fit."""
+"""Training points in an order and with digits that do not depend on how the data came, so that the same data give the
+same fit."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from binn_cli.datasets.product import ProductData
 from binn_cli.models.units import Units
 
 DECIMALS = 8
-"""Scaled values are rounded to so many decimals, finer than float32. Sampling and training amplify round-off without bound, so that
-otherwise the same data in other units would give another, equally good, answer."""
+"""Scaled values are rounded to so many decimals, finer than float32. Sampling and training amplify round-off without
+bound, so that otherwise the same data in other units would give another, equally good, answer."""
 
 
 def canonical(units: Units, data: ProductData) -> tuple[list[Float[np.ndarray, "n K"]], Float[np.ndarray, "*n L"]]:
@@ -30,7 +31,8 @@ def canonical(units: Units, data: ProductData) -> tuple[list[Float[np.ndarray, "
 def canonical_table(
     units: Units, data: ProductData, rows: np.ndarray | None = None
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
-    """The same as a plain table of inputs and outputs; `rows` picks flat indices of it (C order) without building the rest."""
+    """The same as a plain table of inputs and outputs; `rows` picks flat indices of it (C order) without building the
+    rest."""
     axes, values = canonical(units, data)
     flat = np.arange(data.n_points) if rows is None else rows
     indices = np.unravel_index(flat, [len(points) for points in axes])

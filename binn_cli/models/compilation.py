@@ -16,8 +16,8 @@ from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
 keep_entries_whole()
 
 MOST_EXECUTABLES = 24
-"""Executables that one function keeps, the latest used: more than a run needs. Each holds memory maps, of which a process may have 65,530,
-and a long sweep in one process compiles for many shapes."""
+"""Executables that one function keeps, the latest used: more than a run needs. Each holds memory maps, of which a
+process may have 65,530, and a long sweep in one process compiles for many shapes."""
 
 
 @dataclass
@@ -28,13 +28,15 @@ class Stopwatch:
 
 
 _compiling = threading.Lock()
-"""One thread compiles at a time: another one with the same shapes waits for the result, and no second is counted twice."""
+"""One thread compiles at a time: another one with the same shapes waits for the result, and no second is counted
+twice."""
 
 
 class CompiledFunction:
     """A function compiled once for each static setting and each family of argument shapes.
 
-    Unlike `jax.jit`, a call reports what compiling cost, and never hides it in the run time. It returns when the result is there.
+    Unlike `jax.jit`, a call reports what compiling cost, and never hides it in the run time. It returns when the result
+    is there.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -51,9 +53,12 @@ class CompiledFunction:
             return jax.block_until_ready(executable(*arrays))
 
     def each(self, stopwatch: Stopwatch, shared: Sequence[Any], own: Sequence[Any], **static: Hashable) -> list[Any]:
-        """Results for several last arguments of the same shapes, on all cores at once; `shared` come before the last one."""
+        """Results for several last arguments of the same shapes, on all cores at once; `shared` come before the last
+        one."""
         common = jax.tree.map(jax.numpy.asarray, tuple(shared))
-        return list(mapped_ahead(lambda last: self(stopwatch, *common, last, **static), own, min(len(own), available_cores())))
+        return list(
+            mapped_ahead(lambda last: self(stopwatch, *common, last, **static), own, min(len(own), available_cores()))
+        )
 
     def _executable(self, stopwatch: Stopwatch, arrays: tuple[Any, ...], static: dict[str, Hashable]) -> Any:
         leaves, structure = jax.tree.flatten(arrays)

@@ -18,7 +18,8 @@ from threadpoolctl import ThreadpoolController
 
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
-    """The BLAS libraries, SciPy's among them: JAX factorises with it, but loads it only for the first function that does."""
+    """The BLAS libraries, SciPy's among them: JAX factorises with it, but loads it only for the first function that
+    does."""
     importlib.import_module("scipy.linalg.cython_lapack")
     return ThreadpoolController()
 
@@ -48,8 +49,8 @@ _one_thread = _OneThread()
 def one_blas_thread() -> AbstractContextManager[None]:
     """Small factorisations on one thread.
 
-    LAPACK's own threads gain nothing on them, and where another process uses the same cores they wait for one another in busy loops: a
-    fit of 1 s then took 12 s.
+    LAPACK's own threads gain nothing on them, and where another process uses the same cores they wait for one another
+    in busy loops: a fit of 1 s then took 12 s.
     """
     return _one_thread
 

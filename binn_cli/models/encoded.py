@@ -1,4 +1,5 @@
-"""A model whose inputs are encoded before it sees them, and what it gives: surrogates that take inputs as the user knows them."""
+"""A model whose inputs are encoded before it sees them, and what it gives: surrogates that take inputs as the user
+knows them."""
 
 from __future__ import annotations
 
@@ -124,12 +125,18 @@ class Encoded:
         """
         encoding = Encoding.of(data.inputs, self.kinds)
         before = warm_start.inner if isinstance(warm_start, FittedEncoded) else None
-        fitted = self.inner.fit(encoding.data(data), warm_start=before, domain=encoding.domain(domain), capacity=capacity)
+        fitted = self.inner.fit(
+            encoding.data(data), warm_start=before, domain=encoding.domain(domain), capacity=capacity
+        )
         return self._wrapped(encoding, fitted)
 
     def remembers(self, fitted: Any) -> bool:
         """Whether `update` gives what a fit to all data would give."""
-        return bool(self.inner.remembers(fitted.inner)) if hasattr(self.inner, "remembers") and isinstance(fitted, FittedEncoded) else False
+        return (
+            bool(self.inner.remembers(fitted.inner))
+            if hasattr(self.inner, "remembers") and isinstance(fitted, FittedEncoded)
+            else False
+        )
 
     def update(self, fitted: FittedEncoded, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedEncoded:
         """See `learn_on`."""

@@ -1,4 +1,5 @@
-"""Inputs that are more than numbers on a line: logarithmic, whole, periodic, or one of some choices, as columns that a model can take."""
+"""Inputs that are more than numbers on a line: logarithmic, whole, periodic, or one of some choices, as columns that a
+model can take."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Encoding:
         for name in kinds:
             if name not in inputs:
                 raise ConfigError(
-                    "dataset.kinds", f"names {name!r}, which is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}"
+                    "dataset.kinds",
+                    f"names {name!r}, which is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}",
                 )
         return cls(tuple(inputs), tuple(kinds.get(name, PLAIN) for name in inputs))
 
@@ -72,12 +74,16 @@ class Encoding:
         kind, name = self.kinds[index], self.inputs[index]
         if kind.name == "log":
             if not (values > 0).all():
-                raise DataError(f"{name!r} is {values[~(values > 0)][0]:g}, but dataset.kinds says that it is logarithmic: above 0")
+                raise DataError(
+                    f"{name!r} is {values[~(values > 0)][0]:g}, but dataset.kinds says that it is logarithmic: above 0"
+                )
             return np.log10(values)[:, None]
         if kind.name == "integer":
             whole = np.rint(values)
             if strict and not np.array_equal(whole, values):
-                raise DataError(f"{name!r} is {values[whole != values][0]:g}, but dataset.kinds says that it is a whole number")
+                raise DataError(
+                    f"{name!r} is {values[whole != values][0]:g}, but dataset.kinds says that it is a whole number"
+                )
             return whole[:, None]
         if kind.name == "period":
             angle = (2.0 * np.pi / kind.period) * values
@@ -101,9 +107,13 @@ class Encoding:
             return rate * np.stack([-np.sin(rate * values), np.cos(rate * values)], axis=1)
         return np.full((len(values), _width(kind)), np.nan if kind.name == "choice" else 1.0)
 
-    def table(self, points: Float[np.ndarray, "n D"], first: int = 0, *, strict: bool = False) -> Float[np.ndarray, "n E"]:
+    def table(
+        self, points: Float[np.ndarray, "n D"], first: int = 0, *, strict: bool = False
+    ) -> Float[np.ndarray, "n E"]:
         """Points as columns; their first coordinate is input `first`."""
-        return np.concatenate([self.column(first + c, points[:, c], strict=strict) for c in range(points.shape[1])], axis=1)
+        return np.concatenate(
+            [self.column(first + c, points[:, c], strict=strict) for c in range(points.shape[1])], axis=1
+        )
 
     def axes(self, axes: Sequence[Axis], *, strict: bool = False) -> tuple[Axis, ...]:
         """Axes of the same points in columns.
@@ -124,7 +134,9 @@ class Encoding:
 
     def data(self, data: ProductData) -> ProductData:
         """Training data in columns."""
-        return ProductData(self.axes(data.axes, strict=True), data.values, data.outputs, data.output_units, data.observed)
+        return ProductData(
+            self.axes(data.axes, strict=True), data.values, data.outputs, data.output_units, data.observed
+        )
 
     def domain(self, domain: Float[np.ndarray, "D 2"] | None) -> Float[np.ndarray, "E 2"] | None:
         """Smallest and largest value of every column."""

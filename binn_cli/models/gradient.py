@@ -58,7 +58,9 @@ def gradient_of(fitted: Any, name: str, points: Float[np.ndarray, "n D"]) -> Flo
         assert isinstance(fitted, FittedBinn)
         return mean_gradient(fitted, points)
     if not isinstance(fitted, HasMeanFunction):
-        raise BinnError(f"model={name} offers no derivative of its mean; take binn, gp, gp_sparse, gp_grid or a network")
+        raise BinnError(
+            f"model={name} offers no derivative of its mean; take binn, gp, gp_sparse, gp_grid or a network"
+        )
     units = fitted.units
     scaled = units.inputs(points, slice(None))
     found = _of_function(fitted.mean_function(), scaled, len(units.outputs.scale))

@@ -32,7 +32,10 @@ def learn_on(model: Any, fitted: Any, data: ProductData, forgetting: float = 1.0
         return found
     if hasattr(fitted, "update"):
         return fitted.update(data, forgetting)  # type: ignore[no-any-return]
-    raise BinnError(f"model={model.name} cannot learn on from its surrogate alone; take binn or gp, or run again with all rows together")
+    raise BinnError(
+        f"model={model.name} cannot learn on from its surrogate alone; take binn or gp, or run again with all rows "
+        f"together"
+    )
 
 
 def as_learned(scope: Scope, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, "n L"], where: str) -> ProductData:
@@ -48,7 +51,14 @@ def as_learned(scope: Scope, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, "
         columns = slice(begin, begin + width)
         points, own = np.unique(x[:, columns], axis=0, return_inverse=True)
         names = scope.inputs[columns]
-        axes.append(Axis("case" if number == len(scope.widths) - 1 else ", ".join(names), points, names, scope.input_units[columns]))
+        axes.append(
+            Axis(
+                "case" if number == len(scope.widths) - 1 else ", ".join(names),
+                points,
+                names,
+                scope.input_units[columns],
+            )
+        )
         index.append(own.ravel())
         begin += width
     shape = tuple(axis.size for axis in axes)
@@ -56,7 +66,8 @@ def as_learned(scope: Scope, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, "
     if len(np.unique(flat)) != len(flat) or len(flat) != int(np.prod(shape)):
         fields, cases = ", ".join(n for axis in axes[:-1] for n in axis.coordinates), ", ".join(axes[-1].coordinates)
         raise DataError(
-            f"{where}: {len(flat):,} rows are not whole cases: {fields} take {int(np.prod(shape[:-1])):,} combinations and there are "
+            f"{where}: {len(flat):,} rows are not whole cases: {fields} take {int(np.prod(shape[:-1])):,} "
+            f"combinations and there are "
             f"{shape[-1]:,} of {cases}; give each combination once"
         )
     values = np.empty((len(flat), y.shape[1]))

@@ -1,4 +1,5 @@
-"""Units: inputs are mapped to [0, 1] per dimension, outputs are shifted and scaled, and everything reported is mapped back."""
+"""Units: inputs are mapped to [0, 1] per dimension, outputs are shifted and scaled, and everything reported is mapped
+back."""
 
 from __future__ import annotations
 
@@ -79,9 +80,9 @@ class OutputMap:
     def of(cls, data: ProductData, scaling: str) -> OutputMap:
         """The map that `scaling` names.
 
-        `standard` gives the data zero mean and unit variance. `scale` divides by their root mean square only, which keeps
-        homogeneous boundary values at zero, where the prior has its mean. `scale_or_standard` is `scale` unless the mean
-        is so far from zero that the signal would drown in it. `none` leaves them as they are.
+        `standard` gives the data zero mean and unit variance. `scale` divides by their root mean square only, which
+        keeps homogeneous boundary values at zero, where the prior has its mean. `scale_or_standard` is `scale` unless
+        the mean is so far from zero that the signal would drown in it. `none` leaves them as they are.
         """
         outputs = len(data.outputs)
         if scaling == "none":
@@ -101,7 +102,12 @@ class OutputMap:
 
     @classmethod
     def from_sums(
-        cls, n: int, total: Float[np.ndarray, " L"], squares: Float[np.ndarray, " L"], about: Float[np.ndarray, " L"], scaling: str
+        cls,
+        n: int,
+        total: Float[np.ndarray, " L"],
+        squares: Float[np.ndarray, " L"],
+        about: Float[np.ndarray, " L"],
+        scaling: str,
     ) -> OutputMap:
         """The same map from sums over n values and their squares, both taken about the value `about`."""
         if scaling == "none":

@@ -1,4 +1,5 @@
-"""Prediction of models that know no axes: the product of the axes as a table, in batches of one shape that compiles once."""
+"""Prediction of models that know no axes: the product of the axes as a table, in batches of one shape that compiles
+once."""
 
 from __future__ import annotations
 
@@ -13,13 +14,16 @@ from binn_cli.models.surrogate import Prediction
 from binn_cli.models.units import Units
 
 FEWEST = 64
-"""Smallest number of points that prediction is compiled for; fewer are padded, so that small sets share one executable."""
+"""Smallest number of points that prediction is compiled for; fewer are padded, so that small sets share one
+executable."""
 
 Evaluate = Callable[[Stopwatch, Float[np.ndarray, "b D"]], tuple[Float[np.ndarray, "b L"], Float[np.ndarray, "b L"]]]
 """Mean and epistemic variance at b points, all in scaled units."""
 
 
-def predict_pointwise(units: Units, axes: Sequence[Axis], noise: Float[np.ndarray, " L"], batch: int, evaluate: Evaluate) -> Prediction:
+def predict_pointwise(
+    units: Units, axes: Sequence[Axis], noise: Float[np.ndarray, " L"], batch: int, evaluate: Evaluate
+) -> Prediction:
     """The predictive distribution at every combination of the axes' points.
 
     Args:

@@ -1,7 +1,7 @@
 """Several processes that fit together: who they are, from the environment, and how they find one another.
 
-Slurm sets what is needed in every process that `srun` starts. Elsewhere BINN_COORDINATOR (host:port of the first process),
-BINN_PROCESSES and BINN_PROCESS say it.
+Slurm sets what is needed in every process that `srun` starts. Elsewhere BINN_COORDINATOR (host:port of the first
+process), BINN_PROCESSES and BINN_PROCESS say it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def place_in(environment: Mapping[str, str]) -> Place | None:
         if any(own):
             coordinator, count, index = own
             if coordinator is None or count is None or index is None:
-                raise BinnError("BINN_COORDINATOR, BINN_PROCESSES and BINN_PROCESS belong together; set all three or none")
+                raise BinnError(
+                    "BINN_COORDINATOR, BINN_PROCESSES and BINN_PROCESS belong together; set all three or none"
+                )
             found = Place(coordinator, int(count), int(index))
         elif "SLURM_STEP_NODELIST" in environment and int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
             job = int(environment["SLURM_JOB_ID"])
@@ -106,7 +108,8 @@ _joined: list[Place] = []
 
 
 def leave_without_waiting() -> None:
-    """After a failure: let this process end without the others, if there are any; they then notice, instead of waiting for it."""
+    """After a failure: let this process end without the others, if there are any; they then notice, instead of waiting
+    for it."""
     if _joined:
         atexit.register(_leave)  # runs before JAX's own, which waits for every process
 
@@ -132,7 +135,10 @@ def together() -> Iterator[None]:
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         if jax.process_count() == 1:
             raise
-        problem = f"process {jax.process_index()} of {jax.process_count()} lost touch with another one, which has stopped or died"
+        problem = (
+            f"process {jax.process_index()} of {jax.process_count()} lost touch with another one, which has "
+            f"stopped or died"
+        )
         raise BinnError(f"{problem}; see its own log ({_first_line(error)})") from error
 
 

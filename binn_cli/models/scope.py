@@ -1,4 +1,5 @@
-"""What a surrogate is of: the names and units of its inputs and outputs, and how far the data reach that it has learned from."""
+"""What a surrogate is of: the names and units of its inputs and outputs, and how far the data reach that it has learned
+from."""
 
 from __future__ import annotations
 
@@ -141,7 +142,9 @@ class Measured:
         return Scope.of(sample).joined(Scope.of(sample).within(self.low, self.high))
 
 
-def scope_of_state(tree: Tree, inputs: Sequence[str], units: Sequence[str], outputs: Sequence[str], output_units: Sequence[str]) -> Scope:
+def scope_of_state(
+    tree: Tree, inputs: Sequence[str], units: Sequence[str], outputs: Sequence[str], output_units: Sequence[str]
+) -> Scope:
     """The scope of a surrogate that an older version kept, which knows at most for which ranges it was made."""
     low, high = np.full(len(inputs), np.nan), np.full(len(inputs), np.nan)
     if "input_low" in tree and "input_span" in tree:

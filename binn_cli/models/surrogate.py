@@ -1,4 +1,5 @@
-"""The protocol of every model: `fit` returns a fitted surrogate, which predicts in original units and turns into plain arrays."""
+"""The protocol of every model: `fit` returns a fitted surrogate, which predicts in original units and turns into plain
+arrays."""
 
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks
 
 Tree = Mapping[str, Any]
-"""A surrogate as nested names, arrays (plain or `Labelled`), numbers and strings: what `/surrogate/` of a results file holds."""
+"""A surrogate as nested names, arrays (plain or `Labelled`), numbers and strings: what `/surrogate/` of a results file
+holds."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """An array with a name for every dimension, under which programs that read the results file find it; numpy takes it as an array.
+    """An array with a name for every dimension, under which programs that read the results file find it; numpy takes it
+    as an array.
 
     Attributes:
         values: the array.
@@ -60,7 +63,8 @@ ROUND_OFF = 1e-12
 
 @dataclass(frozen=True)
 class CaseProcess:
-    """What a surrogate does not know about n whole cases: r coordinates a case, whose squares sum to the squares over its points.
+    """What a surrogate does not know about n whole cases: r coordinates a case, whose squares sum to the squares over
+    its points.
 
     Attributes:
         covariance: (n, r, n, r) posterior covariance of the coordinates, in standardised units.
@@ -73,7 +77,8 @@ class CaseProcess:
     compile_seconds: float = 0.0
 
     def observed(self, case: int) -> CaseProcess:
-        """The process after simulating a case: what comes out does not matter for the covariance, only that it is known."""
+        """The process after simulating a case: what comes out does not matter for the covariance, only that it is
+        known."""
         lowered = np.tensordot(self.covariance[:, :, case], self._gain(case), axes=1).reshape(self.covariance.shape)
         return CaseProcess(self.covariance - lowered, self.noise)
 
@@ -89,9 +94,12 @@ class CaseProcess:
         return np.einsum("nrnr->n", self.covariance)
 
     def reductions(self, cases: Int[np.ndarray, " c"], over: slice = slice(None)) -> Float[np.ndarray, " c"]:
-        """For each of the named cases, by how much simulating it lowers the variance summed over all cases, or those of `over`."""
+        """For each of the named cases, by how much simulating it lowers the variance summed over all cases, or those of
+        `over`."""
         r = len(self.noise)
-        return np.array([np.sum(self._gain(case).T.reshape(-1, r, r)[over] * self.covariance[over, :, case]) for case in cases])
+        return np.array(
+            [np.sum(self._gain(case).T.reshape(-1, r, r)[over] * self.covariance[over, :, case]) for case in cases]
+        )
 
 
 @runtime_checkable
@@ -129,8 +137,9 @@ class FittedSurrogate(Protocol):
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution at every combination of the axes' points.
 
-        The axes' coordinates are those of the training data, in the same order, but may be grouped into axes differently:
-        one axis of all D coordinates predicts scattered points. A model may take `variance=False`; see `PredictsMeans`.
+        The axes' coordinates are those of the training data, in the same order, but may be grouped into axes
+        differently: one axis of all D coordinates predicts scattered points. A model may take `variance=False`; see
+            `PredictsMeans`.
         """
         ...
 
@@ -158,7 +167,8 @@ class FitsRows(Protocol):
 
 
 def learnable(model: Surrogate, data: ProductData) -> ProductData:
-    """The data as a model can learn them: a table of what was observed where values are missing and the model knows nothing of that.
+    """The data as a model can learn them: a table of what was observed where values are missing and the model knows
+    nothing of that.
 
     A model that does has the attribute `learns_incomplete = True`.
     """

@@ -1,4 +1,5 @@
-"""The units that a model works in, in one value: inputs on [0, 1], outputs scaled, and what comes out of it mapped back."""
+"""The units that a model works in, in one value: inputs on [0, 1], outputs scaled, and what comes out of it mapped
+back."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ class Units:
         """
         return self.inputs.axes(axes)
 
-    def table(self, data: ProductData, rows: np.ndarray | None = None) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
+    def table(
+        self, data: ProductData, rows: np.ndarray | None = None
+    ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N L"]]:
         """Inputs and outputs as a plain table in these units; `rows` picks flat indices."""
         inputs, values = data.table(rows)
         return self.inputs(inputs, slice(None)), (values - self.outputs.shift) / self.outputs.scale
@@ -59,7 +62,9 @@ class Units:
         """Mean, epistemic variance and noise variance of these units, in original ones."""
         scale = self.outputs.scale
         spread = np.broadcast_to(noise * scale**2, mean.shape)
-        return Prediction(mean * scale + self.outputs.shift, np.maximum(variance, 0.0) * scale**2, spread, compile_seconds)
+        return Prediction(
+            mean * scale + self.outputs.shift, np.maximum(variance, 0.0) * scale**2, spread, compile_seconds
+        )
 
     def tree(self) -> dict[str, Any]:
         """Plain arrays, for `/surrogate`."""
@@ -73,5 +78,7 @@ class Units:
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Units:
         """The units that `tree` described."""
-        low, span, shift, scale = (np.atleast_1d(tree[key]) for key in ("input_low", "input_span", "output_shift", "output_scale"))
+        low, span, shift, scale = (
+            np.atleast_1d(tree[key]) for key in ("input_low", "input_span", "output_shift", "output_scale")
+        )
         return cls(InputMap(low, span), OutputMap(shift, scale))

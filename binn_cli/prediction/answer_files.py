@@ -33,17 +33,23 @@ class AnswerFile(Protocol):
 
 
 def column_names(scope: Scope, arrays: Sequence[str]) -> list[str]:
-    """Names of the columns of a table of answers: the inputs, `OUTPUT_mean` and so on, `outside`; an input of such a name gets another."""
+    """Names of the columns of a table of answers: the inputs, `OUTPUT_mean` and so on, `outside`; an input of such a
+    name gets another."""
     answers = [f"{output}_{array}" for output in scope.outputs for array in arrays]
     inputs = [f"{name} (input)" if name in (*answers, OUTSIDE) else name for name in scope.inputs]
     return [*inputs, *answers, OUTSIDE]
 
 
 def columns_of(answer: Answer, scope: Scope) -> list[np.ndarray]:
-    """The columns of an answer in that order; a grid with every combination as a row, the last axis fastest. Choices are texts again."""
+    """The columns of an answer in that order; a grid with every combination as a row, the last axis fastest. Choices
+    are texts again."""
     shape = answer.outside.shape
     index: tuple[np.ndarray, ...] = np.indices(shape, sparse=True)
-    inputs = [np.broadcast_to(own[where], shape).ravel() for table, where in zip(answer.points, index, strict=True) for own in table.T]
+    inputs = [
+        np.broadcast_to(own[where], shape).ravel()
+        for table, where in zip(answer.points, index, strict=True)
+        for own in table.T
+    ]
     for name, texts in scope.choices.items():
         column = scope.inputs.index(name)
         inputs[column] = np.array(texts, dtype=object)[inputs[column].astype(int)]
@@ -133,7 +139,9 @@ def require_kind(path: Path) -> None:
     """
     if path != STDOUT and path.suffix.lower() not in KINDS:
         ending = f"the ending {path.suffix}" if path.suffix else "no ending"
-        raise BinnError(f"{path}: has {ending}; the file of predictions must end in {', '.join(KINDS)}, or be - for CSV on stdout")
+        raise BinnError(
+            f"{path}: has {ending}; the file of predictions must end in {', '.join(KINDS)}, or be - for CSV on stdout"
+        )
 
 
 @contextmanager
@@ -163,6 +171,8 @@ def opened_for_answers(path: Path, scope: Scope, axes: Sequence[Axis]) -> Iterat
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise BinnError(f"{path}: cannot be written ({error.strerror or error}); free some space or name another place") from error
+        raise BinnError(
+            f"{path}: cannot be written ({error.strerror or error}); free some space or name another place"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -31,7 +31,9 @@ class Hdf5Answers:
         self._file.attrs["Conventions"] = "CF-1.8"
         output = self._file.create_dataset("output", data=np.array(scope.outputs, dtype=object), dtype=TEXT)
         output.make_scale("output")
-        self._file.create_dataset("unit", data=np.array(scope.output_units, dtype=object), dtype=TEXT).dims[0].attach_scale(output)
+        self._file.create_dataset("unit", data=np.array(scope.output_units, dtype=object), dtype=TEXT).dims[
+            0
+        ].attach_scale(output)
         if axes:
             self._write_axes()
 

@@ -19,12 +19,16 @@ RESERVED = ("point", "output", "input", "unit", "mean", "std_epistemic", "std_to
 """Names of variables and dimensions that are no inputs."""
 
 
-def answered(surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: bool = False, std: bool = True) -> xarray.Dataset:
+def answered(
+    surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: bool = False, std: bool = True
+) -> xarray.Dataset:
     """See `binn_cli.loading.Run.predict`."""
     if grid:
         axes = grid_axes(points, scope)
         names = tuple(_free(axis.name) for axis in axes)
-        coordinates = _output_coordinates(scope) | {name: (name, axis.points[:, 0]) for name, axis in zip(names, axes, strict=True)}
+        coordinates = _output_coordinates(scope) | {
+            name: (name, axis.points[:, 0]) for name, axis in zip(names, axes, strict=True)
+        }
         answers = list(answers_on_grid(surrogate, scope, axes, std=std))
         shape = tuple(axis.size for axis in axes)
     else:
@@ -32,7 +36,9 @@ def answered(surrogate: FittedSurrogate, scope: Scope, points: Any, *, grid: boo
         names, shape = ("point",), (len(table),)
         coordinates = point_coordinates(scope, table)
         answers = list(answers_at_points(surrogate, scope, [table], std=std))
-    found: dict[str, np.ndarray] = {name: np.empty((*shape, len(scope.outputs))) for name in (answers[0].arrays if answers else ("mean",))}
+    found: dict[str, np.ndarray] = {
+        name: np.empty((*shape, len(scope.outputs))) for name in (answers[0].arrays if answers else ("mean",))
+    }
     outside = np.empty(shape, dtype=bool)
     for answer in answers:
         where = tuple(slice(c, c + n) for c, n in zip(answer.corner, answer.outside.shape, strict=True))
@@ -87,7 +93,10 @@ def numbers_of(values: Any, name: str, scope: Scope) -> np.ndarray:
     if array.dtype.kind not in "biuf" and texts:
         other = next((text for text in map(str, array.ravel()) if text not in texts), None)
         if other is not None:
-            raise BinnError(f"points: {name} is {other!r}, which is none of its choices {', '.join(texts)}{did_you_mean(other, texts)}")
+            raise BinnError(
+                f"points: {name} is {other!r}, which is none of its choices "
+                f"{', '.join(texts)}{did_you_mean(other, texts)}"
+            )
         return np.array([texts.index(str(text)) for text in array.ravel()], dtype=float).reshape(array.shape)
     try:
         return array.astype(float)
@@ -104,7 +113,9 @@ def _by_name(points: Any, scope: Scope) -> dict[str, np.ndarray]:
             raise BinnError(f"points: {name} is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}")
     given = {str(name): numbers_of(points[name], str(name), scope) for name in named}
     if missing := [name for name in inputs if name not in given]:
-        raise BinnError(f"points: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give a value of every input")
+        raise BinnError(
+            f"points: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give a value of every input"
+        )
     return given
 
 

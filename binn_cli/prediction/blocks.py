@@ -1,7 +1,8 @@
-"""Points in blocks of fixed borders, and what a surrogate says at each: the same numbers for whoever asks, from a file or from Python.
+"""Points in blocks of fixed borders, and what a surrogate says at each: the same numbers for whoever asks, from a file
+or from Python.
 
-How a library multiplies matrices depends on how many rows they have, and so does the last bit of what comes out. Blocks therefore
-begin at multiples of one number of points, wherever the points come from.
+How a library multiplies matrices depends on how many rows they have, and so does the last bit of what comes out. Blocks
+therefore begin at multiples of one number of points, wherever the points come from.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def blocks_of(chunks: Iterable[Float[np.ndarray, "r D"]], size: int = POINTS) ->
 
 
 def parts_of(sizes: Sequence[int], most: int = COMBINATIONS) -> Iterator[tuple[slice, ...]]:
-    """A grid in parts of at most so many combinations, in C order: whole trailing axes, a stretch of one, single points of the others."""
+    """A grid in parts of at most so many combinations, in C order: whole trailing axes, a stretch of one, single points
+    of the others."""
     behind = np.cumprod([1, *reversed(sizes)])[::-1]  # behind[a]: combinations of the axes from a on
     axis = next((a for a in range(len(sizes)) if behind[a] <= most), len(sizes))
     if axis == 0:
@@ -78,8 +80,11 @@ def parts_of(sizes: Sequence[int], most: int = COMBINATIONS) -> Iterator[tuple[s
             yield (*(slice(i, i + 1) for i in leading), here, *(slice(0, n) for n in sizes[axis:]))
 
 
-def answers_at_points(surrogate: FittedSurrogate, scope: Scope, chunks: Iterable[np.ndarray], *, std: bool = True) -> Iterator[Answer]:
-    """What the surrogate says at scattered points, whose columns are the inputs in its own order; `std` says whether with variances.
+def answers_at_points(
+    surrogate: FittedSurrogate, scope: Scope, chunks: Iterable[np.ndarray], *, std: bool = True
+) -> Iterator[Answer]:
+    """What the surrogate says at scattered points, whose columns are the inputs in its own order; `std` says whether
+    with variances.
 
     Raises:
         BinnError: if a point is not finite.
@@ -94,8 +99,11 @@ def answers_at_points(surrogate: FittedSurrogate, scope: Scope, chunks: Iterable
     yield from on_all_cores(surrogate, lambda one, block: _answer(one, scope, *block, std), asked())
 
 
-def answers_on_grid(surrogate: FittedSurrogate, scope: Scope, axes: Sequence[Axis], *, std: bool = True) -> Iterator[Answer]:
-    """What the surrogate says at every combination of the axes' points, whose coordinates are the inputs in its own order."""
+def answers_on_grid(
+    surrogate: FittedSurrogate, scope: Scope, axes: Sequence[Axis], *, std: bool = True
+) -> Iterator[Answer]:
+    """What the surrogate says at every combination of the axes' points, whose coordinates are the inputs in its own
+    order."""
 
     def asked() -> Iterator[tuple[tuple[Axis, ...], tuple[int, ...]]]:
         for part in parts_of([axis.size for axis in axes]):
@@ -105,7 +113,9 @@ def answers_on_grid(surrogate: FittedSurrogate, scope: Scope, axes: Sequence[Axi
     yield from on_all_cores(surrogate, lambda one, block: _answer(one, scope, *block, std), asked())
 
 
-def _answer(surrogate: FittedSurrogate, scope: Scope, axes: tuple[Axis, ...], corner: tuple[int, ...], std: bool) -> Answer:
+def _answer(
+    surrogate: FittedSurrogate, scope: Scope, axes: tuple[Axis, ...], corner: tuple[int, ...], std: bool
+) -> Answer:
     if std or not isinstance(surrogate, PredictsMeans) or not takes_variance(surrogate):
         found = surrogate.predict(axes)
     else:

@@ -1,4 +1,5 @@
-"""Points that somebody asks about, in a file of any kind: a table of them, or the axes of a grid. Columns are known by name."""
+"""Points that somebody asks about, in a file of any kind: a table of them, or the axes of a grid. Columns are known by
+name."""
 
 from __future__ import annotations
 
@@ -52,7 +53,10 @@ class TableOfPoints:
                     blank[empty] = self.file.blank(rows[empty])
                 if not finite[~blank].all():
                     why = first_missing(self.file, Choice(self.columns, ()), table[~blank], rows[~blank])
-                    raise DataError(f"{self.file.path}, {why}; every input of a point must be a number: mend the row, or leave it out")
+                    raise DataError(
+                        f"{self.file.path}, {why}; every input of a point must be a number: mend the row, or leave "
+                        f"it out"
+                    )
                 table = table[~blank]
             yield table
 
@@ -73,8 +77,8 @@ class GridOfPoints:
 def points_of(path: Path, reading: Reading, scope: Scope, *, grid: bool = False) -> TableOfPoints | GridOfPoints:
     """What a file asks about.
 
-    It is a grid where the inputs lie along dimensions of their own (NetCDF, or HDF5 whose arrays are dimension scales) or differ in
-    length (HDF5, npz), and wherever `grid` says so.
+    It is a grid where the inputs lie along dimensions of their own (NetCDF, or HDF5 whose arrays are dimension scales)
+    or differ in length (HDF5, npz), and wherever `grid` says so.
 
     Args:
         path: the file.
@@ -95,7 +99,9 @@ def points_of(path: Path, reading: Reading, scope: Scope, *, grid: bool = False)
     unused = tuple(name for name, reason in choice.left_out.items() if reason == "not named")
     if isinstance(file, NetcdfFile):
         return _of_dimensions(file, choice.inputs, scope, unused, grid)
-    lengths = {file.layout.lengths[name] for name in choice.inputs} if isinstance(file, (Hdf5File, NumpyFile)) else set[int]()
+    lengths = (
+        {file.layout.lengths[name] for name in choice.inputs} if isinstance(file, (Hdf5File, NumpyFile)) else set[int]()
+    )
     if grid or len(lengths) > 1:
         columns = [np.concatenate([chunk[:, 0] for chunk in file.chunks([name])]) for name in choice.inputs]
         return GridOfPoints(_axes(file, [column[~np.isnan(column)] for column in columns], scope), unused)
@@ -108,21 +114,30 @@ def _dimensions_of(path: Path, names: Sequence[str]) -> set[str]:
     with opened_hdf5(path) as file:
         for name in names:
             array = file.get(name)
-            if array is None or not hasattr(array, "dims") or not (array.is_scale or (array.ndim == 1 and len(array.dims[0]))):
+            if (
+                array is None
+                or not hasattr(array, "dims")
+                or not (array.is_scale or (array.ndim == 1 and len(array.dims[0])))
+            ):
                 return set()
             found.add(array.name if array.is_scale else array.dims[0][0].name)
     return found
 
 
 def _is_nameless(file: NumpyFile) -> bool:
-    return len(file.arrays) == 1 and all(place.column is not None and name.endswith("]") for name, place in file.layout.places.items())
+    return len(file.arrays) == 1 and all(
+        place.column is not None and name.endswith("]") for name, place in file.layout.places.items()
+    )
 
 
 def _require_units(file: ColumnFile, columns: Sequence[str], scope: Scope) -> None:
     for column, name, known in zip(columns, scope.inputs, scope.input_units, strict=True):
         other = file.units[column]
         if known and other and known != other:
-            raise DataError(f"{file.path}: {name!r} is in {other}, but in {known} in the training data; convert it, and state {known}")
+            raise DataError(
+                f"{file.path}: {name!r} is in {other}, but in {known} in the training data; convert it, and state "
+                f"{known}"
+            )
 
 
 def _of_dimensions(
@@ -166,4 +181,6 @@ def _require_finite(file: ColumnFile, table: Float[np.ndarray, "n k"], names: Se
         raise DataError(f"{file.path}: {names[0]!r} has no value; give at least one")
     if not np.isfinite(table).all():
         row, column = np.argwhere(~np.isfinite(table))[0]
-        raise DataError(f"{file.path}: {names[column]!r} is missing or not finite at {row} (counted from 0); give a number")
+        raise DataError(
+            f"{file.path}: {names[column]!r} is missing or not finite at {row} (counted from 0); give a number"
+        )

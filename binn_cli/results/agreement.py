@@ -11,7 +11,8 @@ from binn_cli.results.provenance import DATA_IDENTITY
 from binn_cli.results.record import RunRecord
 
 ROUND_OFF = 1e-9
-"""Differences up to this part of the largest value of an output are round-off, which an iteration carries on and magnifies."""
+"""Differences up to this part of the largest value of an output are round-off, which an iteration carries on and
+magnifies."""
 RELATIVE = 1e-6
 """Scores are quotients and logarithms of differences, which magnify it; up to this part of themselves they agree."""
 
@@ -52,7 +53,11 @@ def differences(first: RunRecord, second: RunRecord) -> list[Difference]:
     sizes = _sizes(first)
     for split in first.splits:
         for metric in dict.fromkeys(name for step in first.steps for name in step.metrics.get(split, {})):
-            found.append(_apart(f"{metric} on {split}", first.series(split, metric), second.series(split, metric), sizes, RELATIVE))
+            found.append(
+                _apart(
+                    f"{metric} on {split}", first.series(split, metric), second.series(split, metric), sizes, RELATIVE
+                )
+            )
     if first.predictions is not None and second.predictions is not None:
         for name in ("inputs", "truth", "mean", "std_epistemic", "std_total"):
             before, after = getattr(first.predictions, name), getattr(second.predictions, name)
@@ -63,7 +68,8 @@ def differences(first: RunRecord, second: RunRecord) -> list[Difference]:
 def _acquired(first: RunRecord, second: RunRecord) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     for name in first.case_coordinates:
         before, after = (
-            np.concatenate([np.atleast_1d((step.acquired or {}).get(name, np.nan)) for step in run.steps]) for run in (first, second)
+            np.concatenate([np.atleast_1d((step.acquired or {}).get(name, np.nan)) for step in run.steps])
+            for run in (first, second)
         )
         yield f"acquired {name}", before, after
 
@@ -101,5 +107,7 @@ def what_differs(before: Mapping[str, object], after: Mapping[str, object]) -> d
         *sorted(name for name in {**before, **after} if name.startswith("version_")),
     ]
     unknown = "not recorded"
-    pairs = {name: (before.get(name, unknown), after.get(name, unknown)) for name in names if name in before or name in after}
+    pairs = {
+        name: (before.get(name, unknown), after.get(name, unknown)) for name in names if name in before or name in after
+    }
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

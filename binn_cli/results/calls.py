@@ -45,13 +45,21 @@ _CHOICES = "choices_"
 
 
 def write_calls(file: h5py.File, calls: Calls) -> None:
-    """Write all calls along a dimension `call`; a parameter of texts stands there as places among its choices, which are kept too."""
+    """Write all calls along a dimension `call`; a parameter of texts stands there as places among its choices, which
+    are kept too."""
     names = np.array(calls.names, dtype=object)
     group = scaled_group(file, "calls", {"call": np.arange(len(calls.each)), "parameter": names})
-    points = np.array([call.parameters for call in calls.each], dtype=np.float64).reshape(len(calls.each), len(calls.names))
+    points = np.array([call.parameters for call in calls.each], dtype=np.float64).reshape(
+        len(calls.each), len(calls.names)
+    )
     dataset(group, "parameters", points, ("call", "parameter"))
     for name in _TEXTS:
-        dataset(group, name, np.array([attribute(getattr(call, name), name) for call in calls.each], dtype=object), ("call",))
+        dataset(
+            group,
+            name,
+            np.array([attribute(getattr(call, name), name) for call in calls.each], dtype=object),
+            ("call",),
+        )
     for name, kind in _NUMBERS.items():
         dataset(group, name, np.array([getattr(call, name) for call in calls.each], dtype=kind), ("call",))
     group["seconds"].attrs["units"] = "s"

@@ -1,6 +1,7 @@
 """What the numbers of a step say against it: reasons to distrust a fit that went through without an error.
 
-The sentences bear no numbers, which stand in the metrics and diagnostics: so one caution stays one sentence over many steps.
+The sentences bear no numbers, which stand in the metrics and diagnostics: so one caution stays one sentence over many
+steps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ DETERMINED = 0.9
 """Effective parameters over points above which a residual says little about the noise."""
 
 LEVEL, MISSED, STANDARD_ERRORS = 0.95, 0.1, 3.0
-"""Intervals of 95 % are doubted if fewer values lie in them by more than a tenth, and by more than three standard errors of a share among
+"""Intervals of 95 % are doubted if fewer values lie in them by more than a tenth, and by more than three standard
+errors of a share among
 so many cases: the points of a case hang together."""
 
 FAR_TOO_WIDE, ENOUGH = 10.0, 20
@@ -47,10 +49,17 @@ def _not_finite(step: Step, outputs: Sequence[str]) -> Iterator[str]:
     for split, scores in step.metrics.items():
         for i, output in enumerate(outputs):
             # rel_rmse and r2 are undefined for a constant truth, which is no fault of the fit
-            bad = [name for name, values in scores.items() if name not in _UNDEFINED_FOR_CONSTANTS and not np.isfinite(values[i])]
+            bad = [
+                name
+                for name, values in scores.items()
+                if name not in _UNDEFINED_FOR_CONSTANTS and not np.isfinite(values[i])
+            ]
             if bad:
                 more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-                yield f'not finite on the split "{split}" for the output {output}: {", ".join(bad[:_NAMED])}{more}; distrust this fit'
+                yield (
+                    f'not finite on the split "{split}" for the output {output}: {", ".join(bad[:_NAMED])}{more}; '
+                    f"distrust this fit"
+                )
 
 
 def _unexplained(step: Step, outputs: Sequence[str]) -> Iterator[str]:
@@ -60,7 +69,8 @@ def _unexplained(step: Step, outputs: Sequence[str]) -> Iterator[str]:
         if "train" in missed:
             yield (
                 f"the fit explains less than 1 % of the variance of {output} on its own training points: "
-                "a stated length scale or prior (model.length, model.prior_variance) may be far off, or the data are noise"
+                "a stated length scale or prior (model.length, model.prior_variance) may be far off, or the data are "
+                "noise"
             )
         elif missed:
             splits = " and ".join(f'"{split}"' for split in missed)
@@ -92,17 +102,28 @@ def _doubtful(step: Step, outputs: Sequence[str]) -> Iterator[str]:
         judged = f"judged by {cases:,} {'cases' if cases > 1 else 'case'}"
         for i, output in enumerate(outputs):
             if scores["coverage_95"][i] < LEVEL - tolerated:
-                yield f'far fewer than 95 % of the split "{split}" lie in the 95 % intervals of {output}, {judged}: they are too narrow'
+                yield (
+                    f'far fewer than 95 % of the split "{split}" lie in the 95 % intervals of {output}, {judged}: '
+                    f"they are too narrow"
+                )
             elif cases >= ENOUGH and scores["sharpness"][i] > FAR_TOO_WIDE * scores["rmse"][i] > 0.0:
                 wide = f"more than {FAR_TOO_WIDE:g} times as wide as the errors"
                 yield f'the intervals of {output} are {wide} on the split "{split}", {judged}'
     for output, factor in zip(outputs, np.atleast_1d(step.diagnostics.get("widening", 1.0)), strict=False):
         if factor > WIDENED:
-            yield f"rows left out in turn were missed by far more than the fit said of {output}; its intervals have been widened by that"
-    stopped = [o for o, done in zip(outputs, np.atleast_1d(step.diagnostics.get("settled", 1.0)), strict=False) if done == 0.0]
+            yield (
+                f"rows left out in turn were missed by far more than the fit said of {output}; its intervals have "
+                f"been widened by that"
+            )
+    stopped = [
+        o for o, done in zip(outputs, np.atleast_1d(step.diagnostics.get("settled", 1.0)), strict=False) if done == 0.0
+    ]
     if stopped:
         named = " and ".join(stopped[:_NAMED])
-        yield f"inference reached its limit before it had settled for {named}: raise model.sweeps, or distrust the last digits"
+        yield (
+            f"inference reached its limit before it had settled for {named}: raise model.sweeps, or distrust the "
+            f"last digits"
+        )
 
 
 def _unconverged(step: Step) -> Iterator[str]:
@@ -116,6 +137,12 @@ def _unconverged(step: Step) -> Iterator[str]:
             "the intervals are doubtful; raise model.warmup and model.samples"
         )
     if np.sum(step.diagnostics.get("divergences", 0)) > 0:
-        yield "trajectories of the sampler diverged, so that parts of the posterior were not reached; raise model.target_accept"
+        yield (
+            "trajectories of the sampler diverged, so that parts of the posterior were not reached; raise "
+            "model.target_accept"
+        )
     if "subsample_of" in step.diagnostics:
-        yield "a random part of the points was learned from (model.subsample), so that the posterior is wider than that of all of them"
+        yield (
+            "a random part of the points was learned from (model.subsample), so that the posterior is wider than "
+            "that of all of them"
+        )

@@ -18,7 +18,8 @@ _WITHOUT_VALUES = "This is a netCDF dimension but not a netCDF variable."
 
 
 def scaled_group(root: h5py.Group, name: str, scales: Mapping[str, Sequence | np.ndarray]) -> h5py.Group:
-    """A new group with one dimension scale per entry of `scales`, which holds the coordinate values, numbers or strings."""
+    """A new group with one dimension scale per entry of `scales`, which holds the coordinate values, numbers or
+    strings."""
     # netCDF-4 wants the order of creation; it also keeps a case's coordinates in the data set's own order
     group = root.create_group(name, track_order=True)
     for dimension, values in scales.items():
@@ -53,7 +54,9 @@ def free_name(group: h5py.Group, name: str) -> str:
     The name itself belongs into the attribute `TRUE_NAME`.
     """
     plain = name.replace("/", "\N{DIVISION SLASH}")
-    return plain if plain not in group else next(f"{plain}_{k}" for k in itertools.count(2) if f"{plain}_{k}" not in group)
+    return (
+        plain if plain not in group else next(f"{plain}_{k}" for k in itertools.count(2) if f"{plain}_{k}" not in group)
+    )
 
 
 def values_of(found: h5py.Dataset) -> np.ndarray:
@@ -69,7 +72,8 @@ def variables(group: h5py.Group) -> dict[str, h5py.Dataset]:
 
 
 def contents(group: h5py.Group, only: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The values of the data sets of a group by name, without its dimension scales and groups; of some names alone where they are given.
+    """The values of the data sets of a group by name, without its dimension scales and groups; of some names alone
+    where they are given.
 
     The same as `values_of` for each of `variables`, in half the time: lists of runs read thousands of them.
     """

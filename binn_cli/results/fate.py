@@ -90,7 +90,9 @@ def _of_results(path: Path, held: bool) -> Fate:
         with opened(path) as file:
             status, steps = str(file.attrs["status"]), len(file["step/n_train"])
             reason = str(file.attrs.get("reason", ""))
-            known = {name: str(scalar(value)) for name, value in file["provenance"].attrs.items() if name.endswith("_time")}
+            known = {
+                name: str(scalar(value)) for name, value in file["provenance"].attrs.items() if name.endswith("_time")
+            }
     except BinnError as error:
         return Fate(UNREADABLE, str(error))
     since = known.get("resume_time") or known.get("start_time", "")
@@ -126,7 +128,11 @@ def sweeps_in(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.is_dir() or (path / RESULTS).exists():
             continue
-        found += [path] if is_sweep(path) else [entry for entry in sorted(path.iterdir()) if entry.is_dir() and is_sweep(entry)]
+        found += (
+            [path]
+            if is_sweep(path)
+            else [entry for entry in sorted(path.iterdir()) if entry.is_dir() and is_sweep(entry)]
+        )
     return list(dict.fromkeys(found))
 
 

@@ -15,7 +15,8 @@ class Found:
     """What some paths lead to.
 
     Attributes:
-        files: results files, each once, in the order of the paths and by name below each of them; what is meant as one counts.
+        files: results files, each once, in the order of the paths and by name below each of them; what is meant as one
+            counts.
         not_runs: paths that exist but hold no run.
     """
 
@@ -53,7 +54,11 @@ def results_below(directory: Path) -> list[Path]:
     """The results file of a run's directory, or all those of the runs and sweeps in a directory, by name."""
     own = directory / FILE_NAME
     # A job of a sweep lies two levels below the directory of all outputs.
-    return [own] if own.exists() else sorted([*directory.glob(f"*/{FILE_NAME}"), *directory.glob(f"*/*/{FILE_NAME}")], key=_by_number)
+    return (
+        [own]
+        if own.exists()
+        else sorted([*directory.glob(f"*/{FILE_NAME}"), *directory.glob(f"*/*/{FILE_NAME}")], key=_by_number)
+    )
 
 
 def _by_number(path: Path) -> list[int | str]:

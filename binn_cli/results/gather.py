@@ -109,7 +109,10 @@ def _matching(name: str) -> list[Path]:
     matches = sorted(Path(match) for match in glob.glob(name)) if glob.has_magic(name) else []
     if not matches:
         problem = "matches nothing" if glob.has_magic(name) else "does not exist"
-        raise BinnError(f"{name}: {problem}; name directories of runs, of sweeps or of all outputs, or a pattern such as 'outputs/*_sweep'")
+        raise BinnError(
+            f"{name}: {problem}; name directories of runs, of sweeps or of all outputs, or a pattern such as "
+            f"'outputs/*_sweep'"
+        )
     return matches
 
 

@@ -15,7 +15,8 @@ class Head:
     """A run in short; plain values throughout, so that an index can keep it as JSON.
 
     Attributes:
-        status: "running", "complete" or "failed", as the file says; see `fate` for what became of a run that says "running".
+        status: "running", "complete" or "failed", as the file says; see `fate` for what became of a run that says
+            "running".
         reason: why it failed; empty where it did not.
         task, dataset, model, config_id, seed, note: as in `Header`.
         config: every leaf of the resolved configuration by its dotted name; a list is one value, as JSON writes it.
@@ -92,7 +93,11 @@ def _flat(prefix: str, section: Mapping[Any, Any]) -> dict[str, Scalar]:
         if isinstance(value, Mapping):
             leaves |= _flat(f"{name}.", value)
         else:
-            leaves[name] = value if value is None or isinstance(value, str | int | float | bool) else json.dumps(value, default=str)
+            leaves[name] = (
+                value
+                if value is None or isinstance(value, str | int | float | bool)
+                else json.dumps(value, default=str)
+            )
     return leaves
 
 

@@ -35,7 +35,8 @@ class Holder:
         machine: a hash that says nothing about the machine but that it is the same.
         boot: likewise of its last start.
         pid: number of the process.
-        began: when it began, in ticks since the machine's start, since numbers are used again; empty where the system does not tell.
+        began: when it began, in ticks since the machine's start, since numbers are used again; empty where the system
+            does not tell.
     """
 
     machine: str
@@ -127,7 +128,8 @@ def _locked(file: IO[bytes]) -> bool | None:
 
 @contextmanager
 def held(directory: Path, carrier: str = LOG_NAME) -> Iterator[None]:
-    """Keep every other process from working on what is in `directory`; the system lets go of it whenever this process ends.
+    """Keep every other process from working on what is in `directory`; the system lets go of it whenever this process
+    ends.
 
     Args:
         directory: of a run, or of a sweep.
@@ -147,9 +149,16 @@ def held(directory: Path, carrier: str = LOG_NAME) -> Iterator[None]:
             locked, known = _locked(file), holder_of(directory)
         if locked is False and (known is None or known.lives is not False):
             where = "" if known is None else f" (number {known.pid}{'' if known.lives else ', on another machine'})"
-            raise BinnError(f"{directory}: another process{where} is working on this {what}; wait until it has ended, or stop it first")
+            raise BinnError(
+                f"{directory}: another process{where} is working on this {what}; wait until it has ended, or stop it "
+                f"first"
+            )
         if locked is None and known is not None and known.lives is not False:
-            advice = f"remove {directory / HOLDER} if no process does" if known.lives is None else f"stop process {known.pid} first"
+            advice = (
+                f"remove {directory / HOLDER} if no process does"
+                if known.lives is None
+                else f"stop process {known.pid} first"
+            )
             raise BinnError(f"{directory}: another process is working on this {what}; {advice}")
         write_json(directory / HOLDER, asdict(Holder.this_process()), indent=None)
         try:

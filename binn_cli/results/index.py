@@ -1,4 +1,5 @@
-"""The heads of many runs at once: an index beside them keeps what was read, and the files themselves say whether it still holds."""
+"""The heads of many runs at once: an index beside them keeps what was read, and the files themselves say whether it
+still holds."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ COMMAND_LINE = "BINN_COMMAND_LINE"
 
 @contextmanager
 def typed(argv: Sequence[str]) -> Iterator[None]:
-    """Remember what was typed, also for the processes that a sweep may start: sys.argv is another's there, and Hydra's in a run."""
+    """Remember what was typed, also for the processes that a sweep may start: sys.argv is another's there, and Hydra's
+    in a run."""
     before = os.environ.get(COMMAND_LINE)
     os.environ[COMMAND_LINE] = shlex.join(argv)
     try:
@@ -95,9 +96,14 @@ def collect(argv: Sequence[str] | None = None) -> dict[str, str | int | float | 
 
 @cache
 def code_digest() -> str:
-    """A digest of all code that a number can depend on: unlike a commit it also tells of changes that are not committed."""
+    """A digest of all code that a number can depend on: unlike a commit it also tells of changes that are not
+    committed."""
     package = Path(binn_cli.__file__).resolve().parent
-    files = sorted(file for part in COMPUTING for file in ([package / part] if part.endswith(".py") else (package / part).rglob("*.py")))
+    files = sorted(
+        file
+        for part in COMPUTING
+        for file in ([package / part] if part.endswith(".py") else (package / part).rglob("*.py"))
+    )
     whole = hashlib.sha256()
     for file in files:
         whole.update(f"{file.relative_to(package).as_posix()}\0".encode())
@@ -142,7 +148,8 @@ def peak_rss_bytes() -> int:
 
 def _source_revision() -> dict[str, str | bool]:
     root = Path(binn_cli.__file__).resolve().parent.parent
-    # an installed program may lie inside somebody else's repository, such as a project that keeps its environment in its folder
+    # an installed program may lie inside somebody else's repository, such as a project that keeps its environment in
+    # its folder
     if not (root / ".git").exists():
         return {}
     commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
@@ -151,7 +158,9 @@ def _source_revision() -> dict[str, str | bool]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        answer = subprocess.run(("git", "-C", str(root), *arguments), capture_output=True, text=True, timeout=5, check=True)
+        answer = subprocess.run(
+            ("git", "-C", str(root), *arguments), capture_output=True, text=True, timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()

@@ -1,4 +1,5 @@
-"""The model of one run in memory: what a results file holds, and nothing that a view or a task would have to look up elsewhere."""
+"""The model of one run in memory: what a results file holds, and nothing that a view or a task would have to look up
+elsewhere."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ PHASES = ("data", "compile", "fit", "acquire", "predict")
 """The phases that are timed, in the order in which they happen."""
 
 PREDICTED_RMSE, EXPECTED_GAIN, SURPRISE = "predicted_rmse", "expected_gain", "surprise"
-"""Diagnostics of active learning: the error (L,) that a surrogate expects of itself, by which share one more simulation would lower it, and
-how far each new case was from its prediction, in predicted standard deviations."""
+"""Diagnostics of active learning: the error (L,) that a surrogate expects of itself, by which share one more simulation
+would lower it, and how far each new case was from its prediction, in predicted standard deviations."""
 
 _SPLITS = ("train", "test", "ahead", "offgrid")
 
@@ -77,7 +78,8 @@ class Step:
         acquired: coordinates of the case acquired in this step by name, or of all of them; None where none was.
         diagnostics: arrays of any shape by name, such as the residual of every sweep.
         scored: how many points of a split its metrics are from, where that is a sample of the split.
-        warnings: sentences about what makes the step doubtful, without line breaks; the recorder adds those of `cautions`.
+        warnings: sentences about what makes the step doubtful, without line breaks; the recorder adds those of
+            `cautions`.
         notes: sentences on what the model chose, such as which decomposition.
         cases: how many cases, or rows of a table, a split's metrics rest on; known while the run goes on.
     """
@@ -128,10 +130,12 @@ class Predictions:
 
     @classmethod
     def of(cls, data: ProductData, prediction: Prediction, max_points: int) -> Predictions:
-        """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat points."""
+        """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat
+        points."""
         rows = strided(data, max_points)
         flat = (
-            np.asarray(a).reshape(-1, len(data.outputs))[rows] for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+            np.asarray(a).reshape(-1, len(data.outputs))[rows]
+            for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
         )
         return cls.at(data.table(rows), data, Prediction(*flat), rows)
 
@@ -164,7 +168,9 @@ class Predictions:
             output_names=split.outputs,
             stride=int(rows[1] - rows[0]) if len(rows) > 1 else split.n_points,
             n_points_total=split.n_observed if isinstance(split, ProductData) else split.n_points,
-            input_units=tuple(unit for axis in split.axes for unit in axis.units) if isinstance(split, ProductData) else (),
+            input_units=tuple(unit for axis in split.axes for unit in axis.units)
+            if isinstance(split, ProductData)
+            else (),
             output_units=split.output_units if isinstance(split, ProductData) else (),
         )
 
@@ -182,9 +188,9 @@ class RunRecord:
         outputs: the L names of the outputs.
         predictions: of the last step that had some.
         surrogate: the last fitted surrogate.
-        state: what a task needs to resume; for active learning also which cases it saw: `initial` (n0, D), `acquired` (r, D),
-            `held_out` (m, D) and `case_coordinates` (their names); for regress a sample of the training points (see `training_sample`);
-            for scaling why a size failed, `reason_SIZE`.
+        state: what a task needs to resume; for active learning also which cases it saw: `initial` (n0, D), `acquired`
+            (r, D), `held_out` (m, D) and `case_coordinates` (their names); for regress a sample of the training points
+            (see `training_sample`); for scaling why a size failed, `reason_SIZE`.
         surface: what the last fit predicts on a whole surface, where the data have one.
         calls: what became of every case that a solver was asked for; None where nobody asks one.
         conclusion: why a run ended before all that was planned, and what that saved; empty where it did not.
@@ -211,7 +217,8 @@ class RunRecord:
 
     @property
     def judging_split(self) -> str:
-        """The split that says best how well the model does where it has not learned: `test`, `ahead`, or else the first."""
+        """The split that says best how well the model does where it has not learned: `test`, `ahead`, or else the
+        first."""
         return judging(self.splits)
 
     @property

@@ -83,7 +83,11 @@ class Recorder:
             raise BinnError(f"the run in {directory} is complete; there is nothing to resume")
         clear_leftovers(directory / FILE_NAME)
         known = provenance.collect()
-        first = {name: record.provenance[name] for name in ("argv", "start_time", DATA_IDENTITY, SIDE_BY_SIDE) if name in record.provenance}
+        first = {
+            name: record.provenance[name]
+            for name in ("argv", "start_time", DATA_IDENTITY, SIDE_BY_SIDE)
+            if name in record.provenance
+        }
         known |= {"resume_argv": known["argv"], "resume_time": provenance.now(), **first}
         recorder = cls.__new__(cls)
         recorder._open(directory, replace(record, status="running", reason=None, provenance=known))
@@ -125,12 +129,18 @@ class Recorder:
         known = self._record.provenance.get(DATA_IDENTITY)
         text = json.dumps(dict(sorted(data.items())), ensure_ascii=False)
         if self._record.steps and known is not None and known != text:
-            changed = ", ".join(key for key in {**json.loads(str(known)), **data} if json.loads(str(known)).get(key) != data.get(key))
-            raise BinnError(f"{self._directory}: the data have changed since this run began ({changed}); begin a new run with binn run")
+            changed = ", ".join(
+                key for key in {**json.loads(str(known)), **data} if json.loads(str(known)).get(key) != data.get(key)
+            )
+            raise BinnError(
+                f"{self._directory}: the data have changed since this run began ({changed}); begin a new run with "
+                f"binn run"
+            )
         self._keep(replace(self._record, provenance={**self._record.provenance, DATA_IDENTITY: text}))
 
     def describe(self, data: str) -> None:
-        """Say in one line what was read, and keep it as `data` of /provenance; nothing happens where there is nothing to say."""
+        """Say in one line what was read, and keep it as `data` of /provenance; nothing happens where there is nothing
+        to say."""
         if not data:
             return
         self._keep(replace(self._record, provenance={**self._record.provenance, DATA: data}))
@@ -200,7 +210,8 @@ class Recorder:
         self._keep(replace(self._record, conclusion=conclusion))
 
     def ask_at_the_end(self, name: str, count: Callable[[], int]) -> None:
-        """Keep what a function counts until the run is over as an attribute of /provenance; of a run in parts the most of all parts."""
+        """Keep what a function counts until the run is over as an attribute of /provenance; of a run in parts the most
+        of all parts."""
         self._counts[name] = count
 
     def finish(self, status: str, reason: str | None = None) -> None:
@@ -230,7 +241,9 @@ class Recorder:
         self._record = record
 
 
-def _output_names(before: RunRecord, step: Step, predictions: Predictions | None, outputs: Sequence[str] | None) -> tuple[str, ...]:
+def _output_names(
+    before: RunRecord, step: Step, predictions: Predictions | None, outputs: Sequence[str] | None
+) -> tuple[str, ...]:
     if outputs is not None:
         return tuple(outputs)
     if predictions is not None:

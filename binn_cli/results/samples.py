@@ -32,7 +32,8 @@ def strided(data: ProductData | RowChunks, max_points: int) -> Int[np.ndarray, "
 
 
 def counts_within(sizes: Sequence[int], limit: int) -> list[int]:
-    """So many points of each axis that their product has at most `limit`, the longest axes losing theirs first; at least one each."""
+    """So many points of each axis that their product has at most `limit`, the longest axes losing theirs first; at
+    least one each."""
     low, high = 1, max(sizes, default=1)
     while low < high:
         middle = -(-(low + high) // 2)
@@ -44,12 +45,14 @@ def counts_within(sizes: Sequence[int], limit: int) -> list[int]:
 
 
 def drawn(total: int, count: int, purpose: str = "") -> Int[np.ndarray, " count"]:
-    """Rising numbers below `total`: one at random out of each of `count` equal parts, always the same ones for the same purpose."""
+    """Rising numbers below `total`: one at random out of each of `count` equal parts, always the same ones for the same
+    purpose."""
     ends = np.linspace(0, total, count + 1).astype(np.int64)
     return stream(total, f"scored points {purpose}").integers(ends[:-1], ends[1:])
 
 
 def training_sample(data: ProductData, max_points: int) -> Tree:
-    """At most `max_points` training points for a run's state: `train_inputs` (n, D) and `train_truth` (n, L), as they were observed."""
+    """At most `max_points` training points for a run's state: `train_inputs` (n, D) and `train_truth` (n, L), as they
+    were observed."""
     inputs, truth = data.table(strided(data, max_points))
     return {"train_inputs": inputs, "train_truth": truth}

@@ -44,16 +44,22 @@ LISTED = ("fit_seconds",)
 
 
 def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]:
-    """The steps that `write_steps` wrote; what is NaN throughout is left out, and without `diagnostics` all of those but `LISTED`."""
+    """The steps that `write_steps` wrote; what is NaN throughout is left out, and without `diagnostics` all of those
+    but `LISTED`."""
     columns, timings = contents(file["step"]), contents(file["timings"])
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
     warnings, notes = (columns.pop(name, np.full(len(n_train), "")) for name in ("warnings", "notes"))
     scored = {name.removeprefix(_SCORED): columns.pop(name) for name in tuple(columns) if name.startswith(_SCORED)}
     acquired = {
-        _true_name(file["step"][name]): columns.pop(name).reshape(len(n_train), -1) for name in tuple(columns) if name.startswith(_ACQUIRED)
+        _true_name(file["step"][name]): columns.pop(name).reshape(len(n_train), -1)
+        for name in tuple(columns)
+        if name.startswith(_ACQUIRED)
     }
-    metrics, of_model = _read_metrics(file["metrics"]), _read_diagnostics(file["diagnostics"], None if diagnostics else LISTED)
+    metrics, of_model = (
+        _read_metrics(file["metrics"]),
+        _read_diagnostics(file["diagnostics"], None if diagnostics else LISTED),
+    )
     return tuple(
         Step(
             n_train=int(n_train[i]),
@@ -61,7 +67,8 @@ def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]
             metrics=metrics(i),
             timings=_row(timings, i),
             peak_rss_bytes=int(peak[i]),
-            acquired={name: one_or_all(cases[i]) for name, cases in acquired.items() if not np.isnan(cases[i]).all()} or None,
+            acquired={name: one_or_all(cases[i]) for name, cases in acquired.items() if not np.isnan(cases[i]).all()}
+            or None,
             diagnostics=of_model(i),
             scored={split: int(counts[i]) for split, counts in scored.items() if counts[i] != n_train[i]},
             warnings=tuple(str(warnings[i]).splitlines()),
@@ -94,7 +101,11 @@ def _true_name(found: h5py.Dataset) -> str:
 
 def _write_metrics(file: h5py.File, record: RunRecord) -> None:
     splits, outputs, steps = record.splits, record.outputs, record.steps
-    scales = {"step": np.arange(len(steps)), "split": np.array(splits, dtype=object), "output": np.array(outputs, dtype=object)}
+    scales = {
+        "step": np.arange(len(steps)),
+        "split": np.array(splits, dtype=object),
+        "output": np.array(outputs, dtype=object),
+    }
     group = scaled_group(file, "metrics", scales)
     names = dict.fromkeys(name for step in steps for scores in step.metrics.values() for name in scores)
     for name in names:

@@ -1,4 +1,5 @@
-"""The results file: one HDF5 file per run, which other programs read (schema `binn-results/1`), written whole or not at all."""
+"""The results file: one HDF5 file per run, which other programs read (schema `binn-results/1`), written whole or not at
+all."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def _replace(path: Path, image: bytes) -> None:
         os.replace(temporary, path)
         _sync_directory(path.parent)
     except OSError as error:
-        raise BinnError(f"cannot write {path}: {error.strerror or error}; free some space or choose another output.root") from error
+        raise BinnError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose another output.root"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,7 +86,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """A run's file for reading; what goes wrong with it, here or inside the block, becomes one sentence.
 
     Raises:
-        BinnError: if there is no such file, or it is cut short, damaged, of a newer version, or not one that this program wrote.
+        BinnError: if there is no such file, or it is cut short, damaged, of a newer version, or not one that this
+            program wrote.
     """
     if not path.is_file():
         raise BinnError(f"there is no results file {path}; name a run's directory or its {FILE_NAME}")
@@ -94,7 +98,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
     except PermissionError as error:
         raise BinnError(f"cannot read {path}: {error.strerror or error}") from error
     except (OSError, RuntimeError) as error:
-        raise BinnError(f"{path} is not an HDF5 file, or it was cut short or damaged; run the experiment again") from error
+        raise BinnError(
+            f"{path} is not an HDF5 file, or it was cut short or damaged; run the experiment again"
+        ) from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise BinnError(f"{path} lacks a part that every results file has: {error}") from error
 
@@ -105,7 +111,10 @@ def _require_schema(path: Path, schema: object) -> None:
     family, _, number = SCHEMA.rpartition("/")
     found = re.fullmatch(rf"{family}/(\d+)", schema if isinstance(schema, str) else "")
     if found is not None and int(found.group(1)) > int(number):
-        raise BinnError(f"{path} was written by a newer version of this program ({schema}, and this one reads {SCHEMA}); update binn")
+        raise BinnError(
+            f"{path} was written by a newer version of this program ({schema}, and this one reads {SCHEMA}); update "
+            f"binn"
+        )
     raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
 
 
@@ -114,7 +123,8 @@ def read(path: Path, *, arrays: bool = True, provenance: bool = True) -> RunReco
 
     Args:
         path: the file.
-        arrays: whether also predictions, surrogate, state and surface are read, which may be large, and diagnostics, which are many.
+        arrays: whether also predictions, surrogate, state and surface are read, which may be large, and diagnostics,
+            which are many.
         provenance: whether that is read as well; forty short texts take as long as all scores.
 
     Raises:
@@ -136,7 +146,9 @@ def read_surrogate(path: Path) -> RunRecord:
         record = _read_record(file, arrays=False, provenance=True)
         surrogate = read_tree(file["surrogate"]) if "surrogate" in file else None
         older = surrogate is not None and SCOPE not in surrogate and "predictions" in file
-        return replace(record, surrogate=surrogate, predictions=_read_predictions(file["predictions"]) if older else None)
+        return replace(
+            record, surrogate=surrogate, predictions=_read_predictions(file["predictions"]) if older else None
+        )
 
 
 def _image(record: RunRecord) -> bytes:
@@ -180,7 +192,9 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
 def _read_record(file: h5py.File, arrays: bool, provenance: bool) -> RunRecord:
     parts = set(file) if arrays else set()
     attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
-    header = Header(config=config_text(file), **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", ""))
+    header = Header(
+        config=config_text(file), **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", "")
+    )
     return RunRecord(
         header=header,
         status=str(attributes["status"]),

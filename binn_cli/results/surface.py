@@ -45,8 +45,15 @@ class SurfacePrediction:
     def of(cls, surface: SurfaceCase, prediction: Prediction) -> SurfacePrediction:
         """A case and its prediction on the same axes."""
         case = surface.data.axes[-1]
-        tables = (surface.data.values, prediction.mean, prediction.epistemic_var, prediction.epistemic_var + prediction.noise_var)
-        truth, mean, epistemic, total = (np.asarray(table, dtype=np.float64).reshape(len(surface.points), -1) for table in tables)
+        tables = (
+            surface.data.values,
+            prediction.mean,
+            prediction.epistemic_var,
+            prediction.epistemic_var + prediction.noise_var,
+        )
+        truth, mean, epistemic, total = (
+            np.asarray(table, dtype=np.float64).reshape(len(surface.points), -1) for table in tables
+        )
         return cls(
             case=surface.name,
             condition=dict(zip(case.coordinates, map(float, case.points[0]), strict=True)),
@@ -80,7 +87,9 @@ def read_surface(group: h5py.Group) -> SurfacePrediction:
     """The surface that `write_surface` wrote."""
     return SurfacePrediction(
         case=str(group.attrs["case"]),
-        condition=dict(zip(map(str, values_of(group["input"])), map(float, values_of(group["condition"])), strict=True)),
+        condition=dict(
+            zip(map(str, values_of(group["input"])), map(float, values_of(group["condition"])), strict=True)
+        ),
         points=values_of(group["points"]),
         triangles=values_of(group["triangles"]),
         **{name: values_of(group[name]) for name in _TABLES},

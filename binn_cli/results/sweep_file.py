@@ -21,7 +21,8 @@ class PlannedJob:
         job: its number, from 0.
         overrides: the arguments that set it apart from the others, and all others of the command line.
         config_id: of its configuration; empty where that cannot be used.
-        stands_for: directory of a run elsewhere that stands for the job, relative to the sweep's; empty where there is none.
+        stands_for: directory of a run elsewhere that stands for the job, relative to the sweep's; empty where there is
+            none.
         why: why the job is skipped; empty where it is not.
         goes_on: directory of the run that the job goes on with, relative to the sweep's; empty where it begins anew.
         attempt: number of the attempt that is planned, from 1.
@@ -43,7 +44,8 @@ class SweepFile:
     Attributes:
         flags: Hydra's flags that were typed, such as `--config-dir=…`.
         overrides: the arguments that were typed.
-        composed_with: what the configurations depend on beside the arguments; where it is the same, so are the `config_id`s.
+        composed_with: what the configurations depend on beside the arguments; where it is the same, so are the
+            `config_id`s.
         started: when it began, UTC.
         jobs: all of them, by number.
     """
@@ -80,16 +82,24 @@ def read_sweep(directory: Path) -> SweepFile | None:
         return None
     found = read_json(path)
     if found is None:
-        raise BinnError(f"{path}: is not readable as JSON; the runs beside it are whole, and can be shown and compared without it")
+        raise BinnError(
+            f"{path}: is not readable as JSON; the runs beside it are whole, and can be shown and compared without it"
+        )
     schema = found.pop("schema", None)
     if schema != SCHEMA:
-        raise BinnError(f"{path}: has the schema {schema!r}, and this version of the program knows {SCHEMA!r}; update binn")
+        raise BinnError(
+            f"{path}: has the schema {schema!r}, and this version of the program knows {SCHEMA!r}; update binn"
+        )
     try:
         jobs = tuple(_job(entry) for entry in found.pop("jobs"))
-        known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in found.items()
+        }
         return SweepFile(**known, jobs=jobs)
     except (TypeError, KeyError) as error:
-        raise BinnError(f"{path}: lacks a part that every such file has ({error}); the runs beside it are whole") from error
+        raise BinnError(
+            f"{path}: lacks a part that every such file has ({error}); the runs beside it are whole"
+        ) from error
 
 
 def _job(entry: dict[str, Any]) -> PlannedJob:

@@ -1,4 +1,5 @@
-"""Nested names, arrays and scalars as HDF5 groups, data sets and attributes: no pickle, nothing that runs when it is read."""
+"""Nested names, arrays and scalars as HDF5 groups, data sets and attributes: no pickle, nothing that runs when it is
+read."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from binn_cli.results.dimensions import dataset, length_scale, scale, values_of,
 
 
 def write_tree(parent: h5py.Group, name: str, tree: Tree) -> None:
-    """Write a tree as the group `name`: a group for each subtree, a data set for each array, an attribute for each scalar.
+    """Write a tree as the group `name`: a group for each subtree, a data set for each array, an attribute for each
+    scalar.
 
     Raises:
         TypeError: if a leaf is neither an array of numbers, booleans or text nor such a scalar, or a name has a slash.
@@ -45,7 +47,8 @@ def read_tree(group: h5py.Group) -> dict[str, Any]:
 
 
 def attribute(value: Any, where: str) -> Any:
-    """A scalar as an HDF5 attribute that netCDF-4 readers know; booleans become unsigned bytes, the only use of those."""
+    """A scalar as an HDF5 attribute that netCDF-4 readers know; booleans become unsigned bytes, the only use of
+    those."""
     plain = np.asarray(value)[()].item() if isinstance(value, np.generic) or hasattr(value, "dtype") else value
     if isinstance(plain, bool):
         return np.uint8(plain)

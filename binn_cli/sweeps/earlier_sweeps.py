@@ -60,11 +60,14 @@ def the_same_sweep(jobs: Sequence[tuple[str, tuple[str, ...]]], sweeps: Sequence
     same = [sweep for sweep in sweeps if set(sweep.numbers) == wanted]
     if len(same) < 2:
         return same[0] if same else None
-    return max(enumerate(same), key=lambda pair: (sum(fate.succeeded for fate in fates_of(pair[1].directory)), pair[0]))[1]
+    return max(
+        enumerate(same), key=lambda pair: (sum(fate.succeeded for fate in fates_of(pair[1].directory)), pair[0])
+    )[1]
 
 
 def composed_with(flags: Sequence[str]) -> str:
-    """A digest of all that turns overrides into a configuration; empty where files of the user's take part, which are not looked at."""
+    """A digest of all that turns overrides into a configuration; empty where files of the user's take part, which are
+    not looked at."""
     if any(flag.startswith(("--config-dir", "--config-path", "--config-name")) for flag in flags):
         return ""
     whole = hashlib.sha256(code_digest().encode())

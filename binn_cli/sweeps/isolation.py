@@ -1,7 +1,8 @@
-"""One run in a process of its own: begun within milliseconds, ended when it exceeds a limit, and told apart however it ends.
+"""One run in a process of its own: begun within milliseconds, ended when it exceeds a limit, and told apart however it
+ends.
 
-The processes are forked from one that has imported what every run needs and has computed nothing: a job then begins in a fraction
-of the time that a new interpreter takes, and inherits neither memory nor settings of the jobs before it.
+The processes are forked from one that has imported what every run needs and has computed nothing: a job then begins in
+a fraction of the time that a new interpreter takes, and inherits neither memory nor settings of the jobs before it.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def _context() -> Any:
 
 @contextmanager
 def _known_start_method() -> Iterator[None]:
-    """Let the new process know how processes are started here: it would not know joblib's way, which it is told otherwise."""
+    """Let the new process know how processes are started here: it would not know joblib's way, which it is told
+    otherwise."""
     before = multiprocessing.get_start_method(allow_none=True)
     if before in (None, *STANDARD_METHODS):
         yield
@@ -183,8 +185,14 @@ class _Watch:
         elif self._cause is None:
             if self._limits.seconds is not None and now - self._began > self._limits.seconds:
                 self._stop(End(TIMED_OUT, f"timed out after {self._limits.seconds:g} s (limits.seconds)"))
-            elif self._limits.memory_gb is not None and (held := self._memory.held_bytes()) > self._limits.memory_gb * 1e9:
-                said = f"out of memory: it held {held / 1e9:.2f} GB, more than limits.memory_gb = {self._limits.memory_gb:g}"
+            elif (
+                self._limits.memory_gb is not None
+                and (held := self._memory.held_bytes()) > self._limits.memory_gb * 1e9
+            ):
+                said = (
+                    f"out of memory: it held {held / 1e9:.2f} GB, more than limits.memory_gb = "
+                    f"{self._limits.memory_gb:g}"
+                )
                 self._stop(End(OUT_OF_MEMORY, said), grace=0.0)
             elif reason := stop_asked():
                 self._stop(End(INTERRUPTED, f"interrupted: {reason}"))
@@ -291,7 +299,8 @@ def _failed(error: Exception) -> End:
 
 
 def _end_with_parent() -> None:
-    """End at once when the process that waits for this one is gone: what is on the disk is whole, and nobody would hear of the rest."""
+    """End at once when the process that waits for this one is gone: what is on the disk is whole, and nobody would hear
+    of the rest."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,4 +1,5 @@
-"""One job of a sweep, wherever its launcher has put it: its directory, its process, and what became of it beside its results."""
+"""One job of a sweep, wherever its launcher has put it: its directory, its process, and what became of it beside its
+results."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ STOP = ".stop"
 
 
 class SweepStopped(BaseException):
-    """The sweep ends here, because a job failed and `fail_fast` is set; no error, or the launcher would take it for the job's."""
+    """The sweep ends here, because a job failed and `fail_fast` is set; no error, or the launcher would take it for the
+    job's."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Place:
 
 
 def _begun_before(place: Place) -> Path | None:
-    """The run of the very attempt, where a cluster has ended the job and queued it again: it goes on from its last step."""
+    """The run of the very attempt, where a cluster has ended the job and queued it again: it goes on from its last
+    step."""
     latest = latest_attempts(place.sweep).get(place.number)
     job = None if latest is None else read_job(latest)
     if latest is None or job is None or job.attempt < place.attempt:
@@ -160,7 +163,9 @@ def _keep(directory: Path, job: Job, end: End, began: float, own: bool) -> None:
         print(f"job {job.job} {said}; this cannot be written to {directory} ({error.strerror})", file=sys.stderr)
 
 
-def run_to_its_end(settings: Settings, directory: Path, *, resuming: bool, sweep: Path | None = None, live: bool = False) -> End:
+def run_to_its_end(
+    settings: Settings, directory: Path, *, resuming: bool, sweep: Path | None = None, live: bool = False
+) -> End:
     """Execute a run, in a process of its own unless told otherwise, and see to it that its file says how it ended.
 
     Args:
@@ -179,7 +184,9 @@ def run_to_its_end(settings: Settings, directory: Path, *, resuming: bool, sweep
     if not settings.limits.isolate:
         return _here(settings, directory, resuming, live)
     prepare_jax()
-    end = supervised(Request(settings, directory, resuming, live, dict(os.environ)), settings.limits, lambda: _wish_to_stop(sweep))
+    end = supervised(
+        Request(settings, directory, resuming, live, dict(os.environ)), settings.limits, lambda: _wish_to_stop(sweep)
+    )
     if end.status in (TIMED_OUT, OUT_OF_MEMORY, KILLED, INTERRUPTED):
         _mark(directory, end.reason)
     return end

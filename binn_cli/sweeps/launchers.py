@@ -45,7 +45,9 @@ def require_launcher(config: DictConfig) -> None:
 def launcher_of(hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> Any:
     """The launcher that the configuration names, whose values it takes as they are now."""
     if not str(config.hydra.launcher._target_).startswith(OURS):
-        return Plugins.instance().instantiate_launcher(hydra_context=hydra_context, task_function=task_function, config=config)
+        return Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
     # Hydra takes plugins from its own packages only.
     launcher = instantiate(config.hydra.launcher)
     launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)

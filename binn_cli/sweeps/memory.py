@@ -55,7 +55,8 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _ended_by_system() -> int:
-    """How many processes the system has ended for want of memory, in this control group where it tells, else on the machine."""
+    """How many processes the system has ended for want of memory, in this control group where it tells, else on the
+    machine."""
     for place in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
         with suppress(OSError, ValueError):
             for line in Path(place).read_text(encoding="ascii").splitlines():

@@ -41,6 +41,8 @@ def changed(overrides: Sequence[str], changes: Sequence[str]) -> list[str]:
     """
     for change in changes:
         if section_of(change) not in NOT_TELLING or key_of(change) == "output.root":
-            raise ConfigError(key_of(change), "cannot be changed when a sweep goes on; for another grid: binn run -m … resume=true")
+            raise ConfigError(
+                key_of(change), "cannot be changed when a sweep goes on; for another grid: binn run -m … resume=true"
+            )
     keys = {key_of(change) for change in changes}
     return [*(override for override in overrides if key_of(override) not in keys), *changes]

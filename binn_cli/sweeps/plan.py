@@ -111,7 +111,9 @@ class EarlierRuns:
 
     def _data_differ(self, run: Earlier, settings: Settings | None) -> str:
         """What sets the data of a run apart from those of now, or an empty text where they are the same."""
-        part = json.dumps({name: value for name, value in run.head.config.items() if name.startswith("dataset.")}, sort_keys=True)
+        part = json.dumps(
+            {name: value for name, value in run.head.config.items() if name.startswith("dataset.")}, sort_keys=True
+        )
         if part not in self.identities:
             self.identities[part] = _identity_now(settings, run.directory)
         now = self.identities[part]
@@ -139,7 +141,10 @@ def code_differs(head: Head) -> str:
     if head.provenance.get("code_digest") == code_digest():
         return ""
     commit = str(head.provenance.get("git_commit", ""))[:7]
-    return f"computed by other code (version {head.provenance.get('program_version', 'unknown')}{f' at {commit}' if commit else ''})"
+    return (
+        f"computed by other code (version "
+        f"{head.provenance.get('program_version', 'unknown')}{f' at {commit}' if commit else ''})"
+    )
 
 
 def _identity_now(settings: Settings | None, directory: Path) -> dict[str, str] | BinnError:

@@ -56,7 +56,9 @@ class RayCluster(Launcher):
                 ray.init(address=self.address, log_to_driver=False, configure_logging=False)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 said = str(error).strip().splitlines()[0]
-                raise BinnError(f'hydra.launcher.address: there is no Ray cluster at "{self.address}" ({said})') from error
+                raise BinnError(
+                    f'hydra.launcher.address: there is no Ray cluster at "{self.address}" ({said})'
+                ) from error
         return ray
 
 
@@ -70,7 +72,9 @@ def _result(ray: Any, reference: Any) -> JobReturn:
     return found
 
 
-def _run(config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, state: dict[Any, Any], here: str) -> JobReturn:
+def _run(
+    config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, state: dict[Any, Any], here: str
+) -> JobReturn:
     """One job, on whatever node."""
     os.chdir(here)
     setup_globals()

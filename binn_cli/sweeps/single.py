@@ -23,7 +23,9 @@ def run_single(settings: Settings, directory: Path, *, resuming: bool = False) -
         return execute(settings, directory, live=True, resuming=resuming)
     warm_up()
     try:
-        end = run_to_its_end(replace(settings, limits=replace(settings.limits, isolate=True)), directory, resuming=resuming, live=True)
+        end = run_to_its_end(
+            replace(settings, limits=replace(settings.limits, isolate=True)), directory, resuming=resuming, live=True
+        )
     except Stopped as stopped:
         raise Interrupted(f"{stopped.end.reason}; go on with: {_command(directory)}") from stopped
     if end.status == FAILED:

@@ -1,4 +1,5 @@
-"""Hydra's sweeper with a plan: what is there already is not launched, and the plan stands on the disk before the first job begins."""
+"""Hydra's sweeper with a plan: what is there already is not launched, and the plan stands on the disk before the first
+job begins."""
 
 from __future__ import annotations
 
@@ -211,7 +212,9 @@ class Sweeper(HydraSweeper):
         own = current().goes_on_in
         if own is not None:
             return next((sweep for sweep in earlier_sweeps(own.parent) if sweep.directory == own), None)
-        return the_same_sweep([(c.config_id, c.overrides) for c in plan], earlier_sweeps(root)) if wishes.resume else None
+        return (
+            the_same_sweep([(c.config_id, c.overrides) for c in plan], earlier_sweeps(root)) if wishes.resume else None
+        )
 
     def _tell_jobs(self, directory: Path) -> None:
         """Jobs are composed anew from these overrides, in whatever process the launcher starts."""
@@ -241,7 +244,8 @@ class Sweeper(HydraSweeper):
 
 
 def _put_in_place() -> None:
-    """Have Hydra take our sweeper for the one sweep that begins: as a plugin it would have to lie in a package that is not ours."""
+    """Have Hydra take our sweeper for the one sweep that begins: as a plugin it would have to lie in a package that is
+    not ours."""
     plugins = Plugins.instance()
 
     def instantiate_sweeper(*, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> Sweeper:
@@ -255,13 +259,18 @@ def _put_in_place() -> None:
 
 
 def _known_configurations(root: Path, own: Path | None) -> dict[tuple[str, ...], str]:
-    """The `config_id`s of jobs that were composed before from the same files by the same code: a fifth of a second saved for each."""
+    """The `config_id`s of jobs that were composed before from the same files by the same code: a fifth of a second
+    saved for each."""
     now_composed = composed_with(current().flags)
     known: dict[tuple[str, ...], str] = {}
     for sweep in [*earlier_sweeps(root), *(earlier_sweeps(own.parent) if own is not None else [])]:
         if now_composed and sweep.file.composed_with == now_composed:
             known |= {job.overrides: job.config_id for job in sweep.file.jobs if job.config_id}
-    return {overrides: config_id for overrides, config_id in known.items() if not any("${" in override for override in overrides)}
+    return {
+        overrides: config_id
+        for overrides, config_id in known.items()
+        if not any("${" in override for override in overrides)
+    }
 
 
 def _numbered(plan: Sequence[Candidate], directory: Path, before: EarlierSweep | None) -> list[PlannedJob]:
@@ -289,7 +298,9 @@ def _planned_job(number: int, candidate: Candidate, directory: Path) -> PlannedJ
         return replace(job, goes_on=there, stands_for="" if inside else there)
     if inside:
         return job
-    return replace(job, stands_for=there, why="" if decision.action == LEAVE else f"{decision.why} in {decision.directory}")
+    return replace(
+        job, stands_for=there, why="" if decision.action == LEAVE else f"{decision.why} in {decision.directory}"
+    )
 
 
 def _relative(path: Path, start: Path) -> str:
@@ -300,7 +311,8 @@ class Sweep(Callback):
     """Hydra's callback: puts our sweeper in place, and sums up after the last job."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Take our sweeper for Hydra's own; for any other, claim a directory below output.root and hand it to every job."""
+        """Take our sweeper for Hydra's own; for any other, claim a directory below output.root and hand it to every
+        job."""
         if str(config.hydra.sweeper._target_) == f"{BasicSweeper.__module__}.{BasicSweeper.__name__}":
             _put_in_place()
             return

@@ -1,4 +1,5 @@
-"""Which case to simulate next: each acquisition scores every candidate, and the unlabelled one with the highest score is taken."""
+"""Which case to simulate next: each acquisition scores every candidate, and the unlabelled one with the highest score
+is taken."""
 
 from __future__ import annotations
 
@@ -43,9 +44,11 @@ class AcquisitionContext:
     _std: Float[np.ndarray, "p n"] | None = None
 
     def standard_deviation(self) -> Float[np.ndarray, "p n"]:
-        """Epistemic standard deviation at p acquisition points (times outputs, each over its own largest) for every candidate.
+        """Epistemic standard deviation at p acquisition points (times outputs, each over its own largest) for every
+        candidate.
 
-        What the cases picked in this round will teach is allowed for: every candidate's is scaled by the root of its remaining variance.
+        What the cases picked in this round will teach is allowed for: every candidate's is scaled by the root of its
+        remaining variance.
         """
         if self._std is None:
             prediction = self.fitted.predict([*self.points, self.candidates])
@@ -75,7 +78,8 @@ class AcquisitionContext:
         if self._process is None:
             if not isinstance(self.fitted, KnowsCases):
                 raise ConfigError(
-                    "task.acquisition", f"this model cannot say what one case would teach about another; {WITHOUT_COVARIANCE}"
+                    "task.acquisition",
+                    f"this model cannot say what one case would teach about another; {WITHOUT_COVARIANCE}",
                 )
             self._process = self.fitted.case_process(self.slab, self.candidates)
             self.compile_seconds += self._process.compile_seconds
@@ -83,7 +87,8 @@ class AcquisitionContext:
 
 
 WITHOUT_COVARIANCE = (
-    "this model cannot say what one case would teach about another; take mean_std, max_std, random or maximin, and with the first two "
+    "this model cannot say what one case would teach about another; take mean_std, max_std, random or maximin, and "
+    "with the first two "
     "task.batch=1"
 )
 
@@ -99,10 +104,11 @@ def max_std(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
 
 
 def ivr(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
-    """Expected reduction of the integrated variance: what simulating a case would take off the variance of all candidates together.
+    """Expected reduction of the integrated variance: what simulating a case would take off the variance of all
+    candidates together.
 
-    For Gaussian posteriors it does not depend on what the simulation will say (Cohn, Ghahramani and Jordan, "Active learning with
-    statistical models", 1996).
+    For Gaussian posteriors it does not depend on what the simulation will say (Cohn, Ghahramani and Jordan, "Active
+    learning with statistical models", 1996).
     """
     unlabelled = np.flatnonzero(~context.labelled)
     scores = np.zeros(context.candidates.size)
@@ -116,7 +122,8 @@ def random(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
 
 
 def maximin(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
-    """Distance to the nearest labelled or picked case, each coordinate over its range: space filling, blind to the model."""
+    """Distance to the nearest labelled or picked case, each coordinate over its range: space filling, blind to the
+    model."""
     points = context.candidates.points
     span = np.ptp(points, axis=0)
     scaled = points / np.where(span > 0, span, 1.0)
@@ -136,7 +143,8 @@ ACQUISITIONS: dict[str, Callable[[AcquisitionContext], Float[np.ndarray, " n"]]]
 
 
 def acquisition_points(axes: Sequence[Axis], limit: int) -> list[Axis]:
-    """The product of evenly strided points of each axis, at most `limit` in all; every axis keeps its ends where it can."""
+    """The product of evenly strided points of each axis, at most `limit` in all; every axis keeps its ends where it
+    can."""
     counts = counts_within([axis.size for axis in axes], limit)
     return [_strided(axis, n) for axis, n in zip(axes, counts, strict=True)]
 

@@ -112,7 +112,9 @@ class ActiveLearn:
                 return
             timings = PhaseTimings()
 
-    def learn(self, dataset: Dataset, model: Surrogate, recorder: Recorder, known: Sequence[int], new: Sequence[int]) -> None:
+    def learn(
+        self, dataset: Dataset, model: Surrogate, recorder: Recorder, known: Sequence[int], new: Sequence[int]
+    ) -> None:
         """One more fit and step, from answers that somebody else has found.
 
         Args:
@@ -130,7 +132,9 @@ class ActiveLearn:
         timings.data += timer.seconds
         assert data is not None
         old = tuple(row for row in known if row not in new)
-        state = Round(number, old if old else tuple(new), tuple(new) if old else (), data, None, latest=tuple(new) if old else ())
+        state = Round(
+            number, old if old else tuple(new), tuple(new) if old else (), data, None, latest=tuple(new) if old else ()
+        )
         state = replace(state, slab=slab, numbers=(number,) * len(state.acquired))
         state = replace(state, fitted=self._fitted(dataset, model, state, timings, None))
         assert state.fitted is not None
@@ -151,12 +155,16 @@ class ActiveLearn:
         if wanted > pool:
             held = len(dataset.held_out)
             key = "task.initial" if self.config.initial is not None else "dataset.initial_cases"
-            problem = f"asks for {wanted} initial cases, but the pool holds {pool} beside {held} held-out ones; ask for at most {pool}"
+            problem = (
+                f"asks for {wanted} initial cases, but the pool holds {pool} beside {held} held-out ones; ask "
+                f"for at most {pool}"
+            )
             raise ConfigError(key, problem)
         return tuple(int(row) for row in dataset.order[:wanted])
 
     def _rounds(self, dataset: Dataset, initial: tuple[int, ...]) -> int:
-        """So many as the configuration says, as long as there are candidates; none where somebody else runs the solver."""
+        """So many as the configuration says, as long as there are candidates; none where somebody else runs the
+        solver."""
         if isinstance(dataset, AsksSolver) and (dataset.by_hand or not dataset.is_finite):
             return 0 if dataset.by_hand else self.config.rounds
         return min(self.config.rounds, -(-self._left(dataset, initial) // self.config.batch))
@@ -165,7 +173,8 @@ class ActiveLearn:
         return len(set(dataset.order.tolist()) - set(initial))
 
     def _capacity(self, dataset: Dataset, rounds: int, state: Round) -> int | None:
-        """How many cases there will be in the end; None where nobody knows how many rows cases with points of their own will have."""
+        """How many cases there will be in the end; None where nobody knows how many rows cases with points of their own
+        will have."""
         if _has_meshes_of_its_own(dataset, state.data):
             return None
         wanted = rounds * self.config.batch
@@ -187,18 +196,30 @@ class ActiveLearn:
             raise DataError(dataset.no_answer(initial))
         return Round(0, initial, (), data, None)
 
-    def _fitted(self, dataset: Dataset, model: Surrogate, state: Round, timings: PhaseTimings, capacity: int | None) -> FittedSurrogate:
-        """The surrogate of the data: the last one told of the new ones where it remembers the others; itself where there are none."""
+    def _fitted(
+        self, dataset: Dataset, model: Surrogate, state: Round, timings: PhaseTimings, capacity: int | None
+    ) -> FittedSurrogate:
+        """The surrogate of the data: the last one told of the new ones where it remembers the others; itself where
+        there are none."""
         if state.fitted is not None and state.number > 0 and state.slab is None:
             return state.fitted
         last, slab = state.fitted, state.slab
-        if last is not None and slab is not None and slab.observed is None and isinstance(model, Updates) and model.remembers(last):
+        if (
+            last is not None
+            and slab is not None
+            and slab.observed is None
+            and isinstance(model, Updates)
+            and model.remembers(last)
+        ):
             return updated_with(model, last, slab, timings)
         domain = domain_of(dataset, state.data)
         return fitted_on(model, state.data, timings, domain=domain, warm_start=last, capacity=capacity)
 
-    def _chosen(self, dataset: Dataset, state: Round, batch: int, timings: PhaseTimings, recorder: Recorder) -> tuple[int, ...]:
-        """The cases to label next; chosen in the round that knows what is unknown, so that a round's compilation is all in the first."""
+    def _chosen(
+        self, dataset: Dataset, state: Round, batch: int, timings: PhaseTimings, recorder: Recorder
+    ) -> tuple[int, ...]:
+        """The cases to label next; chosen in the round that knows what is unknown, so that a round's compilation is all
+        in the first."""
         assert state.fitted is not None
         recorder.announce("choosing the next case", 0, 1)
         field = _field(dataset, state.data)
@@ -228,10 +249,13 @@ class ActiveLearn:
         capacity: int | None,
         recorder: Recorder,
     ) -> Scores:
-        """Metrics of every split; of the new cases, as they were predicted before they were known, where there is no test."""
+        """Metrics of every split; of the new cases, as they were predicted before they were known, where there is no
+        test."""
         assert state.fitted is not None
         splits = {"train": state.data, **evaluation}
-        scores = scores_of(state.fitted, splits, timings, capacity=capacity, keep=self.max_points, announce=recorder.announce)
+        scores = scores_of(
+            state.fitted, splits, timings, capacity=capacity, keep=self.max_points, announce=recorder.announce
+        )
         if ahead is None:
             return scores
         cases = {**scores.cases, "ahead": ahead.cases["test"]}
@@ -250,7 +274,11 @@ class ActiveLearn:
         assert state.fitted is not None
         candidates = dataset.candidates
         names = candidates.coordinates
-        latest = dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True)) if state.latest else None
+        latest = (
+            dict(zip(names, map(one_or_all, candidates.points[list(state.latest)].T), strict=True))
+            if state.latest
+            else None
+        )
         step = Step(
             n_train=state.data.n_observed,
             coordinates={"round": state.number},
@@ -262,7 +290,10 @@ class ActiveLearn:
             diagnostics={**state.fitted.report.diagnostics, **diagnostics_of(expected)},
             notes=state.fitted.report.notes,
             cases=scores.cases,
-            warnings=(*(_thin_start(candidates, state.initial) if state.number == 0 else ()), *failures(dataset, state.number)),
+            warnings=(
+                *(_thin_start(candidates, state.initial) if state.number == 0 else ()),
+                *failures(dataset, state.number),
+            ),
         )
         surrogate = scope.kept(state.fitted, scope.Scope.of(state.data))
         kept: Tree = {
@@ -276,7 +307,11 @@ class ActiveLearn:
         }
         if isinstance(dataset, AsksSolver):
             # Rows of candidates that were added on the way mean nothing to the next process.
-            kept = {**kept, "chosen": candidates.points[list(state.chosen)], "acquired_in_round": np.asarray(state.numbers, dtype=np.int64)}
+            kept = {
+                **kept,
+                "chosen": candidates.points[list(state.chosen)],
+                "acquired_in_round": np.asarray(state.numbers, dtype=np.int64),
+            }
         recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept, outputs=state.data.outputs)
 
     def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
@@ -290,14 +325,17 @@ class ActiveLearn:
         data = dataset.label([*initial, *acquired], recorder.announce)
         return Round(len(record.steps) - 1, initial, acquired, data, fitted, chosen=chosen)
 
-    def _answered_again(self, dataset: AsksSolver, kept: Tree, number: int, fitted: FittedSurrogate, recorder: Recorder) -> Round:
+    def _answered_again(
+        self, dataset: AsksSolver, kept: Tree, number: int, fitted: FittedSurrogate, recorder: Recorder
+    ) -> Round:
         """The same of a solver, whose candidates are known by their parameters, and whose answers have been kept.
 
         Raises:
             DataError: if they have not.
         """
         initial, acquired, chosen = (
-            dataset.admitted(np.asarray(kept[name]).reshape(-1, len(dataset.space))) for name in ("initial", "acquired", "chosen")
+            dataset.admitted(np.asarray(kept[name]).reshape(-1, len(dataset.space)))
+            for name in ("initial", "acquired", "chosen")
         )
         numbers = _rows(kept, "acquired_in_round")
         data = dataset.answered(initial, recorder.announce, 0)
@@ -321,14 +359,24 @@ def _has_meshes_of_its_own(dataset: Dataset, data: ProductData) -> bool:
 
 def _field(dataset: Dataset, data: ProductData) -> tuple[Axis, ...]:
     """The axes of the field of a case that nobody has seen."""
-    return dataset.field_axes() if isinstance(dataset, HasFields) and _has_meshes_of_its_own(dataset, data) else data.axes[:-1]
+    return (
+        dataset.field_axes()
+        if isinstance(dataset, HasFields) and _has_meshes_of_its_own(dataset, data)
+        else data.axes[:-1]
+    )
 
 
 def _thin_start(candidates: Axis, initial: tuple[int, ...]) -> tuple[str, ...]:
-    """A warning where the initial cases, from which length scales are chosen once and for all, do not vary in a coordinate."""
+    """A warning where the initial cases, from which length scales are chosen once and for all, do not vary in a
+    coordinate."""
     span, spread = np.ptp(candidates.points, axis=0), np.ptp(candidates.points[list(initial)], axis=0)
-    single = [name for name, whole, part in zip(candidates.coordinates, span, spread, strict=True) if whole > 0 and part == 0]
+    single = [
+        name for name, whole, part in zip(candidates.coordinates, span, spread, strict=True) if whole > 0 and part == 0
+    ]
     if not single:
         return ()
     names = " and of ".join(single)
-    return (f"the initial cases have a single value of {names}: a length scale chosen from them is a guess; raise task.initial",)
+    return (
+        f"the initial cases have a single value of {names}: a length scale chosen from them is a guess; raise "
+        f"task.initial",
+    )

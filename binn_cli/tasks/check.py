@@ -18,7 +18,8 @@ from binn_cli.results.data_check import ColumnCheck, DataCheck, Outside
 
 ROWS_AT_ONCE = 2**16
 FAR = 10.0
-"""How many times the range of all other values an extreme that repeats must lie away to be taken for a mark of missing values."""
+"""How many times the range of all other values an extreme that repeats must lie away to be taken for a mark of missing
+values."""
 EQUAL = 1e-12
 """One less the correlation of two inputs above which one tells nothing that the other does not."""
 MOST_INPUTS = 100
@@ -37,14 +38,27 @@ def checked(dataset: Dataset, announce: Announce = silent) -> DataCheck:
     # Rows that lack a number are counted here rather than refused.
     dataset = Table(replace(config, missing="drop"), dataset.seed)
     if not config.outputs:
-        content = read_table(dataset.path, reading_options(config), config.inputs, (), drop_missing=True, outputs_needed=False)
+        content = read_table(
+            dataset.path, reading_options(config), config.inputs, (), drop_missing=True, outputs_needed=False
+        )
         report = content.report
         columns = _columns(content.x, report.inputs, "number", report.missing)
         remark = "name the columns that are outputs with dataset.outputs=[…]; all others are then inputs"
         remarks = (*_alike(content.x, tuple(report.inputs)), remark)
-        return DataCheck(dataset.name, report.line, "", report.rows, 0, 0, columns, refused=_refused(config, report), remarks=remarks)
+        return DataCheck(
+            dataset.name, report.line, "", report.rows, 0, 0, columns, refused=_refused(config, report), remarks=remarks
+        )
     report = dataset.report
-    begun = DataCheck(dataset.name, dataset.reading(announce), dataset.structure, report.rows, 0, 0, (), refused=_refused(config, report))
+    begun = DataCheck(
+        dataset.name,
+        dataset.reading(announce),
+        dataset.structure,
+        report.rows,
+        0,
+        0,
+        (),
+        refused=_refused(config, report),
+    )
     if config.stream:
         return _streamed(dataset, begun)
     content = dataset.content
@@ -57,7 +71,11 @@ def checked(dataset: Dataset, announce: Announce = silent) -> DataCheck:
 
 
 def _refused(config: TableConfig, report: TableReport) -> str:
-    return refusal(report.path, report.why_dropped, report.dropped, report.rows) if config.missing == "refuse" and report.dropped else ""
+    return (
+        refusal(report.path, report.why_dropped, report.dropped, report.rows)
+        if config.missing == "refuse" and report.dropped
+        else ""
+    )
 
 
 def _splits(dataset: Dataset, begun: DataCheck, announce: Announce) -> DataCheck:
@@ -75,7 +93,15 @@ def _splits(dataset: Dataset, begun: DataCheck, announce: Announce) -> DataCheck
         )
     outside, count = _outside(_reach(train), test)
     rows = begun.rows or train.n_observed + test.n_observed
-    return replace(begun, rows=rows, columns=columns, n_train=train.n_observed, n_test=test.n_observed, outside=outside, n_outside=count)
+    return replace(
+        begun,
+        rows=rows,
+        columns=columns,
+        n_train=train.n_observed,
+        n_test=test.n_observed,
+        outside=outside,
+        n_outside=count,
+    )
 
 
 def _streamed(dataset: Table, begun: DataCheck) -> DataCheck:
@@ -108,7 +134,9 @@ def _streamed(dataset: Table, begun: DataCheck) -> DataCheck:
     )
 
 
-def _columns(table: Float[np.ndarray, "N k"], units: Mapping[str, str], role: str, missing: Mapping[str, int]) -> tuple[ColumnCheck, ...]:
+def _columns(
+    table: Float[np.ndarray, "N k"], units: Mapping[str, str], role: str, missing: Mapping[str, int]
+) -> tuple[ColumnCheck, ...]:
     found = []
     for (name, unit), column in zip(units.items(), table.T, strict=True):
         values, counts = np.unique(column, return_counts=True)
@@ -133,7 +161,9 @@ def _mark_of_missing(values: Float[np.ndarray, " n"], counts: np.ndarray) -> tup
         gap = min(abs(value - rest[0]), abs(value - rest[-1]))
         if counts[extreme] > 1 and gap > FAR * span > 0:
             stated = f"dataset.missing_values=[{value:g}]"
-            return (f"{value:g} stands {counts[extreme]:,} times, far from all others; if it means missing, say {stated}",)
+            return (
+                f"{value:g} stands {counts[extreme]:,} times, far from all others; if it means missing, say {stated}",
+            )
     return ()
 
 
@@ -149,12 +179,16 @@ def _alike(x: Float[np.ndarray, "N D"], names: Sequence[str]) -> tuple[str, ...]
     for j in range(1, len(varying)):
         same = [i for i in range(j) if correlation[i, j] > 1 - EQUAL]
         if same:
-            told.append(f"{names[varying[j]]} is a straight line of {names[varying[same[0]]]}, and tells nothing more as an input")
+            told.append(
+                f"{names[varying[j]]} is a straight line of {names[varying[same[0]]]}, and tells nothing more as an "
+                f"input"
+            )
     return tuple(told)
 
 
 def _repeated(x: Float[np.ndarray, "N D"], y: Float[np.ndarray, "N L"]) -> tuple[int, int]:
-    """How many rows have inputs that another one has, and how many of these have other outputs than the first with the same inputs."""
+    """How many rows have inputs that another one has, and how many of these have other outputs than the first with the
+    same inputs."""
     import pandas as pd
 
     inputs = pd.DataFrame(np.ascontiguousarray(x))

@@ -1,8 +1,9 @@
-"""Cases anywhere in the ranges of a solver's parameters: the acquisition is maximised there instead of over a list of candidates.
+"""Cases anywhere in the ranges of a solver's parameters: the acquisition is maximised there instead of over a list of
+candidates.
 
-A Sobol sequence finds the basins of the score, clouds of points around the best of them that shrink from turn to turn find their maxima:
-the score of many points at once costs little more than that of one, and needs no gradient, constraints are simply kept to, and whole
-numbers and choices take part like all others.
+A Sobol sequence finds the basins of the score, clouds of points around the best of them that shrink from turn to turn
+find their maxima: the score of many points at once costs little more than that of one, and needs no gradient,
+constraints are simply kept to, and whole numbers and choices take part like all others.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from binn_cli.tasks.proposing import chance_of_success
 POOL, REFERENCES, AT_ONCE = 512, 128, 128
 """Points that are scored first, cases that stand for all, and points that are scored together."""
 STARTS, TURNS, SHRINKAGE, FIRST_RADIUS = 6, 6, 0.45, 0.15
-"""Maxima that are followed, how often, by how much the clouds around them shrink, and how wide the first ones are, in the unit cube."""
+"""Maxima that are followed, how often, by how much the clouds around them shrink, and how wide the first ones are, in
+the unit cube."""
 NEAREST = 1e-3
 """Distance in the unit cube below which a case is one that was asked for before."""
 
@@ -40,12 +42,16 @@ class Search:
         compile_seconds: time that scoring has spent compiling so far.
     """
 
-    def __init__(self, config: ActiveLearnConfig, dataset: AsksSolver, fitted: FittedSurrogate, slab: Sequence[Axis], number: int) -> None:
+    def __init__(
+        self, config: ActiveLearnConfig, dataset: AsksSolver, fitted: FittedSurrogate, slab: Sequence[Axis], number: int
+    ) -> None:
         """`number` is the round: the next one draws other points."""
         self._config, self._dataset, self._fitted, self._slab = config, dataset, fitted, slab
         self._points = acquisition_points(slab, config.acquisition_points)
         self._random = np.random.default_rng((config.seed, number))
-        self._references = design("sobol", dataset.space, dataset.constraints, REFERENCES, config.seed, "reference cases")
+        self._references = design(
+            "sobol", dataset.space, dataset.constraints, REFERENCES, config.seed, "reference cases"
+        )
         self._scale: Float[np.ndarray, " L"] | None = None
         self.compile_seconds = 0.0
 
@@ -90,7 +96,9 @@ class Search:
         for _ in range(TURNS):
             steps = self._random.normal(size=(len(best), width, len(space))) * radius
             # Half of the points differ in a few coordinates only: in many dimensions few directions lead up.
-            steps[:, : width // 2] *= self._random.random((len(best), width // 2, len(space))) < max(0.3, 1.5 / len(space))
+            steps[:, : width // 2] *= self._random.random((len(best), width // 2, len(space))) < max(
+                0.3, 1.5 / len(space)
+            )
             cloud = np.clip(best[:, None, :] + steps, 0.0, 1.0).reshape(-1, len(space))
             found = self._valued(score, cloud, seen).reshape(len(best), width)
             for i, j in enumerate(np.argmax(found, axis=1)):
@@ -99,7 +107,10 @@ class Search:
             radius *= SHRINKAGE
         winner = int(np.argmax(worth))
         if not np.isfinite(worth[winner]):
-            raise ConfigError("dataset.parameters", "no case is left that has not been asked for; widen the ranges or lower task.rounds")
+            raise ConfigError(
+                "dataset.parameters",
+                "no case is left that has not been asked for; widen the ranges or lower task.rounds",
+            )
         return space.at(best[[winner]])[0]
 
     def _pool(self) -> Points:
@@ -122,7 +133,11 @@ class Search:
         values = np.concatenate([score(points[i : i + AT_ONCE]) for i in range(0, len(points), AT_ONCE)])
         chance = chance_of_success(self._dataset, points)
         values = values if chance is None else values * chance
-        known = cdist(space.unit_of(points), space.unit_of(seen)).min(axis=1) < NEAREST if len(seen) else np.zeros(len(points), dtype=bool)
+        known = (
+            cdist(space.unit_of(points), space.unit_of(seen)).min(axis=1) < NEAREST
+            if len(seen)
+            else np.zeros(len(points), dtype=bool)
+        )
         return np.where(known | ~self._dataset.constraints.hold(points), -np.inf, values)
 
     def _apart(self, unit: Points, values: Float[np.ndarray, " n"]) -> list[int]:
@@ -137,7 +152,8 @@ class Search:
         return chosen
 
     def _standard_deviations(self, points: Points) -> Float[np.ndarray, "p n"]:
-        """Epistemic standard deviation at the acquisition points, of several outputs each over its largest among the references."""
+        """Epistemic standard deviation at the acquisition points, of several outputs each over its largest among the
+        references."""
         if self._scale is None:
             std = self._predicted(self._references)
             largest = std.max(axis=(0, 1))

@@ -53,7 +53,8 @@ def compiling(model: Surrogate) -> str:
 
 
 def domain_of(dataset: Dataset, data: ProductData) -> Float[np.ndarray, "D 2"]:
-    """Smallest and largest value of every input that the surrogate will be asked about: the data's and the whole pool's."""
+    """Smallest and largest value of every input that the surrogate will be asked about: the data's and the whole
+    pool's."""
     return _with_stated(dataset, data.inputs, _reach(data.inputs, [*data.axes, dataset.candidates]))
 
 
@@ -114,7 +115,11 @@ def updated_with(model: Updates, fitted: FittedSurrogate, slab: ProductData, tim
 
 
 def fitted_on_rows(
-    model: Surrogate, rows: RowChunks, timings: PhaseTimings, announce: Announce, domain: Float[np.ndarray, "D 2"] | None = None
+    model: Surrogate,
+    rows: RowChunks,
+    timings: PhaseTimings,
+    announce: Announce,
+    domain: Float[np.ndarray, "D 2"] | None = None,
 ) -> FittedSurrogate:
     """Fit to rows that are read in chunks, saying how far a pass has come and the most memory used so far.
 
@@ -125,7 +130,11 @@ def fitted_on_rows(
         raise BinnError(f"model={model.name} needs all data in memory; set dataset.stream=false, or take model=binn")
 
     def reading(done: int) -> None:
-        announce(f"reading {rows.n_points:,} rows, at most {peak_rss_bytes() / 2**20:,.0f} MB of memory used", done, rows.n_points)
+        announce(
+            f"reading {rows.n_points:,} rows, at most {peak_rss_bytes() / 2**20:,.0f} MB of memory used",
+            done,
+            rows.n_points,
+        )
 
     fitted = model.fit_rows(Watched(rows, reading), domain=domain)
     timings.compile += fitted.report.compile_seconds

@@ -1,4 +1,5 @@
-"""Where a solver is likely to give a result: learned from where it has failed, so that a bad corner is not asked for again and again."""
+"""Where a solver is likely to give a result: learned from where it has failed, so that a bad corner is not asked for
+again and again."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Feasibility:
     succeeded: Bool[np.ndarray, " m"]
 
     def chance(self, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " n"]:
-        """The chance that a case of the unit cube gives a result: the share among cases near it, within about their own spacing."""
+        """The chance that a case of the unit cube gives a result: the share among cases near it, within about their own
+        spacing."""
         if self.succeeded.all():
             return np.ones(len(points))
         count = len(self.tried)

@@ -13,7 +13,8 @@ FAILURES = "some calls of the solver failed or took too long; they are listed be
 
 
 def labelled(dataset: Dataset, rows: Sequence[int], number: int, recorder: Recorder) -> ProductData | None:
-    """The data of some cases, None where none has an answer; whatever happens, the results file says what became of them.
+    """The data of some cases, None where none has an answer; whatever happens, the results file says what became of
+    them.
 
     Args:
         dataset: the data set.

@@ -1,4 +1,5 @@
-"""What a surrogate expects of itself: its error over all cases that may be asked for, and what one more simulation would take off it."""
+"""What a surrogate expects of itself: its error over all cases that may be asked for, and what one more simulation
+would take off it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from binn_cli.tasks.scoring import Scores, scores_of
 CASES, POINTS = 256, 512
 """Most cases, and points of each, over which the variance is integrated."""
 REMEMBERED = 8
-"""Cases, the latest ones, whose prediction before they were known says how far the surrogate's own error can be trusted."""
+"""Cases, the latest ones, whose prediction before they were known says how far the surrogate's own error can be
+trusted."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def reference_cases(dataset: Dataset, seed: int) -> Axis:
 
 
 def outlook(fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis) -> Outlook:
-    """What a surrogate expects of itself over some cases, of whose posterior covariance the gain follows in closed form.
+    """What a surrogate expects of itself over some cases, of whose posterior covariance the gain follows in closed
+    form.
 
     Args:
         fitted: the surrogate.
@@ -80,7 +83,8 @@ class Outlooks:
     def __init__(self, config: ActiveLearnConfig, dataset: Dataset, steps: Sequence[Step] = ()) -> None:
         """`steps` are those that an interrupted run has already.
 
-        An outlook costs predictions and so is only made where somebody looks at it: a rule to stop, or a user whose solver it saves.
+        An outlook costs predictions and so is only made where somebody looks at it: a rule to stop, or a user whose
+        solver it saves.
         """
         self._dataset, self._config = dataset, config
         self._wanted = config.stop.looks_ahead or isinstance(dataset, AsksSolver)
@@ -121,7 +125,8 @@ class Outlooks:
 
 
 def surprises(before: FittedSurrogate, slab: ProductData) -> tuple[float, ...]:
-    """How far each new case was from its prediction: root mean square error over its points, in standard deviations of an observation."""
+    """How far each new case was from its prediction: root mean square error over its points, in standard deviations of
+    an observation."""
     points = [axis.taken(np.arange(0, axis.size, max(1, axis.size // 16))) for axis in slab.axes[:-1]]
     values = slab.values
     for a, axis in enumerate(slab.axes[:-1]):
@@ -146,6 +151,8 @@ def spread_of(data: ProductData) -> Float[np.ndarray, " L"]:
     return np.asarray(np.nanstd(data.values.reshape(-1, len(data.outputs)), axis=0))
 
 
-def scores_ahead(before: FittedSurrogate | None, slab: ProductData | None, timings: PhaseTimings, keep: int) -> Scores | None:
+def scores_ahead(
+    before: FittedSurrogate | None, slab: ProductData | None, timings: PhaseTimings, keep: int
+) -> Scores | None:
     """Scores of the new cases as they were predicted before they were known; None where there are none."""
     return None if before is None or slab is None else scores_of(before, {"test": slab}, timings, keep=keep)

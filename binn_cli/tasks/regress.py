@@ -93,7 +93,10 @@ class Regress:
             diagnostics=fitted.report.diagnostics,
             notes=fitted.report.notes,
             cases=scores.cases,
-            warnings=(*_told(n_train, given.available), *(dataset.remarks() if isinstance(dataset, StreamsRows) else ())),
+            warnings=(
+                *_told(n_train, given.available),
+                *(dataset.remarks() if isinstance(dataset, StreamsRows) else ()),
+            ),
         )
         surface = _surface(dataset, fitted, recorder)
         recorder.step(
@@ -111,7 +114,9 @@ class Regress:
         if rows is None:
             train = dataset.training(recorder.announce)
             drawn = train if count is None or count >= train.n_observed else self._drawn(train, count)
-            return _Given(drawn, None, train.n_observed, domain_of(dataset, train), dataset.evaluation(recorder.announce))
+            return _Given(
+                drawn, None, train.n_observed, domain_of(dataset, train), dataset.evaluation(recorder.announce)
+            )
         assert isinstance(dataset, StreamsRows)
         evaluation = dataset.evaluation_rows()
         if count is not None and count < rows.n_points:
@@ -127,11 +132,17 @@ class Regress:
             return picked(available, wanted)
         points, values = available.table(available.observed_rows[wanted])
         units = tuple(unit for axis in available.axes for unit in axis.units)
-        return ProductData((Axis("point", points, available.inputs, units),), values, available.outputs, available.output_units)
+        return ProductData(
+            (Axis("point", points, available.inputs, units),), values, available.outputs, available.output_units
+        )
 
 
 def _told(used: int, available: int) -> tuple[str, ...]:
-    return () if used == available else (f"only {used:,} of the {available:,} training points were used (task.train_points)",)
+    return (
+        ()
+        if used == available
+        else (f"only {used:,} of the {available:,} training points were used (task.train_points)",)
+    )
 
 
 def _surface(dataset: Dataset, fitted: FittedSurrogate, recorder: Recorder) -> SurfacePrediction | None:

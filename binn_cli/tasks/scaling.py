@@ -1,4 +1,5 @@
-"""Cost and accuracy against the amount of data: every size in a fresh process, so that none inherits another's memory or caches."""
+"""Cost and accuracy against the amount of data: every size in a fresh process, so that none inherits another's memory
+or caches."""
 
 from __future__ import annotations
 
@@ -20,14 +21,16 @@ from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
 
 SKIPPED = "skipped:"
-"""What a measuring process's error begins with when the model refuses a size, such as one that would not fit in memory."""
+"""What a measuring process's error begins with when the model refuses a size, such as one that would not fit in
+memory."""
 
 
 class SizeFailed(BinnError):
     """A size that could not be measured."""
 
     def __init__(self, reason: str, said: str | bytes | None) -> None:
-        """`said` is what its process wrote on stdout before it failed, among it how many points the size has, if it came so far."""
+        """`said` is what its process wrote on stdout before it failed, among it how many points the size has, if it
+        came so far."""
         super().__init__(reason)
         self.n_train: int | None = _spoken(said).get("n_train")
 
@@ -107,7 +110,10 @@ def _spoken(said: str | bytes | None) -> dict[str, Any]:
 
 
 def _measured_step(size: int, answer: Mapping[str, Any]) -> tuple[Step, tuple[str, ...]]:
-    metrics = {split: {name: np.array(v, dtype=float) for name, v in named.items()} for split, named in answer["metrics"].items()}
+    metrics = {
+        split: {name: np.array(v, dtype=float) for name, v in named.items()}
+        for split, named in answer["metrics"].items()
+    }
     diagnostics = {name: np.array(values, dtype=float) for name, values in answer["diagnostics"].items()}
     step = Step(
         n_train=answer["n_train"],
@@ -121,7 +127,8 @@ def _measured_step(size: int, answer: Mapping[str, Any]) -> tuple[Step, tuple[st
 
 
 def _failed_step(parameter: str, size: int, error: SizeFailed) -> Step:
-    """A step without numbers; its points are those that its process counted, and 0 where it did not come so far and nobody knows."""
+    """A step without numbers; its points are those that its process counted, and 0 where it did not come so far and
+    nobody knows."""
     known = size if parameter == "n_train" else 0
     reason = str(error)
     outcome = f"was {reason}" if reason.startswith(SKIPPED) else f"failed: {reason}"

@@ -18,15 +18,17 @@ from binn_cli.results.samples import counts_within, drawn, strided
 from binn_cli.tasks.evaluation import PhaseTimings, Timer
 
 SCORED_POINTS, SCORED_PRODUCT = 20_000, 100_000
-"""Most training points that are scored, of a table and of a product of axes, whose points cost a surrogate of products a fiftieth as much
-(0.6 and 30 microseconds with error bars): these scores say whether the fit went well, for which two digits are enough, and the whole split
-would cost more than all others. One point is drawn at random out of each of equal parts of the table, or of every axis."""
+"""Most training points that are scored, of a table and of a product of axes, whose points cost a surrogate of products
+a fiftieth as much (0.6 and 30 microseconds with error bars): these scores say whether the fit went well, for which two
+digits are enough, and the whole split would cost more than all others. One point is drawn at random out of each of
+equal parts of the table, or of every axis."""
 
 POINTS_AT_ONCE = 2**19
 """Points that are predicted at a time, or one whole case, if that has more."""
 
 STREAMED_AT_ONCE = 2**12
-"""The same for rows that are read in chunks: who streams is short of memory, and a surrogate may need a hundred numbers a point or more."""
+"""The same for rows that are read in chunks: who streams is short of memory, and a surrogate may need a hundred numbers
+a point or more."""
 
 KEPT = "test"
 """The split whose predictions are kept."""
@@ -68,7 +70,8 @@ def scores_of(
         fitted: the surrogate.
         splits: data by name.
         timings: what it costs is added here.
-        capacity: cases that the training split will have; it is predicted as if it had them already, so that it compiles once.
+        capacity: cases that the training split will have; it is predicted as if it had them already, so that it
+            compiles once.
         keep: predictions of the split `test` that are kept at most.
         announce: told which split is predicted and how far it is.
     """
@@ -208,7 +211,9 @@ class _Sample:
         rows = outer[here] * size + case[here] - first
         self._inputs[here], truth = part.table(rows)
         found = (prediction.mean, prediction.epistemic_var, prediction.noise_var)
-        for column, values in zip(self._columns, (truth, *(a.reshape(part.n_points, -1)[rows] for a in found)), strict=True):
+        for column, values in zip(
+            self._columns, (truth, *(a.reshape(part.n_points, -1)[rows] for a in found)), strict=True
+        ):
             column[here] = values
 
     def predictions(self) -> Predictions:

@@ -39,7 +39,9 @@ class Stopping:
     def require_room(self, initial: int) -> None:
         """Raise if the cases of the beginning are more than the calls that are allowed."""
         if self.config.calls is not None and self.config.calls < initial:
-            problem = f"must be at least {initial}, the cases to begin with, not {self.config.calls}; or lower task.initial"
+            problem = (
+                f"must be at least {initial}, the cases to begin with, not {self.config.calls}; or lower task.initial"
+            )
             raise ConfigError("task.stop.calls", problem)
 
     def left(self, asked: int, batch: int) -> int:
@@ -61,7 +63,11 @@ class Stopping:
             spread: standard deviation of each output.
             asked: how many cases have been asked for.
         """
-        return (self._expected(expected, spread) if expected is not None else "") or self._metric(metrics) or self._budget(asked)
+        return (
+            (self._expected(expected, spread) if expected is not None else "")
+            or self._metric(metrics)
+            or self._budget(asked)
+        )
 
     def _expected(self, expected: Outlook, spread: Float[np.ndarray, " L"]) -> str:
         config = self.config

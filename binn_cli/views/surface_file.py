@@ -12,8 +12,8 @@ FILE_NAME = "surface.vtk"
 
 
 def write_surface_file(record: RunRecord, directory: Path) -> Path | None:
-    """Write `surface.vtk`: of every output NAME the arrays NAME_truth, NAME_mean, NAME_error (over the range of the truth),
-    NAME_std_epistemic and NAME_std_total.
+    """Write `surface.vtk`: of every output NAME the arrays NAME_truth, NAME_mean, NAME_error (over the range of the
+    truth), NAME_std_epistemic and NAME_std_total.
 
     Returns:
         Its path, or None where the run has no surface.
@@ -31,7 +31,9 @@ def write_surface_file(record: RunRecord, directory: Path) -> Path | None:
             ("std_total", surface.std_total),
         ):
             arrays[f"{name}_{kind}"] = table[:, i]
-    title = f"{surface.case} of {record.header.data}, predicted by {record.header.model}, config {record.header.config_id}"
+    title = (
+        f"{surface.case} of {record.header.data}, predicted by {record.header.model}, config {record.header.config_id}"
+    )
     path = directory / FILE_NAME
     path.write_bytes(surface_file(title, surface.points, surface.triangles, arrays))
     return path

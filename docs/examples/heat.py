@@ -1,5 +1,5 @@
-"""The heat equation as somebody's own program: u_t - k Δu = P Σ exp(-2 |x - x_i|² / r²) on the unit square, 0 at its boundary
-and at t = 0.
+"""The heat equation as somebody's own program: u_t - k Δu = P Σ exp(-2 |x - x_i|² / r²) on the unit square, 0 at its
+boundary and at t = 0.
 
     python heat.py --k 2 --P 150 --out field.npz          one simulation; field.csv is written where the name ends so
     python heat.py --cases cases.csv --out results.csv    a simulation for every row of a table with the columns k and P

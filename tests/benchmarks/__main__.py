@@ -19,7 +19,9 @@ def main() -> None:
     named = sys.argv[1:]
     unknown = set(named) - {measure.__name__ for measure in ROWS}
     if unknown:
-        sys.exit(f"no comparison is called {', '.join(sorted(unknown))}; there are {', '.join(m.__name__ for m in ROWS)}")
+        sys.exit(
+            f"no comparison is called {', '.join(sorted(unknown))}; there are {', '.join(m.__name__ for m in ROWS)}"
+        )
     for measure in [m for m in ROWS if not named or m.__name__ in named]:
         console.print(f"[dim]{measure.__name__}[/dim]")
         found = measure()

@@ -16,7 +16,8 @@ from tests.benchmarks.timing import Row, compared
 
 
 def line_against_exact_gp(n: int = 2_560) -> Row:
-    """The noisy line with every hyperparameter chosen, against an exact Gaussian process whose hyperparameters are given."""
+    """The noisy line with every hyperparameter chosen, against an exact Gaussian process whose hyperparameters are
+    given."""
     data = Sine(SineConfig(n_train=n), 0).training()
     x, y = data.axes[0].points, data.values[:, 0]
     model = Binn(BinnConfig())
@@ -32,4 +33,6 @@ def grid_against_kronecker_gp() -> Row:
     ours, theirs = Binn(BinnConfig()), GpGrid(GpGridConfig())
     errors = [float(np.sqrt(np.mean((m.fit(data).predict(test.axes).mean - test.values) ** 2))) for m in (ours, theirs)]
     note = f"N = {data.n_points:,}; errors off the grid {errors[0]:.2g} and {errors[1]:.2g}"
-    return compared("Poisson, 28 cases / Kronecker GP", lambda: ours.fit(data), lambda: theirs.fit(data), note, repeats=3)
+    return compared(
+        "Poisson, 28 cases / Kronecker GP", lambda: ours.fit(data), lambda: theirs.fit(data), note, repeats=3
+    )

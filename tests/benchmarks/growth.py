@@ -1,4 +1,5 @@
-"""How the cost of a fit grows: with the number of points, modes, functions and dimensions, and with the resolution of a grid."""
+"""How the cost of a fit grows: with the number of points, modes, functions and dimensions, and with the resolution of a
+grid."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from tests.datasets.heat_series import PAPER_CENTERS, exact
 
 SWEEPS = 5
 STATED = {
-    "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none", "noise": "fixed", "noise_variance": 1e-2, "tolerance": 0.0,
+    "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none", "noise": "fixed", "noise_variance": 1e-2,
+    "tolerance": 0.0,
     "sweeps": SWEEPS, "output_scaling": "standard",
 }  # fmt: skip
 
@@ -33,7 +35,9 @@ class Size:
 
 def _fit_of(size: Size) -> Callable[[], object]:
     x = np.random.default_rng(0).uniform(0, 1, (size.N, size.D))
-    data = ProductData((Axis("point", x, tuple(f"x{d}" for d in range(size.D))),), np.sin(2.5 * x + 0.3).prod(axis=1)[:, None], ("u",))
+    data = ProductData(
+        (Axis("point", x, tuple(f"x{d}" for d in range(size.D))),), np.sin(2.5 * x + 0.3).prod(axis=1)[:, None], ("u",)
+    )
     model = Binn(BinnConfig(modes=size.M, centers=size.J, length=1.2, **STATED))
     return lambda: model.fit(data)
 
@@ -85,14 +89,17 @@ def heat_on(side: int) -> ProductData:
 
 
 def sweeps_on_grids() -> list[Row]:
-    """For every grid a whole fit against one pass over its values; the note has the time of a sweep after compression."""
+    """For every grid a whole fit against one pass over its values; the note has the time of a sweep after
+    compression."""
     sizes = {"centers": [24, 24, 10, 6, 4], "length": 2.5, "padding": 2, "stretch": 0, "ranks": [8, 8, 7, 4, 2]}
     model = Binn(BinnConfig(decomposition="tucker", tolerance=0.0, sweeps=20, **sizes))
     rows: list[Row] = []
     first = 0.0
     for side in GRIDS:
         data = heat_on(side)
-        row = compared(f"heat on {side} x {side} / one pass", partial(model.fit, data), partial(np.sum, data.values), "", repeats=3)
+        row = compared(
+            f"heat on {side} x {side} / one pass", partial(model.fit, data), partial(np.sum, data.values), "", repeats=3
+        )
         sweep = _seconds_a_sweep(data, model)
         first = first or sweep
         growth = f"a sweep {sweep * 1e3:.3g} ms, {sweep / first:.2f} times that of the first grid"

@@ -1,4 +1,5 @@
-"""Predictions a second of the surrogate of the heat problem: scattered points and grids, the mean alone and with its variance."""
+"""Predictions a second of the surrogate of the heat problem: scattered points and grids, the mean alone and with its
+variance."""
 
 from __future__ import annotations
 
@@ -34,7 +35,10 @@ def _scattered(n: int, variance: bool) -> Row:
         repeats=3,
     )
     ranks = fitted.report.diagnostics["tucker_ranks"].tolist()
-    note = f"{n / np.median(row.ours):,.0f} points a second, ranks {ranks}; theirs: numpy.sum of the {n:,} points' coordinates"
+    note = (
+        f"{n / np.median(row.ours):,.0f} points a second, ranks {ranks}; theirs: numpy.sum of the {n:,} points' "
+        f"coordinates"
+    )
     return replace(row, note=note)
 
 
@@ -51,6 +55,15 @@ def scattered_variances() -> Row:
 def product_grid() -> Row:
     """Mean and variance on a product of axes."""
     fitted, data = heat_surrogate(), heat_on(51)
-    row = compared("a grid, mean and variance / one pass", lambda: fitted.predict(data.axes), lambda: np.sum(data.values), "", repeats=3)
-    note = f"{data.n_points / np.median(row.ours):,.0f} points a second on the training grid; theirs: numpy.sum of as many values"
+    row = compared(
+        "a grid, mean and variance / one pass",
+        lambda: fitted.predict(data.axes),
+        lambda: np.sum(data.values),
+        "",
+        repeats=3,
+    )
+    note = (
+        f"{data.n_points / np.median(row.ours):,.0f} points a second on the training grid; theirs: numpy.sum of "
+        f"as many values"
+    )
     return replace(row, note=note)

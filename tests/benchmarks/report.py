@@ -18,7 +18,9 @@ from binn_cli.views.console import quantities
 from binn_cli.views.plots.style import BLUE, INK, SKY, STYLE, saved
 from tests.benchmarks.timing import Row
 
-EXPLANATION = "times are medians; the ratio is their time over ours, so above 1 ours is faster; the range is over the repetitions"
+EXPLANATION = (
+    "times are medians; the ratio is their time over ours, so above 1 ours is faster; the range is over the repetitions"
+)
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -55,7 +57,9 @@ def figure(rows: Sequence[Row]) -> Figure:
     for place, row in enumerate(rows):
         again, middle = row.ratios, float(np.median(row.ratios))
         ax.plot([again.min(), again.max()], [place, place], color=SKY, linewidth=5, alpha=0.4, solid_capstyle="butt")
-        ax.plot(again, [place] * len(again), "|", color=BLUE, markersize=9, label="each repetition" if place == 0 else None)
+        ax.plot(
+            again, [place] * len(again), "|", color=BLUE, markersize=9, label="each repetition" if place == 0 else None
+        )
         ax.plot(middle, place, "D", color=INK, markersize=5, label="median" if place == 0 else None)
         ax.annotate(f"{middle:.3g}", (middle, place), (0, 8), textcoords="offset points", ha="center", fontsize=8)
     ax.axvline(1, color=INK, linewidth=0.9, linestyle="--", label="equally fast")

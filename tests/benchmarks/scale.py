@@ -30,14 +30,26 @@ def scattered_against_dense(n: int = 100_000) -> Row:
     """Sweeps over scattered points of seven inputs, against N x MJ design matrices and NumPy's matrix product."""
     x = np.random.default_rng(0).uniform(0, 1, (n, 7))
     data = ProductData((Axis("point", x, tuple("abcdefg")),), np.sin(2.5 * x + 0.3).prod(axis=1)[:, None], ("u",))
-    options = {"modes": 2, "centers": CENTERS, "length": 1.2, "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none"}
-    model = Binn(BinnConfig(sweeps=SWEEPS, tolerance=0.0, inference="als", noise="fixed", noise_variance=0.0225, **options))
+    options = {
+        "modes": 2,
+        "centers": CENTERS,
+        "length": 1.2,
+        "padding": 0,
+        "stretch": 0,
+        "prior": "weight",
+        "relevance": "none",
+    }
+    model = Binn(
+        BinnConfig(sweeps=SWEEPS, tolerance=0.0, inference="als", noise="fixed", noise_variance=0.0225, **options)
+    )
     fitted = model.fit(data)
     assert fitted.stated is not None
     scaled = (x - fitted.units.inputs.low) / fitted.units.inputs.span
 
     def theirs() -> None:
-        phi = [dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.stated[0])]
+        phi = [
+            dense.gaussian(scaled[:, d], np.asarray(b.centers), float(b.length)) for d, b in enumerate(fitted.stated[0])
+        ]
         weights = [np.random.default_rng(0).standard_normal((p.shape[1], 2)) for p in phi]
         for _ in range(SWEEPS):
             functions = [p @ w for p, w in zip(phi, weights, strict=True)]
@@ -46,7 +58,10 @@ def scattered_against_dense(n: int = 100_000) -> Row:
                 design = (g[:, :, None] * p[:, None, :]).reshape(n, -1)
                 np.linalg.inv(design.T @ design / 0.0225 + np.eye(design.shape[1]))
 
-    note = f"N = {n:,}, M = 2, J = {CENTERS}, {SWEEPS} sweeps; theirs: NumPy, the design matrix of every block and its posterior covariance"
+    note = (
+        f"N = {n:,}, M = 2, J = {CENTERS}, {SWEEPS} sweeps; theirs: NumPy, the design matrix of every block and "
+        f"its posterior covariance"
+    )
     return compared("scattered sweeps / NumPy, dense blocks", lambda: model.fit(data), theirs, note, repeats=3)
 
 
@@ -54,7 +69,8 @@ def streamed_against_reading(n: int = 4_000_000) -> Row:
     """A line fitted from HDF5 in one pass, against reading the same file in the same chunks."""
     data = Sine(SineConfig(n_train=n), 0).training()
     model = BinnConfig(
-        modes=1, centers=20, length=0.5, length_unit="input", padding=0, stretch=0, prior="weight", relevance="none", noise="fixed",
+        modes=1, centers=20, length=0.5, length_unit="input", padding=0, stretch=0, prior="weight", relevance="none",
+        noise="fixed",
         noise_variance=0.04, output_scaling="none",
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as directory:
@@ -69,7 +85,9 @@ def streamed_against_reading(n: int = 4_000_000) -> Row:
                 pass
 
         note = f"N = {n:,}, 20 Gaussian bases, stated domain; theirs: h5py reading every row, from the file cache"
-        return compared("streamed line / reading the file", lambda: fit_rows(model, rows, domain), reading, note, repeats=3)
+        return compared(
+            "streamed line / reading the file", lambda: fit_rows(model, rows, domain), reading, note, repeats=3
+        )
 
 
 def mean_against_both(n: int = 20_000) -> Row:
@@ -79,5 +97,9 @@ def mean_against_both(n: int = 20_000) -> Row:
     points = [Axis("point", np.random.default_rng(0).uniform(0, 1, (n, 4)), data.inputs)]
     note = f"{n:,} scattered points of Poisson's surrogate; theirs: the same with the standard deviation"
     return compared(
-        "mean alone / with variance", lambda: fitted.predict(points, variance=False), lambda: fitted.predict(points), note, repeats=3
+        "mean alone / with variance",
+        lambda: fitted.predict(points, variance=False),
+        lambda: fitted.predict(points),
+        note,
+        repeats=3,
     )

@@ -1,4 +1,5 @@
-"""One fit on two processes against one, on this machine: `python -m tests.benchmarks.sharing N PART` is a process of it."""
+"""One fit on two processes against one, on this machine: `python -m tests.benchmarks.sharing N PART` is a process of
+it."""
 
 from __future__ import annotations
 
@@ -22,9 +23,12 @@ N, SWEEPS, SECONDS = 1_000_000, 4, 600
 def _fit_seconds(n: int) -> float:
     """Seconds of a fit to n scattered points of seven inputs, after one that compiled."""
     x = np.random.default_rng(0).uniform(0, 1, (n, 7))
-    rows = TableRows(ProductData((Axis("point", x, tuple("abcdefg")),), np.sin(2.5 * x + 0.3).prod(axis=1)[:, None], ("u",)))
+    rows = TableRows(
+        ProductData((Axis("point", x, tuple("abcdefg")),), np.sin(2.5 * x + 0.3).prod(axis=1)[:, None], ("u",))
+    )
     config = BinnConfig(
-        modes=2, centers=[25, 25, 16, 10, 10, 10, 12], length=1.2, padding=0, stretch=0, prior="weight", relevance="none", noise="fixed",
+        modes=2, centers=[25, 25, 16, 10, 10, 10, 12], length=1.2, padding=0, stretch=0, prior="weight",
+        relevance="none", noise="fixed",
         noise_variance=0.0225, sweeps=SWEEPS, tolerance=0.0,
     )  # fmt: skip
     fit_rows(config, rows, None)
@@ -35,7 +39,9 @@ def _measured(places: list[dict[str, str]], n: int) -> float:
     """The longest time of processes that run side by side, each with its environment."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "BINN_"))}
     command = [sys.executable, "-m", "tests.benchmarks.sharing", str(n)]
-    started = [subprocess.Popen(command, env=environment | place, stdout=subprocess.PIPE, text=True) for place in places]
+    started = [
+        subprocess.Popen(command, env=environment | place, stdout=subprocess.PIPE, text=True) for place in places
+    ]
     try:
         printed = [process.communicate(timeout=SECONDS)[0] for process in started]
     finally:
@@ -47,7 +53,8 @@ def _measured(places: list[dict[str, str]], n: int) -> float:
 
 
 def two_processes_against_one(repeats: int = 3) -> Row:
-    """A fit on one process against two that share its rows, and against two that have half of the rows each and share nothing."""
+    """A fit on one process against two that share its rows, and against two that have half of the rows each and share
+    nothing."""
     one, two, apart = [], [], []
     for _ in range(repeats):
         with socket.socket() as free:

@@ -27,7 +27,19 @@ def test_the_table_fits_and_keeps_every_comparison_in_one_line(width: int) -> No
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= width and not any("…" in line for line in lines)
     (first,) = [line for line in lines if line.strip().startswith("structured")]
-    assert first.split() == ["structured", "fit", "/", "printed", "algorithm", "11", "ms", "1.21", "s", "110", "100–120"]
+    assert first.split() == [
+        "structured",
+        "fit",
+        "/",
+        "printed",
+        "algorithm",
+        "11",
+        "ms",
+        "1.21",
+        "s",
+        "110",
+        "100–120",
+    ]
     (second,) = [line for line in lines if line.strip().startswith("long")]
     assert second.split()[-2:] == ["0.0762", "0.06–0.1"]
 

@@ -1,4 +1,5 @@
-"""Repeated timings of two ways to do the same, taken in turn so that a drift of the machine's speed cancels in their ratio."""
+"""Repeated timings of two ways to do the same, taken in turn so that a drift of the machine's speed cancels in their
+ratio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`binn ask`, `binn tell` and `binn status`: cases out and in, in any order, by several people, through crashes and contradictions."""
+"""`binn ask`, `binn tell` and `binn status`: cases out and in, in any order, by several people, through crashes and
+contradictions."""
 
 from __future__ import annotations
 
@@ -75,7 +76,11 @@ def test_a_campaign_from_the_first_case_to_the_last(begin, ask, capsys: pytest.C
     assert "4 results taken in, 1 of cases that nobody asked for" in said and "predicted RMSE" in said
     record = read(run / "results.h5")
     assert record.status == "complete" and record.steps[-1].n_train == 12 and record.outputs == ("u",)
-    assert {call.parameters for call in record.calls.each if call.status == COMPLETE} == {*first, *rest[1:], (2.0, 150.0)}
+    assert {call.parameters for call in record.calls.each if call.status == COMPLETE} == {
+        *first,
+        *rest[1:],
+        (2.0, 150.0),
+    }
     capsys.readouterr()
     assert main(["ask", str(run), "--json"]) == 0
     printed = capsys.readouterr()
@@ -110,7 +115,9 @@ def test_what_failed_is_known_and_never_asked_again(begin, ask) -> None:
     assert main(["ask", str(run)]) == 1
 
 
-def test_contradictions_and_what_cannot_be_are_refused_and_leave_nothing(begin, ask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_contradictions_and_what_cannot_be_are_refused_and_leave_nothing(
+    begin, ask, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = begin()
     cases = ask(run, 3)
     assert told(run, cases) == 0
@@ -170,7 +177,8 @@ def test_a_rule_to_stop_is_said(begin, ask, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["ask", "-n", "0"], "must be a whole number from 1"), (["ask", "--csv", "--json"], "not allowed with")]
+    ("arguments", "said"),
+    [(["ask", "-n", "0"], "must be a whole number from 1"), (["ask", "--csv", "--json"], "not allowed with")],
 )
 def test_misuse(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
@@ -203,6 +211,10 @@ def test_gains_are_those_of_conditioning_and_allow_for_what_is_out() -> None:
     cross = np.exp(-((references.points - 0.5) ** 2))
     left = np.trace(covariance - cross @ cross.T)
     first, again, other = expected_gains(Correlated(), (), references, candidates, [], [0, 0, 1])
-    assert first == pytest.approx(1 - np.sqrt(left / np.trace(covariance))) and again == pytest.approx(0.0, abs=1e-6) and other > 0.1
+    assert (
+        first == pytest.approx(1 - np.sqrt(left / np.trace(covariance)))
+        and again == pytest.approx(0.0, abs=1e-6)
+        and other > 0.1
+    )
     assert expected_gains(Correlated(), (), references, candidates, [0], [0])[0] == pytest.approx(0.0, abs=1e-6)
     assert np.isnan(expected_gains(None, (), references, candidates, [], [0])).all()

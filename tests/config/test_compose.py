@@ -54,7 +54,9 @@ def test_a_table_is_fitted_once_unless_something_else_is_asked(settings) -> None
 
 
 def test_the_ends_of_the_ranges_can_be_used(settings) -> None:
-    largest = settings(f"seed={2**63 - 1}", "model.centers=4096", "model.padding=4096", "model.modes=1024", "model.noise_variance=1e12")
+    largest = settings(
+        f"seed={2**63 - 1}", "model.centers=4096", "model.padding=4096", "model.modes=1024", "model.noise_variance=1e12"
+    )
     assert (largest.seed, largest.model.seed, largest.task.seed) == (2**63 - 1,) * 3
     assert (largest.model.centers, largest.model.padding, largest.model.modes) == (4096, 4096, 1024)
     least = settings("seed=0", "model.centers=2", "model.padding=0", "model.modes=1", "model.noise_variance=1e-30")
@@ -76,13 +78,19 @@ WHOLE_DATA = "must be false for task={}, which needs all data in memory; task=re
     ("overrides", "sentence"),
     [
         (["task.rounds=0"], "task.rounds: must be at least 1, not 0"),
-        (["model.basis=gausian"], 'model.basis: "gausian" is not one of gaussian, hat, bspline, chidenn; did you mean "gaussian"?'),
+        (
+            ["model.basis=gausian"],
+            'model.basis: "gausian" is not one of gaussian, hat, bspline, chidenn; did you mean "gaussian"?',
+        ),
         (["model.noise_variance=nan"], "model.noise_variance: must be from 1e-30 to 1e+12, not nan"),
         (["model.noise_variance=1e-31"], "model.noise_variance: must be from 1e-30 to 1e+12, not 1e-31"),
         (["model.noise_variance=2e12"], "model.noise_variance: must be from 1e-30 to 1e+12, not 2000000000000.0"),
         (["model.prior_variance=1e-13"], "model.prior_variance: must be from 1e-12 to 1e+12, not 1e-13"),
         (["model.prior_variance=inf"], "model.prior_variance: must be from 1e-12 to 1e+12, not inf"),
-        (["dataset=sine", "dataset.domain=[1,0]"], "dataset.domain: must be [low, high] with low < high, not [1.0, 0.0]"),
+        (
+            ["dataset=sine", "dataset.domain=[1,0]"],
+            "dataset.domain: must be [low, high] with low < high, not [1.0, 0.0]",
+        ),
         (["seed=-1"], f"seed: {SEEDS}, not -1"),
         ([f"seed={2**63}"], f"seed: {SEEDS}, not {2**63}"),
         ([f"model.seed={2**63}"], f"model.seed: {SEEDS}, not {2**63}"),
@@ -92,7 +100,10 @@ WHOLE_DATA = "must be false for task={}, which needs all data in memory; task=re
         (["model.basis=[]"], f"model.basis: {BASES}, not []"),
         (["model.basis=true"], f"model.basis: {BASES}, not true"),
         (["model.basis=[hat,3]"], f"model.basis: {BASES}, not ['hat', 3]"),
-        (["model.basis=[hat,het]"], 'model.basis: "het" is not one of gaussian, hat, bspline, chidenn; did you mean "hat"?'),
+        (
+            ["model.basis=[hat,het]"],
+            'model.basis: "het" is not one of gaussian, hat, bspline, chidenn; did you mean "hat"?',
+        ),
         (["model.sweeps=1000001"], "model.sweeps: must be from 1 to 1e+06, not 1000001"),
         (["model.compression=1.5"], "model.compression: must be from 0 to 1, not 1.5"),
         (["output.root=' '"], 'output.root: must name a directory, not ""'),
@@ -112,11 +123,26 @@ WHOLE_DATA = "must be false for task={}, which needs all data in memory; task=re
         (["output.max_points=0"], "output.max_points: must be at least 1, not 0"),
         (["dataset.name=sine"], "dataset.name: choose the option with dataset=sine, not with dataset.name=sine"),
         (["dataset=sine", "task=scaling", "task.parameter=domain"], f'task.parameter: "domain" {SIZES}'),
-        (["dataset=sine", "task=scaling", "task.parameter=test_noise"], f'task.parameter: "test_noise" {SIZES}; did you mean "n_test"?'),
-        (["dataset=sine", "task=scaling", "task.parameter=n_trian"], f'task.parameter: "n_trian" {SIZES}; did you mean "n_train"?'),
-        (["dataset=table", "dataset.ranges=[0,1]"], "dataset.ranges: must be {NAME: [low, high], …} or null, not [0, 1]"),
-        (["dataset=table", "dataset.ranges={x:[1,0]}"], "dataset.ranges: must be [low, high] with low < high for 'x', not [1, 0]"),
-        (["dataset=table", "dataset.ranges={x:3}"], "dataset.ranges: must be [low, high] with low < high for 'x', not 3"),
+        (
+            ["dataset=sine", "task=scaling", "task.parameter=test_noise"],
+            f'task.parameter: "test_noise" {SIZES}; did you mean "n_test"?',
+        ),
+        (
+            ["dataset=sine", "task=scaling", "task.parameter=n_trian"],
+            f'task.parameter: "n_trian" {SIZES}; did you mean "n_train"?',
+        ),
+        (
+            ["dataset=table", "dataset.ranges=[0,1]"],
+            "dataset.ranges: must be {NAME: [low, high], …} or null, not [0, 1]",
+        ),
+        (
+            ["dataset=table", "dataset.ranges={x:[1,0]}"],
+            "dataset.ranges: must be [low, high] with low < high for 'x', not [1, 0]",
+        ),
+        (
+            ["dataset=table", "dataset.ranges={x:3}"],
+            "dataset.ranges: must be [low, high] with low < high for 'x', not 3",
+        ),
         (["dataset=table", "dataset.stream=true", "task=scaling"], f"dataset.stream: {WHOLE_DATA.format('scaling')}"),
         (["dataset=blendednet", "dataset.stream=true"], f"dataset.stream: {WHOLE_DATA.format('active_learn')}"),
         (["+model.mode=3"], 'model.mode: no such key; did you mean "model.modes"?'),
@@ -134,7 +160,9 @@ def test_what_cannot_be_used(settings, overrides: list[str], sentence: str) -> N
 
 
 def test_an_unknown_key_that_is_near_nothing_lists_what_there_is(settings) -> None:
-    with pytest.raises(ConfigError, match=r"^task.foo: no such key; task has acquisition, initial, rounds, batch, acquisition_points"):
+    with pytest.raises(
+        ConfigError, match=r"^task.foo: no such key; task has acquisition, initial, rounds, batch, acquisition_points"
+    ):
         settings("+task.foo=1")
 
 
@@ -144,13 +172,17 @@ def test_wrong_type_in_a_stored_configuration(settings) -> None:
         validated({**content, "dataset": {**content["dataset"], "n_train": "many"}})
     with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table, snapshots"):
         validated({**content, "dataset": "sine"})
-    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table, snapshots, simulator$"):
+    with pytest.raises(
+        ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table, snapshots, simulator$"
+    ):
         validated({})
     with pytest.raises(ConfigError, match="^output: must be a section"):
         validated({**content, "output": 3})
 
 
-@pytest.mark.parametrize(("content", "problem"), [(None, "cannot be read"), ("a: [1", "is not readable as YAML"), ("- 1", "holds a list")])
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "cannot be read"), ("a: [1", "is not readable as YAML"), ("- 1", "holds a list")]
+)
 def test_a_stored_configuration_that_cannot_be_read(tmp_path, content: str | None, problem: str) -> None:
     if content is not None:
         (tmp_path / "config.yaml").write_text(content)

@@ -21,11 +21,17 @@ def test_every_output_has_its_length_scales(settings, output: str) -> None:
     assert chosen.model.length == LENGTHS[output]
     assert (chosen.model.modes, chosen.model.centers) == (2, [25, 25, 16, 10, 10, 10, 12])
     assert (chosen.model.noise_variance, chosen.model.prior_variance, chosen.model.noise) == (0.0225, 1.0, "fixed")
-    assert (chosen.dataset.geometries, chosen.dataset.test_cases, chosen.task.name) == (["geom_13"], ["case_130"], "regress")
+    assert (chosen.dataset.geometries, chosen.dataset.test_cases, chosen.task.name) == (
+        ["geom_13"],
+        ["case_130"],
+        "regress",
+    )
 
 
 def test_several_outputs_at_once_are_refused_with_a_sentence(settings) -> None:
-    with pytest.raises(ConfigError, match=r"model\.length: dataset\.outputs must be one of \[cp\], .*, not \[cp, cf_x\]"):
+    with pytest.raises(
+        ConfigError, match=r"model\.length: dataset\.outputs must be one of \[cp\], .*, not \[cp, cf_x\]"
+    ):
         settings("experiment=table2", "dataset.outputs=[cp,cf_x]")
     assert settings("experiment=table2", "dataset.outputs=[cp,cf_x]", "model.length=2").model.length == 2
 

@@ -28,8 +28,12 @@ def test_the_repository_conf_comes_first() -> None:
 
 
 def test_every_schema_has_a_file_and_a_class() -> None:
-    assert {group: set(schemas) for group, schemas in SCHEMAS.items()} == {group: set(options(group)) for group in SCHEMAS}
-    assert {group: set(names) for group, names in CLASSES.items()} == {group: set(schemas) for group, schemas in SCHEMAS.items()}
+    assert {group: set(schemas) for group, schemas in SCHEMAS.items()} == {
+        group: set(options(group)) for group in SCHEMAS
+    }
+    assert {group: set(names) for group, names in CLASSES.items()} == {
+        group: set(schemas) for group, schemas in SCHEMAS.items()
+    }
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
@@ -52,7 +56,9 @@ def test_values_are_the_defaults_of_the_schema(settings, group: str, name: str) 
 
 def test_heat_sources_are_a_grid(settings) -> None:
     line = np.linspace(0.1, 0.9, 4)
-    np.testing.assert_allclose(settings("dataset=heat").dataset.source_centers, [[x, y] for x in line for y in line], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        settings("dataset=heat").dataset.source_centers, [[x, y] for x in line for y in line], rtol=0, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("name", options("experiment"))
@@ -62,7 +68,9 @@ def test_experiment_composes(settings, name: str) -> None:
 
 @pytest.mark.parametrize("name", options("budget"))
 def test_a_budget_has_the_same_keys_as_every_other(name: str) -> None:
-    sections = [yaml.safe_load((conf_directory() / "budget" / f"{option}.yaml").read_text()) for option in (name, "quick")]
+    sections = [
+        yaml.safe_load((conf_directory() / "budget" / f"{option}.yaml").read_text()) for option in (name, "quick")
+    ]
     assert sections[0].pop("name") == name and sections[1].pop("name") == "quick"
     for section in sections:
         section.pop("by_dataset", None)  # what the sections below refer to
@@ -82,9 +90,17 @@ def test_a_budget_sets_the_effort_of_the_model(settings) -> None:
     [
         ("sine", "bnn_hmc", {"warmup": 1000, "samples": 6000, "step": 0.01, "leapfrog": 20, "adapt": False}),
         ("sine", "bnn_vi", {"steps": 2000, "learning_rate": 0.01}),
-        ("poisson", "bnn_nuts", {"warmup": 600, "samples": 600, "warmup_again": 250, "samples_again": 250, "target_accept": 0.85}),
+        (
+            "poisson",
+            "bnn_nuts",
+            {"warmup": 600, "samples": 600, "warmup_again": 250, "samples_again": 250, "target_accept": 0.85},
+        ),
         ("poisson", "bnn_vi", {"steps": 15000, "steps_again": 4000, "learning_rate": 0.001}),
-        ("heat", "bnn_nuts", {"warmup": 200, "samples": 150, "warmup_again": 120, "samples_again": 80, "target_accept": 0.85}),
+        (
+            "heat",
+            "bnn_nuts",
+            {"warmup": 200, "samples": 150, "warmup_again": 120, "samples_again": 80, "target_accept": 0.85},
+        ),
         ("heat", "bnn_vi", {"steps": 20000, "steps_again": 5000, "learning_rate": 0.001}),
     ],
 )

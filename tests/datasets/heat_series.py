@@ -1,7 +1,7 @@
 """The exact solution of the heat problem as a sine series: the independent reference of the finite elements.
 
-u(x, y, t) = Σ_pq b_pq / (k λ_pq) (1 − exp(−k λ_pq t)) sin(pπx) sin(qπy), λ_pq = π²(p² + q²). A Gaussian source is separable, so that
-b_pq is a sum over the sources of products of one-dimensional integrals.
+u(x, y, t) = Σ_pq b_pq / (k λ_pq) (1 − exp(−k λ_pq t)) sin(pπx) sin(qπy), λ_pq = π²(p² + q²). A Gaussian source is
+separable, so that b_pq is a sum over the sources of products of one-dimensional integrals.
 """
 
 from functools import lru_cache
@@ -30,7 +30,9 @@ def sine_coefficients(center, radius, modes):
 def exact(x, y, t, k, centers, radius, modes=MODES):
     """u for P = 1 at the product of x, y and t: (nx, ny, nt)."""
     p = np.arange(1, modes + 1)
-    source = sum(np.outer(sine_coefficients(cx, radius, modes), sine_coefficients(cy, radius, modes)) for cx, cy in centers)
+    source = sum(
+        np.outer(sine_coefficients(cx, radius, modes), sine_coefficients(cy, radius, modes)) for cx, cy in centers
+    )
     rate = k * np.pi**2 * (p[:, None] ** 2 + p**2)
     along_x, along_y = np.sin(np.pi * np.outer(x, p)), np.sin(np.pi * np.outer(y, p))
     return np.stack([along_x @ (source / rate * -np.expm1(-rate * time)) @ along_y.T for time in t], axis=-1)

@@ -1,4 +1,5 @@
-"""The same finite elements and time steps without Kronecker products: sparse matrices of the square, factorised for each step."""
+"""The same finite elements and time steps without Kronecker products: sparse matrices of the square, factorised for
+each step."""
 
 from __future__ import annotations
 
@@ -37,4 +38,6 @@ def nodal_values(config: HeatConfig, k: float, step: int) -> tuple[np.ndarray, n
 
 def source(x: np.ndarray, config: HeatConfig) -> np.ndarray:
     """b at points (2, …)."""
-    return sum(np.exp(-2 * ((x[0] - cx) ** 2 + (x[1] - cy) ** 2) / config.source_radius**2) for cx, cy in config.source_centers)
+    return sum(
+        np.exp(-2 * ((x[0] - cx) ** 2 + (x[1] - cy) ** 2) / config.source_radius**2) for cx, cy in config.source_centers
+    )

@@ -28,7 +28,9 @@ def written(path: Path, table: np.ndarray, names: tuple[str, ...] = NAMES, *, ma
     if path.suffix == ".csv":
         path.write_text(",".join(names) + "\n" + "\n".join(",".join(map(repr, row)) for row in table.tolist()) + "\n")
     elif path.suffix == ".npz":
-        np.savez(path, **({"a": table, "a_columns": np.array(names)} if matrix else dict(zip(names, table.T, strict=True))))
+        np.savez(
+            path, **({"a": table, "a_columns": np.array(names)} if matrix else dict(zip(names, table.T, strict=True)))
+        )
     else:
         with h5py.File(path, "w") as file:
             if matrix:

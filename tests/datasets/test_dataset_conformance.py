@@ -71,7 +71,9 @@ def build(request):
 
 
 def same(a: ProductData, b: ProductData) -> bool:
-    return np.array_equal(a.values, b.values) and all(np.array_equal(m.points, o.points) for m, o in zip(a.axes, b.axes, strict=True))
+    return np.array_equal(a.values, b.values) and all(
+        np.array_equal(m.points, o.points) for m, o in zip(a.axes, b.axes, strict=True)
+    )
 
 
 def test_protocol(build):

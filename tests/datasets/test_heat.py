@@ -29,7 +29,9 @@ SMALL = {
 @pytest.fixture
 def small(tmp_path):
     def build(seed=0, cache=None, **settings):
-        return Heat(HeatConfig(**(SMALL | {"cache": str(tmp_path / "cache") if cache is None else cache} | settings)), seed)
+        return Heat(
+            HeatConfig(**(SMALL | {"cache": str(tmp_path / "cache") if cache is None else cache} | settings)), seed
+        )
 
     return build
 

@@ -14,7 +14,9 @@ from binn_cli.datasets.heat_fem import HeatSolver, parts, spline_rows
 @pytest.fixture(scope="module")
 def splits():
     """All splits of the default settings, with fewer cases."""
-    heat = Heat(HeatConfig(source_centers=PAPER_CENTERS, train_cases=2, test_cases=2, offgrid_cases=3, cache=""), seed=1)
+    heat = Heat(
+        HeatConfig(source_centers=PAPER_CENTERS, train_cases=2, test_cases=2, offgrid_cases=3, cache=""), seed=1
+    )
     k_lowest_and_highest = [0, heat.candidates.size - 1]
     return {"train": heat.label(k_lowest_and_highest), **heat.evaluation()}
 
@@ -65,7 +67,8 @@ def test_mesh_convergence(order, cells, least, most):
 
 @pytest.mark.parametrize(("scheme", "rate"), [("backward_euler", 1), ("crank_nicolson", 2)])
 def test_time_convergence(monkeypatch, scheme, rate):
-    # Without the division of the early substeps, which adds the same 48 steps whatever their length and so blurs the rate.
+    # Without the division of the early substeps, which adds the same 48 steps whatever their length and so blurs the
+    # rate.
     monkeypatch.setattr(heat_fem, "START_PARTS", 1)
     found = rates([error(k=4.0, cells=24, scheme=scheme, substeps=s, end_time=0.02) for s in (8, 16, 32)])
     assert np.abs(found - rate).max() < 0.06, found

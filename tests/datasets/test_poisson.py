@@ -33,7 +33,9 @@ def test_grid_boundary_and_agreement_with_the_pointwise_formula():
     for axis in range(3):
         assert (np.take(values, [0, -1], axis=axis) == 0).all()
     inputs, outputs = data.table()
-    np.testing.assert_allclose(Poisson(PoissonConfig(), 0).solution(inputs[:, :3], inputs[:, 3]), outputs[:, 0], atol=1e-17, rtol=1e-12)
+    np.testing.assert_allclose(
+        Poisson(PoissonConfig(), 0).solution(inputs[:, :3], inputs[:, 3]), outputs[:, 0], atol=1e-17, rtol=1e-12
+    )
 
 
 def test_default_grid_includes_both_ends_and_all_candidates():

@@ -88,7 +88,9 @@ def test_a_coordinate_that_is_not_finite_is_named_with_row_and_column(n, width, 
 
 def grid(n=3, cases=2, names=("x", "case")):
     return ProductData(
-        (Axis.of(names[0], np.arange(float(n))), Axis.of(names[1], np.arange(float(cases)))), np.zeros((n, cases, 1)), ("u",)
+        (Axis.of(names[0], np.arange(float(n))), Axis.of(names[1], np.arange(float(cases)))),
+        np.zeros((n, cases, 1)),
+        ("u",),
     )
 
 
@@ -132,7 +134,10 @@ def test_a_mask_takes_its_true_rows():
         (lambda: ProductData((Axis.of("x", np.zeros(2)),), np.zeros((3, 1)), ("u",)), "do not fit the axes"),
         (lambda: ProductData((Axis.of("x", np.zeros(2)),), np.zeros((2, 2)), ("u", "u")), "output names repeat: u, u"),
         (lambda: ProductData((Axis.of("x", np.zeros(2)),), np.zeros((2, 0)), ()), "no output"),
-        (lambda: ProductData((Axis.of("x", np.zeros(2)),), np.zeros((2, 1)), ("u",), ("m", "s")), "2 units for 1 names"),
+        (
+            lambda: ProductData((Axis.of("x", np.zeros(2)),), np.zeros((2, 1)), ("u",), ("m", "s")),
+            "2 units for 1 names",
+        ),
         (lambda: grid(names=("x", "x")), "coordinate names repeat: x, x"),
     ],
 )
@@ -145,7 +150,9 @@ def with_gaps() -> ProductData:
     values = np.arange(12.0).reshape(3, 4, 1)
     observed = np.ones((3, 4), dtype=bool)
     observed[1, 2] = observed[0, 0] = False
-    return ProductData((Axis.of("x", np.arange(3.0), "m"), Axis.of("case", np.arange(4.0))), values, ("u",), ("K",), observed)
+    return ProductData(
+        (Axis.of("x", np.arange(3.0), "m"), Axis.of("case", np.arange(4.0))), values, ("u",), ("K",), observed
+    )
 
 
 def test_what_is_not_observed_is_nan_and_no_row_of_the_table():

@@ -34,7 +34,9 @@ class Counted:
 
 
 @given(st.integers(1, 60), st.sets(st.integers(0, 59)), st.integers(1, 70), st.data())
-def test_what_is_left_comes_in_chunks_of_the_size_asked_for(n: int, out: set[int], size: int, data: st.DataObject) -> None:
+def test_what_is_left_comes_in_chunks_of_the_size_asked_for(
+    n: int, out: set[int], size: int, data: st.DataObject
+) -> None:
     excluded = np.array(sorted(row for row in out if row < n), dtype=int)
     rows, left = Counted(n), np.delete(np.arange(n), excluded)
     begin = data.draw(st.integers(0, len(left)))
@@ -42,7 +44,9 @@ def test_what_is_left_comes_in_chunks_of_the_size_asked_for(n: int, out: set[int
     chunks = list(Without(rows, excluded).chunks(size, begin, end))
     assert [len(x) for x, _ in chunks] == [last - first for first, last in spans(size, begin, end)]
     for column, sign in ((0, 1), (1, -1)):
-        np.testing.assert_array_equal(np.concatenate([np.zeros((0, 1)), *(c[column] for c in chunks)])[:, 0], sign * left[begin:end])
+        np.testing.assert_array_equal(
+            np.concatenate([np.zeros((0, 1)), *(c[column] for c in chunks)])[:, 0], sign * left[begin:end]
+        )
     assert max(rows.reads, default=0) <= 2 * size
 
 

@@ -56,7 +56,9 @@ def test_damage_never_crashes_and_never_gives_wrong_values(cache, data):
     whole = path.read_bytes()
     at = data.draw(st.integers(0, len(whole) - 1))
     cut_short = data.draw(st.booleans())
-    path.write_bytes(whole[:at] if cut_short else whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :])
+    path.write_bytes(
+        whole[:at] if cut_short else whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
+    )
     found = cache.load("k", WHAT, VALUES.shape)
     assert found is None or np.array_equal(found, VALUES)
 

@@ -1,4 +1,4 @@
-"""Structure in plain tables: found whatever the order of the rows, with some of them missing, and not where there is none."""
+"""Structure in plain tables: found in any order of the rows, with some missing, and not where there is none."""
 
 from __future__ import annotations
 
@@ -43,18 +43,32 @@ L_SHAPE = grid(LINE, LINE)[~(grid(LINE, LINE) > 0.5).all(axis=1)]
 LATIN = np.array([[i, j, (i + j) % 5] for i in range(5) for j in range(5)], dtype=float)
 FOUND = {
     "every combination of settings": (grid(LINE, LINE, [1.0, 2.0, 4.0]), "a b c", "3 grid axes (7 × 7 × 3)"),
-    "fields on a grid": (times(grid(LINE, LINE, [0, 1, 3]), CASES), "x y t k P", "3 grid axes × 9 cases (7 × 7 × 3 × 9)"),
-    "without names that tell": (times(grid(LINE, LINE, [0, 1, 3]), CASES), "u v w k P", "3 grid axes × 9 cases (7 × 7 × 3 × 9)"),
+    "fields on a grid": (
+        times(grid(LINE, LINE, [0, 1, 3]), CASES), "x y t k P", "3 grid axes × 9 cases (7 × 7 × 3 × 9)",
+    ),
+    "without names that tell": (
+        times(grid(LINE, LINE, [0, 1, 3]), CASES), "u v w k P", "3 grid axes × 9 cases (7 × 7 × 3 × 9)",
+    ),
     "names with units": (times(grid(LINE, LINE), CASES), "x_[m] y_(m) k P", "2 grid axes × 9 cases (7 × 7 × 9)"),
-    "simulations on a grid of settings": (times(grid(LINE, LINE), grid([1, 2, 3], [5, 6])), "x y k P", "2 grid axes × 6 cases (7 × 7 × 6)"),
+    "simulations on a grid of settings": (
+        times(grid(LINE, LINE), grid([1, 2, 3], [5, 6])), "x y k P", "2 grid axes × 6 cases (7 × 7 × 6)",
+    ),
     "a mesh and one setting": (times(MESH, LINE[:, None]), "x y z alpha", "a mesh of 40 points × 7 cases (40 × 7)"),
-    "a mesh without names that tell": (times(MESH, LINE[:, None]), "u v w alpha", "a mesh of 40 points × 7 cases (40 × 7)"),
+    "a mesh without names that tell": (
+        times(MESH, LINE[:, None]), "u v w alpha", "a mesh of 40 points × 7 cases (40 × 7)",
+    ),
     "a mesh, times and settings": (
-        times(times(MESH, LINE[:, None]), CASES), "x y z t k P", "1 grid axis × a mesh of 40 points × 9 cases (40 × 7 × 9)"
+        times(times(MESH, LINE[:, None]), CASES), "x y z t k P",
+        "1 grid axis × a mesh of 40 points × 9 cases (40 × 7 × 9)"
     ),
     "a part of a grid": (times(L_SHAPE, CASES), "x y k P", "a mesh of 40 points × 9 cases (40 × 9)"),
-    "settings of an orthogonal design": (times(grid(LINE, LINE), LATIN), "u v a b c", "2 grid axes × 25 cases (7 × 7 × 25)"),
-    "a constant": (np.column_stack([times(grid(LINE, LINE), CASES), np.ones(441)]), "x y k P c", "2 grid axes × 9 cases (7 × 7 × 9)"),
+    "settings of an orthogonal design": (
+        times(grid(LINE, LINE), LATIN), "u v a b c", "2 grid axes × 25 cases (7 × 7 × 25)",
+    ),
+    "a constant": (
+        np.column_stack([times(grid(LINE, LINE), CASES), np.ones(441)]), "x y k P c",
+        "2 grid axes × 9 cases (7 × 7 × 9)",
+    ),
     "too few cases to keep one": (times(grid(LINE, LINE), LINE[:3, None]), "x y k", "3 grid axes (7 × 7 × 3)"),
 }  # fmt: skip
 
@@ -73,7 +87,10 @@ NOT_FOUND = {
     "one that varies": (grid(LINE, [2.0]), "a b"),
     "rows that repeat": (np.concatenate([grid(LINE, LINE), grid(LINE, LINE)[:3]]), "a b"),
     "most of a grid missing": (RNG.permutation(grid(LINE, LINE))[:20], "a b"),
-    "a switch beside scattered settings": (np.column_stack([RNG.uniform(size=(60, 2)), np.arange(60) % 2]), "a b valve"),
+    "a switch beside scattered settings": (
+        np.column_stack([RNG.uniform(size=(60, 2)), np.arange(60) % 2]),
+        "a b valve",
+    ),
     "few rows": (grid([0, 1], [0, 1]), "a b"),
 }
 
@@ -88,7 +105,11 @@ def test_scattered_tables_stay_so(kind: str) -> None:
 def test_missing_rows_leave_gaps(kind: str, share: float) -> None:
     x, names, text = FOUND[kind]
     structure = found(RNG.permutation(x)[: round(share * len(x))], names)
-    assert structure is not None and text.split(" (")[0] in structure.text and "of the combinations there" in structure.text
+    assert (
+        structure is not None
+        and text.split(" (")[0] in structure.text
+        and "of the combinations there" in structure.text
+    )
     assert abs(structure.share - share) < 0.01
 
 
@@ -128,7 +149,9 @@ def test_cases_may_be_stated() -> None:
 
 
 def test_simulations_with_meshes_of_their_own_are_told_apart() -> None:
-    x = np.concatenate([np.column_stack([RNG.uniform(size=(20 + k, 2)), np.full(20 + k, case)]) for k, case in enumerate(CASES[:, 0])])
+    x = np.concatenate(
+        [np.column_stack([RNG.uniform(size=(20 + k, 2)), np.full(20 + k, case)]) for k, case in enumerate(CASES[:, 0])]
+    )
     index = grouped(x, ["x", "y", "k"])
     assert index is not None and len(np.unique(index)) == 9
     assert all(len(np.unique(x[index == case, 2])) == 1 for case in range(9))

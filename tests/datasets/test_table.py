@@ -1,4 +1,5 @@
-"""The user's own tables: every kind of file, the split, rows in chunks, and what is said about files that cannot be used."""
+"""The user's own tables: every kind of file, the split, rows in chunks, and what is said about files that cannot be
+used."""
 
 from __future__ import annotations
 
@@ -142,7 +143,9 @@ def test_ranges_are_stated_by_name_and_rows_outside_are_refused(tmp_path: Path) 
         _table(path, ranges={"w": [0.0, 1.0]}).training()
     low = float(np.sort(values(50)[:, 0])[1])
     row = int(np.argmin(values(50)[:, 0]))
-    with pytest.raises(DataError, match=rf"t.h5, row {row} \(counted from 0\): 'x' is .*, outside its range .* of dataset.ranges"):
+    with pytest.raises(
+        DataError, match=rf"t.h5, row {row} \(counted from 0\): 'x' is .*, outside its range .* of dataset.ranges"
+    ):
         _table(path, ranges={"x": [low, 1.0]}).training()
     streamed = _table(path, ranges={"x": [low, 1.0], "z": [0.0, 1.0]}, stream=True)
     with pytest.raises(DataError, match=rf"row {row} \(counted from 0\): 'x' is .*, outside"):

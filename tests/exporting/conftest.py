@@ -52,7 +52,14 @@ def _fitted(data: ProductData, *options: str, kinds: object = None) -> Learned:
     return Learned(model, fitted, scope)
 
 
-STATED = ("model.decomposition=cp", "model.modes=2", "model.centers=5", "model.length=0.4", "model.stretch=0", "model.sweeps=3")
+STATED = (
+    "model.decomposition=cp",
+    "model.modes=2",
+    "model.centers=5",
+    "model.length=0.4",
+    "model.stretch=0",
+    "model.sweeps=3",
+)
 KINDS = {"p": "log", "q": {"period": 3}, "r": "integer", "s": {"choice": ["steel", "zinc", "tin"]}}
 
 
@@ -68,8 +75,13 @@ MADE: dict[str, Callable[[], Learned]] = {
     "kinds": _kinds,
     "grid": lambda: _fitted(_fields(mesh=False)),
     "mesh": lambda: _fitted(_fields(mesh=True)),
-    **{name: lambda name=name: _fitted(_table(("p",)), *STATED, f"model.basis={name}") for name in ("hat", "bspline", "chidenn")},  # type: ignore[misc]
-    "blocks": lambda: _fitted(_table(("p", "q")), *STATED, "model.basis=gaussian", "model.inference=vb", "model.variance=joint"),
+    **{
+        name: lambda name=name: _fitted(_table(("p",)), *STATED, f"model.basis={name}")
+        for name in ("hat", "bspline", "chidenn")
+    },  # type: ignore[misc]
+    "blocks": lambda: _fitted(
+        _table(("p", "q")), *STATED, "model.basis=gaussian", "model.inference=vb", "model.variance=joint"
+    ),
 }
 made = cache(lambda name: MADE[name]())
 

@@ -39,8 +39,12 @@ def test_every_kind_in_numpy_and_c(name: str, library: ctypes.CDLL, tmp_path: Pa
     tolerance = 1e-7 if name in ("grid", "mesh") else 1e-12
     for found in (evaluator.predict(points), in_c(library, tmp_path / "weights.bin", points, len(learned.outputs))):
         for part, values in zip(NAMES, found, strict=True):
-            np.testing.assert_allclose(values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part)
-    np.testing.assert_allclose(evaluator.predict(points, std=False)[0] / size, expected["mean"].values / size, atol=tolerance)
+            np.testing.assert_allclose(
+                values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part
+            )
+    np.testing.assert_allclose(
+        evaluator.predict(points, std=False)[0] / size, expected["mean"].values / size, atol=tolerance
+    )
     assert evaluator.inputs == list(learned.inputs) and evaluator.outputs == list(learned.outputs)
 
 
@@ -75,11 +79,15 @@ def test_every_kind_in_onnx(name: str, tmp_path: Path) -> None:
         expected = learned.predict(points)
         size = np.abs(expected["mean"].values).max(axis=0)
         for part, values in zip(NAMES, session.run(list(NAMES), {"points": points}), strict=True):
-            np.testing.assert_allclose(values / size, expected[part].values / size, atol=1e-7 if name == "grid" else 1e-11, rtol=0)
+            np.testing.assert_allclose(
+                values / size, expected[part].values / size, atol=1e-7 if name == "grid" else 1e-11, rtol=0
+            )
     assert session.get_modelmeta().custom_metadata_map["inputs"].split("\n") == list(learned.inputs)
 
 
-@pytest.mark.parametrize(("name", "what"), [("mesh", "an axis of nodes such as a mesh"), ("chidenn", "the basis chidenn")])
+@pytest.mark.parametrize(
+    ("name", "what"), [("mesh", "an axis of nodes such as a mesh"), ("chidenn", "the basis chidenn")]
+)
 def test_what_onnx_has_no_word_for(name: str, what: str, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     learned = made(name)
@@ -114,13 +122,30 @@ def test_fmus(version: int, tmp_path: Path) -> None:
 
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(tmp_path)
-    run = ["run", "dataset=sine", "task=regress", "model.decomposition=cp", "model.modes=1", "model.length=0.3", "model.stretch=0"]
+    run = [
+        "run",
+        "dataset=sine",
+        "task=regress",
+        "model.decomposition=cp",
+        "model.modes=1",
+        "model.length=0.3",
+        "model.stretch=0",
+    ]
     assert main([*run, "output.figures=false", "output.root=out"]) == 0
     (directory,) = Path("out").iterdir()
     assert main(["export", str(directory), "-o", "stands_alone"]) == 0
     files = {path.name for path in Path("stands_alone").iterdir()}
     assert files == {
-        *("README.md", "weights.npz", "weights.bin", "evaluator.py", "test_evaluator.py", "check.npz", "surrogate.h", "surrogate.c")
+        *(
+            "README.md",
+            "weights.npz",
+            "weights.bin",
+            "evaluator.py",
+            "test_evaluator.py",
+            "check.npz",
+            "surrogate.h",
+            "surrogate.c",
+        )
     }
     text = Path("stands_alone/README.md").read_text()
     assert "{" not in text.replace("{", "", 0).split("## The arrays")[0] and "from x to y" in text
@@ -148,7 +173,9 @@ def test_weights_that_are_none(library: ctypes.CDLL, tmp_path: Path) -> None:
 
 def test_models_that_cannot_be_exported() -> None:
     learned = made("table")
-    with pytest.raises(BinnError, match="model=gp cannot be exported, only binn can; use binn predict or binn_cli.load"):
+    with pytest.raises(
+        BinnError, match="model=gp cannot be exported, only binn can; use binn predict or binn_cli.load"
+    ):
         flattened(object(), "gp", learned.scope)
 
 
@@ -156,12 +183,19 @@ def test_new_cases_are_learned_on() -> None:
     """A field is told of whole cases, row by row in any order; rows that are not whole cases are refused."""
     learned = made("grid")
     x, t = np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 2, 6), indexing="ij")
-    rows = {"x": np.tile(x.ravel(), 2), "t": np.tile(t.ravel(), 2), "k": np.repeat([1.35, 1.8], 48), "P": np.repeat([1.7, 1.2], 48)}
+    rows = {
+        "x": np.tile(x.ravel(), 2),
+        "t": np.tile(t.ravel(), 2),
+        "k": np.repeat([1.35, 1.8], 48),
+        "P": np.repeat([1.7, 1.2], 48),
+    }
     rows["u"] = np.sin(3 * rows["x"]) * np.exp(-rows["k"] * rows["t"]) + rows["x"] ** 2 * rows["P"]
     order = np.random.default_rng(0).permutation(96)
     grown = learned.update({name: values[order] for name, values in rows.items()})
     before, after = (one.predict({name: rows[name] for name in learned.inputs}) for one in (learned, grown))
     errors = [np.abs(said["mean"].values[:, 0] - rows["u"]).max() for said in (before, after)]
     assert errors[1] < 0.5 * errors[0] and (after["std_epistemic"] <= before["std_epistemic"] + 1e-9).mean() > 0.9
-    with pytest.raises(BinnError, match="rows: 95 rows are not whole cases: x, t take 48 combinations and there are 2 of k, P"):
+    with pytest.raises(
+        BinnError, match="rows: 95 rows are not whole cases: x, t take 48 combinations and there are 2 of k, P"
+    ):
         learned.update({name: values[order[1:]] for name, values in rows.items()})

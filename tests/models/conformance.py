@@ -1,4 +1,5 @@
-"""What the conformance suite of the models runs on: one `Entry` a model, and the small data that all of them learn from."""
+"""What the conformance suite of the models runs on: one `Entry` a model, and the small data that all of them learn
+from."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Entry:
         model: the option of the `model` group.
         settings: leaves of the model, by name.
         exceptions: for each check of `CHECKS` that the model need not pass, the reason.
-        tolerance: how far predictions may differ after a permutation or a change of units, over the standard deviation of the output.
+        tolerance: how far predictions may differ after a permutation or a change of units, over the standard deviation
+            of the output.
         warm_factor: how much larger the error may be after a warm start on the same data.
         error: largest error on the training points, over the standard deviation of the output.
     """
@@ -49,7 +51,8 @@ SMALL = {"widths": "[16,16]"}
 
 
 MODELS = (
-    # Its default only scales the outputs, so that homogeneous boundary values stay at the prior mean: a shift of the units then matters.
+    # Its default only scales the outputs, so that homogeneous boundary values stay at the prior mean: a shift of the
+    # units then matters.
     Entry("binn", {"modes": 2, "centers": 8, "length": 1.5, "padding": 1, "stretch": 0, "output_scaling": "standard"}),
     Entry("bnn_nuts", SMALL),
     Entry("bnn_hmc", SMALL),
@@ -90,7 +93,8 @@ def line() -> ProductData:
 
 @cache
 def grid() -> ProductData:
-    """Five cases on a grid of 5 x 5 x 5 points, two outputs that differ in size and in shape; waves that so few points resolve."""
+    """Five cases on a grid of 5 x 5 x 5 points, two outputs that differ in size and in shape; waves that so few points
+    resolve."""
     waves = {"wave_numbers": [[1, 2, 1], [2, 1, 1]], "coefficients": [1.0, 0.8]}
     data = Poisson(PoissonConfig(grid=5, candidates=20, train_cases=5, test_cases=2, **waves), 3).training()
     values = np.concatenate([data.values, 100 * np.abs(data.values) + 7], axis=-1)
@@ -116,5 +120,6 @@ def stretched(axis: Axis) -> Axis:
 
 @cache
 def fitted(entry: int, shape: str, again: int = 0) -> FittedSurrogate:
-    """The model of an entry after the data `line` or `grid`, fitted once for all tests; `again` asks for another fit."""
+    """The model of an entry after the data `line` or `grid`, fitted once for all tests; `again` asks for another
+    fit."""
     return built(MODELS[entry]).fit({"line": line, "grid": grid}[shape]())

@@ -21,10 +21,16 @@ def problem(kind: str, *, noise: float = 0.0, seed: int = 0) -> ProductData:
     if kind == "line":
         axes: tuple[Axis, ...] = (Axis("point", rng.uniform(0, 1, (50, 1)), ("x",)),)
     elif kind == "grid":
-        axes = tuple(Axis.of(name, np.linspace(0, top, n)) for name, n, top in (("x", 9, 1), ("y", 8, 1), ("t", 7, 0.04)))
+        axes = tuple(
+            Axis.of(name, np.linspace(0, top, n)) for name, n, top in (("x", 9, 1), ("y", 8, 1), ("t", 7, 0.04))
+        )
     elif kind == "mixed":
         cases = np.stack([rng.choice(np.linspace(1, 4, 5), 12), rng.uniform(100, 200, 12)], axis=1)
-        axes = (Axis.of("x", np.linspace(0, 1, 9)), Axis.of("y", np.linspace(0, 1, 8)), Axis.of("t", np.linspace(0, 0.04, 6)))
+        axes = (
+            Axis.of("x", np.linspace(0, 1, 9)),
+            Axis.of("y", np.linspace(0, 1, 8)),
+            Axis.of("t", np.linspace(0, 0.04, 6)),
+        )
         axes = (*axes, Axis("case", cases, ("k", "P")))
     else:
         axes = (Axis("point", rng.uniform(0, 1, (400, 2)), ("x", "y")),)

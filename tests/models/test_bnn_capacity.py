@@ -28,7 +28,9 @@ def test_rows_that_fill_up_have_no_part_in_the_density() -> None:
     np.testing.assert_allclose(density(vector, filled), density(vector, Points(x[:4], y[:4])), rtol=1e-14)
 
 
-@pytest.mark.parametrize(("number", "capacity", "room"), [(8, 28, 14), (14, 28, 14), (15, 28, 28), (35, 55, 55), (5, None, 5), (5, 3, 5)])
+@pytest.mark.parametrize(
+    ("number", "capacity", "room"), [(8, 28, 14), (14, 28, 14), (15, 28, 28), (35, 55, 55), (5, None, 5), (5, 3, 5)]
+)
 def test_room_is_a_half_of_the_capacity_as_often_as_it_fits(number: int, capacity: int | None, room: int) -> None:
     data = problem("line")
     axis = data.axes[0].taken(np.arange(number) % data.axes[0].size)
@@ -46,7 +48,11 @@ def test_room_in_the_compiled_shape_does_not_change_the_fit() -> None:
     [
         BnnMap(BnnMapConfig(widths=[4], steps=50, steps_again=20, polish=20)),
         pytest.param(
-            BnnNuts(BnnNutsConfig(widths=[4], start_steps=20, start_polish=10, warmup=10, samples=10, warmup_again=5, samples_again=5)),
+            BnnNuts(
+                BnnNutsConfig(
+                    widths=[4], start_steps=20, start_polish=10, warmup=10, samples=10, warmup_again=5, samples_again=5
+                )
+            ),
             marks=pytest.mark.thorough,
         ),
     ],

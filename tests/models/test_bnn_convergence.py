@@ -14,7 +14,8 @@ from binn_cli.results.cautions import LARGEST_R_HAT
 
 
 def fitted_to_sine(model: str) -> tuple[FittedSurrogate, float]:
-    """The model after the 60 points of `sine`, and the share of the 200 noisy test points inside their 95 % interval."""
+    """The model after the 60 points of `sine`, and the share of the 200 noisy test points inside their 95 %
+    interval."""
     register()
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
         settings = validated(compose("config", [f"model={model}", "dataset=sine"]))

@@ -1,4 +1,5 @@
-"""The Laplace approximation against Bayesian linear regression in closed form, and what it takes all or the last weights for."""
+"""The Laplace approximation against Bayesian linear regression in closed form, and what it takes all or the last
+weights for."""
 
 from __future__ import annotations
 
@@ -57,11 +58,15 @@ def test_the_evidence_sets_prior_and_noise(noise: str) -> None:
     kept = found.report.diagnostics
     variance = (kept["noise_std"][0] / Y.std()) ** 2
     if noise == "fixed":
-        best = scipy.optimize.minimize_scalar(lambda s: -log_evidence(NOISE, np.exp(s)), bounds=(-5, 5), options={"xatol": 1e-7})
+        best = scipy.optimize.minimize_scalar(
+            lambda s: -log_evidence(NOISE, np.exp(s)), bounds=(-5, 5), options={"xatol": 1e-7}
+        )
         expected = [NOISE, np.exp(best.x)]
     else:
         options = {"xatol": 1e-7, "fatol": 1e-12, "maxiter": 4000}
-        best = scipy.optimize.minimize(lambda h: -log_evidence(*np.exp(h)), [-1.0, 0.0], method="Nelder-Mead", options=options)
+        best = scipy.optimize.minimize(
+            lambda h: -log_evidence(*np.exp(h)), [-1.0, 0.0], method="Nelder-Mead", options=options
+        )
         expected = np.exp(best.x)
     np.testing.assert_allclose([variance, kept["prior_scale"]], expected, rtol=1e-4)
     np.testing.assert_allclose(kept["log_evidence"], log_evidence(*expected), rtol=1e-7)

@@ -64,7 +64,8 @@ def test_recovers_the_posterior_of_linear_regression(model: Any, config: Any) ->
     draws = found.vectors.reshape(-1, 3)
     mean, covariance = closed_form()
     spread = np.sqrt(np.diag(covariance))
-    # Some hundreds of effective draws at least: five standard errors of a mean are less than 0.25, of a covariance less than 0.3.
+    # Some hundreds of effective draws at least: five standard errors of a mean are less than 0.25, of a covariance less
+    # than 0.3.
     assert (np.abs(draws.mean(axis=0) - mean) < 0.2 * spread).all()
     assert (np.abs(np.cov(draws.T) - covariance) < 0.25 * np.outer(spread, spread)).all()
     predicted = found.predict(DATA.axes)

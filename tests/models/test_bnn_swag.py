@@ -1,4 +1,5 @@
-"""Stochastic weight averaging: its moments against plain sums, and its spread against the Lyapunov equation of gradient descent."""
+"""Stochastic weight averaging: its moments against plain sums, and its spread against the Lyapunov equation of gradient
+descent."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def test_moments_are_those_of_the_vectors() -> None:
 
 
 def test_draws_have_half_their_covariance_from_either_part() -> None:
-    vectors = np.random.default_rng(0).standard_normal((50, 4)) @ np.array([[1, 2, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0.1]])
+    vectors = np.random.default_rng(0).standard_normal((50, 4)) @ np.array(
+        [[1, 2, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0.1]]
+    )
     moments = Moments(rank=20)
     for vector in vectors:
         moments.add(vector)
@@ -40,7 +43,8 @@ def test_draws_have_half_their_covariance_from_either_part() -> None:
 
 
 def test_the_mean_is_the_most_probable_and_the_spread_that_of_gradient_descent() -> None:
-    """On a linear model: Σ = (1 - A) Σ (1 - A)ᵀ + R C Rᵀ, with A a step's contraction and C the covariance of minibatch gradients."""
+    """On a linear model: Σ = (1 - A) Σ (1 - A)ᵀ + R C Rᵀ, with A a step's contraction and C the covariance of minibatch
+    gradients."""
     model = BnnSwag(BnnSwagConfig(**WALK, walk=60_000, every=5, step=0.02, rank=0, draws=4))
     found = model.fit(DATA)
     mean, covariance = closed_form()

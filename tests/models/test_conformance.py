@@ -18,7 +18,10 @@ LONG = ("bnn_nuts", "bnn_hmc", "bnn_vi", "bnn_ensemble", "bnn_mh", "bnn_sgld", "
 """Models that take long to compile; those that stay share their network, their training and their learning data."""
 EACH = pytest.mark.parametrize(
     "index",
-    [pytest.param(i, id=entry.model, marks=[pytest.mark.thorough] * (entry.model in LONG)) for i, entry in enumerate(MODELS)],
+    [
+        pytest.param(i, id=entry.model, marks=[pytest.mark.thorough] * (entry.model in LONG))
+        for i, entry in enumerate(MODELS)
+    ],
 )
 SHAPES = pytest.mark.parametrize("shape", list(DATA))
 

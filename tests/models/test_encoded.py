@@ -24,7 +24,9 @@ KINDS = {"Re": "log", "n": "integer", "angle": {"period": 360}, "metal": {"choic
 
 def rows(count: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    found = pd.DataFrame({"Re": 10 ** rng.uniform(2, 6, count), "n": rng.integers(1, 6, count), "angle": rng.uniform(0, 360, count)})
+    found = pd.DataFrame(
+        {"Re": 10 ** rng.uniform(2, 6, count), "n": rng.integers(1, 6, count), "angle": rng.uniform(0, 360, count)}
+    )
     found["metal"] = rng.choice(["steel", "copper", "zinc"], count)
     offset = found["metal"].map({"steel": 1.0, "copper": -2.0, "zinc": 0.5})
     return found.assign(drag=np.log10(found["Re"]) + np.cos(np.deg2rad(found["angle"])) + 0.3 * found["n"] + offset)
@@ -79,20 +81,25 @@ def test_gradients_go_through_the_encoding() -> None:
     slopes = fitted.gradient(np.array([[30.0, 40.0]]))[0, 0]
     expected = [2 * np.log10(30.0) / (30.0 * np.log(10)), np.cos(np.deg2rad(40.0)) * np.pi / 180]
     np.testing.assert_allclose(slopes, expected, rtol=2e-2)
-    around = [fitted.predict([Axis("p", np.array([[30.0, a]]), ("x", "angle"))]).mean.item() for a in (10.0, 370.0, -350.0)]
+    around = [
+        fitted.predict([Axis("p", np.array([[30.0, a]]), ("x", "angle"))]).mean.item() for a in (10.0, 370.0, -350.0)
+    ]
     np.testing.assert_allclose(around, around[0], rtol=1e-9)
 
 
 def test_a_model_behind_an_encoding_can_what_it_could() -> None:
     kinds = kinds_of({"x": "log"})
-    assert isinstance(encoded(composed_model("binn"), kinds), FitsRows) and not isinstance(encoded(composed_model("gp"), kinds), FitsRows)
+    assert isinstance(encoded(composed_model("binn"), kinds), FitsRows) and not isinstance(
+        encoded(composed_model("gp"), kinds), FitsRows
+    )
     assert issubclass(FittedEncodedCases, KnowsCases) or hasattr(FittedEncodedCases, "case_process")
     model = composed_model("gp")
     assert encoded(model, {}) is model
 
 
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    """A table with all kinds of inputs, texts among them: learned, predicted and updated by name, texts in and texts out."""
+    """A table with all kinds of inputs, texts among them: learned, predicted and updated by name, texts in and texts
+    out."""
     monkeypatch.chdir(tmp_path)
     rows(80).to_csv("runs.csv", index=False)
     kinds = "dataset.kinds={Re: log, n: integer, angle: {period: 360}, metal: {choice: [steel, copper, zinc]}}"
@@ -116,7 +123,10 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     capsys.readouterr()
     points.replace("zinc", "zink").to_csv("points.csv", index=False)
     assert main(["predict", str(run), "points.csv", "-o", "answers.csv"]) == 1
-    assert "'metal' is 'zink', which is none of its choices steel, copper, zinc; did you mean \"zinc\"?" in capsys.readouterr().err
+    assert (
+        "'metal' is 'zink', which is none of its choices steel, copper, zinc; did you mean \"zinc\"?"
+        in capsys.readouterr().err
+    )
     with pytest.raises(BinnError, match="metal is 'zink', which is none of its choices"):
         found.predict(points.replace("zinc", "zink"))
     assert main(["run", *data[:-1], "dataset.kinds={Ra: log}", "model=gp", "budget=smoke", "output.root=out"]) == 1
@@ -124,7 +134,12 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_solver_says_it_with_its_parameters() -> None:
-    parameters = {"k": [1, 4], "Re": {"log": [10, 1000]}, "n": {"integer": [1, 8]}, "metal": {"choice": ["steel", "zinc"]}}
+    parameters = {
+        "k": [1, 4],
+        "Re": {"log": [10, 1000]},
+        "n": {"integer": [1, 8]},
+        "metal": {"choice": ["steel", "zinc"]},
+    }
     config = SimulatorConfig(parameters=parameters, outputs=["y"], command="solver {k} {Re} {n} {metal}")
     assert config.kinds == {"Re": "log", "n": "integer", "metal": {"choice": ["steel", "zinc"]}}
     assert kinds_of(config.kinds)["metal"].has_texts

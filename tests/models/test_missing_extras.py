@@ -26,7 +26,9 @@ for model in sys.argv[2].split(","):
 
 def said_without(libraries: str, models: str) -> list[str]:
     """What building each model says in a fresh process where the libraries cannot be imported."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT, libraries, models], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, libraries, models], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -40,4 +42,6 @@ def test_names_the_extra_that_is_missing_and_only_where_it_is_needed() -> None:
 
 
 def test_names_any_other_module_that_is_missing() -> None:
-    assert said_without("numpyro", "bnn_vi") == ["model=bnn_vi: cannot be used, because the Python module numpyro is not installed"]
+    assert said_without("numpyro", "bnn_vi") == [
+        "model=bnn_vi: cannot be used, because the Python module numpyro is not installed"
+    ]

@@ -36,9 +36,25 @@ def table_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def heat_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A B-INN of a tiny heat problem, with five inputs on four axes."""
     root = tmp_path_factory.mktemp("heat")
-    size = "dataset.grid=4 dataset.times=3 dataset.cells=4 dataset.substeps=2 dataset.candidates=[3,3] dataset.test_cases=2"
+    size = (
+        "dataset.grid=4 dataset.times=3 dataset.cells=4 dataset.substeps=2 dataset.candidates=[3,3] "
+        "dataset.test_cases=2"
+    )
     few = "dataset.train_cases=4 dataset.offgrid_points=0 model.length=2 model.stretch=0 model.modes=2 model.sweeps=2"
-    assert main(["run", "dataset=heat", "task=regress", *size.split(), *few.split(), "output.figures=false", f"output.root={root}"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "dataset=heat",
+                "task=regress",
+                *size.split(),
+                *few.split(),
+                "output.figures=false",
+                f"output.root={root}",
+            ]
+        )
+        == 0
+    )
     (found,) = root.iterdir()
     return found
 

@@ -31,7 +31,10 @@ def learned(name: str) -> Learned:
     return Learned(model, model.fit(data), Scope.of(data))
 
 
-LONG = [pytest.param(name, marks=pytest.mark.thorough) for name in ("gp_sparse", "gp_grid", "bnn_laplace", "bnn_nuts", "kan", "inn")]
+LONG = [
+    pytest.param(name, marks=pytest.mark.thorough)
+    for name in ("gp_sparse", "gp_grid", "bnn_laplace", "bnn_nuts", "kan", "inn")
+]
 
 
 @pytest.mark.parametrize("name", ["gp", "bnn_map", "mlp", *LONG])
@@ -76,7 +79,9 @@ def test_an_update_is_a_fit_to_all_rows(table_run: Path, tmp_path: Path, capsys:
     kept = binn_cli.load(tmp_path / "updated")
     np.testing.assert_array_equal(kept.predict(points)["mean"], after["mean"])
     assert kept.status == "complete" and kept.steps["n_train"].item() == 52
-    assert kept.metrics["rmse"].sel(split="new").shape == (1, 2) and kept.provenance["updated_from"] == str(table_run / "results.h5")
+    assert kept.metrics["rmse"].sel(split="new").shape == (1, 2) and kept.provenance["updated_from"] == str(
+        table_run / "results.h5"
+    )
     assert main(["show", str(tmp_path / "updated")]) == 0
     assert main(["update", str(table_run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "updated")]) == 1
     assert "is there already; name a new directory" in capsys.readouterr().err

@@ -35,7 +35,11 @@ def written(kind: str) -> str:
     elif kind == "parquet":
         POINTS.to_parquet("points.parquet", index=False)
     elif kind == "npz":
-        np.savez("points.npz", **{name: values for name, values in columns.items() if "/" not in name}, **{"gap/mm": columns["gap/mm"]})
+        np.savez(
+            "points.npz",
+            **{name: values for name, values in columns.items() if "/" not in name},
+            **{"gap/mm": columns["gap/mm"]},
+        )
     elif kind == "npy":
         np.save("points.npy", np.c_[columns["speed"], columns["gap/mm"]])
     else:
@@ -146,11 +150,16 @@ def test_points_outside(table_run: Path, capsys: pytest.CaptureFixture) -> None:
         ("speed,gap/mm\n20,1\n30,x\n", "points.csv, line 3: 'gap/mm' is 'x', which is not a number"),
         ("speed,gap/mm\n20,1\n30\n", "points.csv: line 3 has 1 value, not 2"),
         ("speed,gap/mm\n", "points.csv: holds no point; give at least one row below the names"),
-        ("speed,gap/mm\nkm/h,\n20,1\n", "points.csv: 'speed' is in km/h, but in m/s in the training data; convert it, and state m/s"),
+        (
+            "speed,gap/mm\nkm/h,\n20,1\n",
+            "points.csv: 'speed' is in km/h, but in m/s in the training data; convert it, and state m/s",
+        ),
         ("", "points.csv: is empty: it has no byte"),
     ],
 )
-def test_points_that_cannot_be_used(table_run: Path, content: str, sentence: str, capsys: pytest.CaptureFixture) -> None:
+def test_points_that_cannot_be_used(
+    table_run: Path, content: str, sentence: str, capsys: pytest.CaptureFixture
+) -> None:
     Path("points.csv").write_text(content)
     Path("answers.csv").write_text("of yesterday")
     assert main(["predict", str(table_run), "points.csv", "-o", "answers.csv"]) == 1
@@ -161,14 +170,19 @@ def test_points_that_cannot_be_used(table_run: Path, content: str, sentence: str
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["points.csv", "-o", "points.csv"], "points.csv: is the file of points itself; name another for the predictions"),
+        (
+            ["points.csv", "-o", "points.csv"],
+            "points.csv: is the file of points itself; name another for the predictions",
+        ),
         (["points.csv", "-o", "answers.xlsx"], "the file of predictions must end in .csv, .parquet"),
         (["points.csv", "-o", "no/answers.csv"], "no/answers.csv: cannot be written (No such file or directory)"),
         (["points.csv", "-o", "answers.csv", "separater=comma"], 'did you mean "separator"?'),
         (["nowhere.csv", "-o", "answers.csv"], "nowhere.csv: there is no such file"),
     ],
 )
-def test_what_cannot_be_done(table_run: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture) -> None:
+def test_what_cannot_be_done(
+    table_run: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture
+) -> None:
     written("csv")
     assert main(["predict", str(table_run), *arguments]) == 1
     assert sentence in capsys.readouterr().err

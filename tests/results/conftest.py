@@ -23,7 +23,8 @@ def make_step(i: int) -> Step:
         timings={"data": 0.5, "fit": 1.5 + i},
         peak_rss_bytes=10_000_000 + i,
         acquired=None if i == 0 else {"k": 2.5, "P": 150.0 + i},
-        diagnostics={"residual": np.arange(1.0, 4 + i), "divergences": np.array(float(i))} | ({"rhat": np.ones((2, 3))} if i else {}),
+        diagnostics={"residual": np.arange(1.0, 4 + i), "divergences": np.array(float(i))}
+        | ({"rhat": np.ones((2, 3))} if i else {}),
         scored={"train": 90} if i else {},
         warnings=("a doubt", "ä second one") if i == 1 else (),
     )
@@ -60,13 +61,24 @@ def record(header: Header, predictions: Predictions) -> RunRecord:
         "centred": True,
         "names": np.array(["x", "ä"]),
         "mask": np.array([True, False]),
-        "factor_0": {"mean": np.ones((3, 5)), "covariance": np.eye(15), "empty": np.zeros((0, 2)), "step": np.float64(0.25)},
+        "factor_0": {
+            "mean": np.ones((3, 5)),
+            "covariance": np.eye(15),
+            "empty": np.zeros((0, 2)),
+            "step": np.float64(0.25),
+        },
     }
     state = {"initial": np.ones((2, 2)), "acquired": np.zeros((0, 2)), "case_coordinates": "k,P"}
     unfinished = RunRecord(header=header, provenance={"python": "3.11", "cpu_count": 2, "git_dirty": True, "load": 0.5})
     steps = tuple(make_step(i) for i in range(3))
     return replace(
-        unfinished, steps=steps, outputs=("u", "flux"), predictions=predictions, surface=surface(), surrogate=surrogate, state=state
+        unfinished,
+        steps=steps,
+        outputs=("u", "flux"),
+        predictions=predictions,
+        surface=surface(),
+        surrogate=surrogate,
+        state=state,
     )
 
 

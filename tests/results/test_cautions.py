@@ -13,7 +13,9 @@ SOUND = {"rmse": 0.1, "mae": 0.1, "nlpd": -1.0, "crps": 0.05, "r2": 0.9, "rel_rm
 
 def step(degrees: float | list[float] | None = None, **scores: dict[str, float]) -> Step:
     """A step of 60 points with one output and the given departures from a sound fit, by split."""
-    metrics = {split: {name: np.array([value]) for name, value in {**SOUND, **own}.items()} for split, own in scores.items()}
+    metrics = {
+        split: {name: np.array([value]) for name, value in {**SOUND, **own}.items()} for split, own in scores.items()
+    }
     return Step(60, metrics=metrics, diagnostics={} if degrees is None else {"effective_parameters": np.array(degrees)})
 
 
@@ -62,7 +64,10 @@ def test_only_the_output_that_is_undetermined_is_named() -> None:
     ("diagnostics", "said"),
     [
         ({"r_hat_function": 1.06, "r_hat_log_noise": 1.0}, ["R-hat of the predictions above 1.05"]),
-        ({"r_hat_function": np.nan, "r_hat_log_density": 1.2}, ["R-hat of the predictions and the log density above 1.05"]),
+        (
+            {"r_hat_function": np.nan, "r_hat_log_density": 1.2},
+            ["R-hat of the predictions and the log density above 1.05"],
+        ),
         ({"r_hat_function": 1.04, "r_hat_log_noise": 1.05, "divergences": 0}, []),
         ({"divergences": 3}, ["trajectories of the sampler diverged"]),
         ({"subsample_of": 1000}, ["a random part of the points was learned from"]),

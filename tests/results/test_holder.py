@@ -35,7 +35,9 @@ def test_a_directory_is_held_by_one(tmp_path: Path) -> None:
     with held(tmp_path):
         with pytest.raises(BinnError) as caught, held(tmp_path):
             pytest.fail("held twice")
-        said = f"another process (number {os.getpid()}) is working on this run; wait until it has ended, or stop it first"
+        said = (
+            f"another process (number {os.getpid()}) is working on this run; wait until it has ended, or stop it first"
+        )
         assert str(caught.value) == f"{tmp_path}: {said}"
         assert is_held(tmp_path)
     assert not is_held(tmp_path)

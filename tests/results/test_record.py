@@ -13,7 +13,9 @@ from binn_cli.results.record import Predictions, RunRecord
 def grid(*sizes: int) -> tuple[ProductData, Prediction]:
     axes = tuple(Axis.of(f"x{i}", np.arange(float(size))) for i, size in enumerate(sizes))
     values = np.arange(float(np.prod(sizes))).reshape(*sizes, 1)
-    return ProductData(axes, values, ("u",)), Prediction(2 * values, np.full(values.shape, 9.0), np.full(values.shape, 16.0))
+    return ProductData(axes, values, ("u",)), Prediction(
+        2 * values, np.full(values.shape, 9.0), np.full(values.shape, 16.0)
+    )
 
 
 def test_small_splits_are_kept_whole():

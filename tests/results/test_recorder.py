@@ -58,11 +58,19 @@ def test_steps_and_finish_are_written_and_heard(tmp_path: Path, header: Header, 
     recorder.finish("failed", "a reason")
     kept = read(recorder.path)
     assert (kept.status, kept.reason) == ("failed", "a reason") and "end_time" in kept.provenance
-    expected = [("plan", 2), ("announce", "solving", 1, 4), ("step", 0, 100), ("step", 1, 100), ("finish", "failed", "a reason")]
+    expected = [
+        ("plan", 2),
+        ("announce", "solving", 1, 4),
+        ("step", 0, 100),
+        ("step", 1, 100),
+        ("finish", "failed", "a reason"),
+    ]
     assert notes.heard == expected
 
 
-def test_what_is_doubtful_is_kept_logged_and_heard(tmp_path: Path, header: Header, step: Step, caplog: pytest.LogCaptureFixture):
+def test_what_is_doubtful_is_kept_logged_and_heard(
+    tmp_path: Path, header: Header, step: Step, caplog: pytest.LogCaptureFixture
+):
     recorder = Recorder(tmp_path, header)
     heard: list[tuple[str, ...]] = []
     notes = Notes()
@@ -148,5 +156,7 @@ def test_what_the_data_are_known_by(tmp_path: Path, header: Header, step: Step):
     recorder.step(step)
     recorder = Recorder.reopen(tmp_path)
     recorder.identify({"dataset.path": "sha256:3"})
-    with pytest.raises(BinnError, match=r"the data have changed since this run began \(dataset.path\); begin a new run"):
+    with pytest.raises(
+        BinnError, match=r"the data have changed since this run began \(dataset.path\); begin a new run"
+    ):
         recorder.identify({"dataset.path": "sha256:4"})

@@ -15,7 +15,18 @@ from binn_cli.errors import BinnError
 from binn_cli.results import store
 from binn_cli.results.record import RunRecord
 
-GROUPS = ("step", "metrics", "timings", "resources", "predictions", "surface", "diagnostics", "surrogate", "surrogate/factor_0", "state")
+GROUPS = (
+    "step",
+    "metrics",
+    "timings",
+    "resources",
+    "predictions",
+    "surface",
+    "diagnostics",
+    "surrogate",
+    "surrogate/factor_0",
+    "state",
+)
 
 
 @pytest.fixture
@@ -90,7 +101,13 @@ def test_a_note_and_a_surface_are_kept(tmp_path: Path, record: RunRecord):
 
 def test_root_and_step_as_the_contract_says(path: Path):
     with h5py.File(path) as file:
-        expected = {"schema": "binn-results/1", "status": "running", "task": "active_learn", "dataset": "heat", "model": "binn"}
+        expected = {
+            "schema": "binn-results/1",
+            "status": "running",
+            "task": "active_learn",
+            "dataset": "heat",
+            "model": "binn",
+        }
         assert {**file.attrs} == expected | {"config_id": "abc123", "seed": 7}
         assert file["config"].asstr()[()].startswith("task:") and file["provenance"].attrs["python"] == "3.11"
         assert file["step/n_train"][...].tolist() == [100, 101, 102]
@@ -127,7 +144,11 @@ def test_xarray_selects_by_name(path: Path):
     with xarray.open_dataset(path, group="metrics", engine="h5netcdf") as data:
         assert data["rmse"].dims == ("step", "split", "output")
         np.testing.assert_allclose(data["rmse"].sel(split="test", output="flux"), [2, 1, 2 / 3])
-        assert data["split"].values.tolist() == ["train", "test", "offgrid"] and data["step"].values.tolist() == [0, 1, 2]
+        assert data["split"].values.tolist() == ["train", "test", "offgrid"] and data["step"].values.tolist() == [
+            0,
+            1,
+            2,
+        ]
     with xarray.open_dataset(path, group="predictions", engine="h5netcdf") as data:
         assert data["inputs"].sel(input="P").shape == (24,) and data["std_total"].dims == ("point", "output")
         assert data["output_units"].sel(output="u") == "K" and data.attrs["n_points_total"] == 24

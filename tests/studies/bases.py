@@ -1,4 +1,5 @@
-"""Which basis is best where: error, coverage and time of every basis on the three data sets, through the public model."""
+"""Which basis is best where: error, coverage and time of every basis on the three data sets, through the public
+model."""
 
 from __future__ import annotations
 
@@ -87,7 +88,11 @@ def problems(seeds: int = 5) -> list[Problem]:
         stated: dict[str, object] = {str(n): [n] * inputs + list(rest) if inputs > 1 else n for n in numbers}
         return {**stated, "auto": "auto"}
 
-    line, cube, plane = counts((10, 20, 40)), counts((8, 12, 16, 24), 2, inputs=3), counts((13, 26, 51), 10, 8, 2, inputs=2)
+    line, cube, plane = (
+        counts((10, 20, 40)),
+        counts((8, 12, 16, 24), 2, inputs=3),
+        counts((13, 26, 51), 10, 8, 2, inputs=2),
+    )
     return [
         Problem("sine, N = 60", [Sine(SineConfig(n_test=1000), s) for s in range(seeds)], line),
         Problem("sine, N = 10,240", [Sine(SineConfig(n_train=10_240, n_test=1000), s) for s in range(seeds)], line),
@@ -102,7 +107,8 @@ def _sources() -> list[list[float]]:
 
 
 def judged(found: Trial) -> str:
-    """The split whose error decides: off the grid where there is one, the noise-free function where the data are noisy."""
+    """The split whose error decides: off the grid where there is one, the noise-free function where the data are
+    noisy."""
     return next(name for name in ("offgrid", "function", "test") if name in found.rmse)
 
 
@@ -130,18 +136,20 @@ def study(chosen: Sequence[Problem] | None = None) -> Study:
         tables = f"The best number of centres for each basis:\n\n{_table(tops)}\n\nAll:\n\n{_table(own)}"
         sections.append(f"## {problem.name}\n\n{tables}")
     text = """
-Every basis with the program's defaults but for the number of centres (`model.centers`): in each spatial input of poisson and heat the
-stated number, with 2 for p, and 10, 8, 2 for t, k and P; `auto` is the program's own choice for every input. `model.padding` is auto:
-hat, bspline and chidenn have no more nodes beyond the ends than they need. The smallest error off the grid decides; sine has no grid, there
-it is the error against the noise-free function at random points (`function`, root mean square over {seeds} seeds), and coverage is that of
-noisy observations (`test`). Coverage is that of 95 % intervals, seconds those of a fit, compilation left out.
+Every basis with the program's defaults but for the number of centres (`model.centers`): in each spatial input of
+poisson and heat the stated number, with 2 for p, and 10, 8, 2 for t, k and P; `auto` is the program's own choice for
+every input. `model.padding` is auto: hat, bspline and chidenn have no more nodes beyond the ends than they need. The
+smallest error off the grid decides; sine has no grid, there it is the error against the noise-free function at random
+points (`function`, root mean square over {seeds} seeds), and coverage is that of noisy observations (`test`). Coverage
+is that of 95 % intervals, seconds those of a fit, compilation left out.
 
 {winners}
 
-- Why: neighbouring weights are independent in the prior. Gaussians that overlap by several spacings make a smooth function of them all
-the same, so more centres than the data need do no harm, and what lies between the nodes is inferred from them. A compact basis as fine as
-the data, or finer, falls back to zero between nodes, or is free there where the functions beyond the ends are not determined: few
-centres, or noisy data and many points, are where it is at its best.
+- Why: neighbouring weights are independent in the prior. Gaussians that overlap by several spacings make a smooth
+function of them all the same, so more centres than the data need do no harm, and what lies between the nodes is
+inferred from them. A compact basis as fine as the data, or finer, falls back to zero between nodes, or is free there
+where the functions beyond the ends are not determined: few centres, or noisy data and many points, are where it is at
+its best.
 
 {sections}
 """.format(winners="\n".join(winners), sections="\n\n".join(sections), seeds=len(chosen[0].datasets))
@@ -157,7 +165,13 @@ def _table(trials: Sequence[Trial]) -> str:
     splits = list(trials[0].rmse)
     headings = ["basis", "centres", *(f"RMSE {s}" for s in splits), *(f"coverage {s}" for s in splits), "seconds"]
     rows = [
-        [t.basis, t.centers, *(f"{t.rmse[s]:.2e}" for s in splits), *(f"{t.coverage[s]:.3f}" for s in splits), f"{t.seconds:.3f}"]
+        [
+            t.basis,
+            t.centers,
+            *(f"{t.rmse[s]:.2e}" for s in splits),
+            *(f"{t.coverage[s]:.3f}" for s in splits),
+            f"{t.seconds:.3f}",
+        ]
         for t in trials
     ]
     return table(headings, rows)

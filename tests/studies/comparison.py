@@ -1,4 +1,5 @@
-"""Every model on the same problems on one machine: error, calibration, time and memory, each run in a process of its own."""
+"""Every model on the same problems on one machine: error, calibration, time and memory, each run in a process of its
+own."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ DIRECTORY = Path("outputs") / "comparison"
 SECONDS = 300
 """After which a run is given up."""
 
-DENSE, SAMPLED = ("gp",), ("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_vi", "bnn_map", "bnn_ensemble", "bnn_laplace", "bnn_sgld", "bnn_swag")
+DENSE, SAMPLED = (
+    ("gp",),
+    ("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_vi", "bnn_map", "bnn_ensemble", "bnn_laplace", "bnn_sgld", "bnn_swag"),
+)
 DENSE_POINTS, SAMPLED_POINTS = 4096, 32_768
 ONE_CHAIN = ("model.chains=1", "model.warmup=40", "model.samples=60")
 """On 10,240 points the four long chains that the budget has for `sine` would take a quarter of an hour."""
@@ -55,11 +59,14 @@ PROBLEMS = {
         dict.fromkeys(DENSE, DENSE_POINTS),
         dict.fromkeys(("bnn_nuts", "bnn_hmc"), ONE_CHAIN),
     ),
-    "poisson, 8 cases": Problem(("dataset=poisson", "dataset.train_cases=8"), "offgrid", dict.fromkeys(DENSE, DENSE_POINTS)),
+    "poisson, 8 cases": Problem(
+        ("dataset=poisson", "dataset.train_cases=8"), "offgrid", dict.fromkeys(DENSE, DENSE_POINTS)
+    ),
     "heat, 35 cases": Problem(
         ("dataset=heat", "dataset.train_cases=35"),
         "offgrid",
-        # Half as many points as elsewhere: the test cases have 338,130 points, for each of which the variance takes the square of these.
+        # Half as many points as elsewhere: the test cases have 338,130 points, for each of which the variance takes the
+        # square of these.
         {**dict.fromkeys(DENSE, DENSE_POINTS // 2), **dict.fromkeys(SAMPLED, SAMPLED_POINTS)},
     ),
 }
@@ -79,11 +86,22 @@ def outcome(problem: Problem, model: str, directory: Path, words: tuple[str, ...
     if not (known and store.read(known[-1]).steps):
         part = [f"task.train_points={problem.parts[model]}"] if model in problem.parts else []
         effort = [*problem.words, *part, *problem.efforts.get(model, ())]
-        command = ["task=regress", f"model={model}", *effort, "output.figures=false", f"output.root={directory}", *words]
+        command = [
+            "task=regress",
+            f"model={model}",
+            *effort,
+            "output.figures=false",
+            f"output.root={directory}",
+            *words,
+        ]
         environment = os.environ | {"COLUMNS": "10000"}
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "binn_cli", "run", *command], env=environment, capture_output=True, text=True, timeout=SECONDS
+                [sys.executable, "-m", "binn_cli", "run", *command],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
             )
         except subprocess.TimeoutExpired:
             return Outcome(None, f"not finished after {SECONDS} s")
@@ -101,11 +119,17 @@ def refusal(printed: str) -> str:
 
 
 def study(
-    problems: dict[str, Problem] = PROBLEMS, models: tuple[str, ...] = MODELS, directory: Path = DIRECTORY, words: tuple[str, ...] = ()
+    problems: dict[str, Problem] = PROBLEMS,
+    models: tuple[str, ...] = MODELS,
+    directory: Path = DIRECTORY,
+    words: tuple[str, ...] = (),
 ) -> Study:
     """Run all models on all problems, those that are kept in the directory apart."""
     found = {
-        name: {model: outcome(problem, model, directory / re.sub(r"[^a-z0-9]+", "_", name.lower()) / model, words) for model in models}
+        name: {
+            model: outcome(problem, model, directory / re.sub(r"[^a-z0-9]+", "_", name.lower()) / model, words)
+            for model in models
+        }
         for name, problem in problems.items()
     }
     parts = [TEXT.format(_minutes(found))]
@@ -114,11 +138,12 @@ def study(
     return Study("Every model on the same problems", "\n\n".join(parts), _figure(problems, found))
 
 
-TEXT = """Each run is `binn run task=regress budget=quick` in a process of its own, one after the other; those that are kept in
-`outputs/comparison` are read, not repeated. All of them together took {} minutes. Scores are on the test points (sine) or between the
-grid's points, times and cases (poisson, heat), where `test RMSE` is on held-out cases at the grid's points. Seconds are of the fit, with
-compilation apart. `ratio`: seconds over those of `binn`. `points`: what the model was given; where that is fewer than the others, a
-random part (`task.train_points`), because it cannot take all of them."""
+TEXT = """Each run is `binn run task=regress budget=quick` in a process of its own, one after the other; those that are
+kept in `outputs/comparison` are read, not repeated. All of them together took {} minutes. Scores are on the test points
+(sine) or between the grid's points, times and cases (poisson, heat), where `test RMSE` is on held-out cases at the
+grid's points. Seconds are of the fit, with compilation apart. `ratio`: seconds over those of `binn`. `points`: what the
+model was given; where that is fewer than the others, a random part (`task.train_points`), because it cannot take all of
+them."""
 
 
 def _minutes(found: dict[str, dict[str, Outcome]]) -> int:
@@ -156,7 +181,9 @@ def _refusals(outcomes: dict[str, Outcome]) -> list[str]:
 
 
 def _figure(problems: dict[str, Problem], found: dict[str, dict[str, Outcome]]) -> Figure:
-    figure, axes = plt.subplots(1, len(problems), figsize=(3.9 * len(problems), 3.6), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(problems), figsize=(3.9 * len(problems), 3.6), layout="constrained", squeeze=False
+    )
     for ax, (name, problem) in zip(axes[0], problems.items(), strict=True):
         for model, one in found[name].items():
             if one.step is None:

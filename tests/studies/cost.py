@@ -23,7 +23,9 @@ SETTINGS = {
 
 def study(settings: dict[str, tuple[tuple[str, ...], ...]] = SETTINGS, words: tuple[str, ...] = ()) -> Study:
     """Run every setting twice, the first time to compile, and report the second."""
-    figure, axes = plt.subplots(1, len(settings), figsize=(4.0 * len(settings), 3.4), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(settings), figsize=(4.0 * len(settings), 3.4), layout="constrained", squeeze=False
+    )
     rows = []
     for ax, (name, choices) in zip(axes[0], settings.items(), strict=True):
         for choice in choices:
@@ -34,7 +36,11 @@ def study(settings: dict[str, tuple[tuple[str, ...], ...]] = SETTINGS, words: tu
             label = " ".join(word.removeprefix("model.") for word in choice) or "default"
             for split, marker in (("test", "o"), ("offgrid", "s")):
                 ax.loglog(
-                    seconds, score(last, split), marker, mfc="none" if split == "offgrid" else None, color=f"C{choices.index(choice)}"
+                    seconds,
+                    score(last, split),
+                    marker,
+                    mfc="none" if split == "offgrid" else None,
+                    color=f"C{choices.index(choice)}",
                 )
             ax.annotate(label, (seconds, score(last, "test")), textcoords="offset points", xytext=(4, 4), fontsize=7)
             scores = (
@@ -44,7 +50,10 @@ def study(settings: dict[str, tuple[tuple[str, ...], ...]] = SETTINGS, words: tu
             )
             rows.append((name, label, f"{seconds:.2f}", *scores))
         ax.set(xlabel="seconds of fitting, all rounds", ylabel="final RMSE", title=name)
-    text = "Final scores of active learning (initial cases and rounds by default) against the seconds of all fits, compilation apart. "
+    text = (
+        "Final scores of active learning (initial cases and rounds by default) against the seconds of all fits, "
+        "compilation apart. "
+    )
     text += "Filled: held-out cases on the grid; open: off the grid.\n\n"
     headings = ("data", "setting", "seconds", "test RMSE", "95 % covers", "off-grid RMSE", "95 % covers")
     return Study("What accuracy costs", text + table(headings, rows), figure)

@@ -1,7 +1,8 @@
 """Theorem 3.2 in two dimensions: what the prior of y/√M is for finite M, and how fast it becomes the Gaussian process.
 
-Modes are independent and centred, so the covariance of y/√M is the product kernel for every M. What changes with M is the shape: at a
-point y/√M is √(χ²_M / M) times a normal variable, whose excess kurtosis is 6/M (in D dimensions 3^D − 3 over M).
+Modes are independent and centred, so the covariance of y/√M is the product kernel for every M. What changes with M is
+the shape: at a point y/√M is √(χ²_M / M) times a normal variable, whose excess kurtosis is 6/M (in D dimensions 3^D − 3
+over M).
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def sampled(modes: int, draws: int, seed: int = 0) -> Sampled:
         parts = []
         for _ in range(max(1, draws // BATCHES // 2000)):
             count = min(2000, draws // BATCHES)
-            parts.append(np.sum(prior.functions(rng, 0, POINTS, count) * prior.functions(rng, 1, POINTS, count), axis=1))
+            parts.append(
+                np.sum(prior.functions(rng, 0, POINTS, count) * prior.functions(rng, 1, POINTS, count), axis=1)
+            )
         y = np.concatenate(parts)
         products.append((y[:, upper[0]] * y[:, upper[1]]).mean(axis=0))
         standard = y / np.sqrt(np.diag(kernel))
@@ -87,23 +90,39 @@ def study(modes: tuple[int, ...] = (1, 4, 16, 64), draws: int = 400_000) -> Stud
     exact = [exact_distance(m) for m in modes]
     rows = []
     for s, e in zip(found, exact, strict=True):
-        covariance, kurtosis = (f"{s.covariance_error:.1e}", f"{s.covariance_z:.1f}"), f"{s.kurtosis:.3f} ± {s.kurtosis_se:.3f}"
+        covariance, kurtosis = (
+            (f"{s.covariance_error:.1e}", f"{s.covariance_z:.1f}"),
+            f"{s.kurtosis:.3f} ± {s.kurtosis_se:.3f}",
+        )
         rows.append([str(s.modes), *covariance, kurtosis, f"{6 / s.modes:.3f}", f"{s.distance:.4f}", f"{e:.4f}"])
-    headings = ["M", "covariance: largest deviation", "in standard errors", "excess kurtosis", "6/M", "distance from normal", "exact law's"]
+    headings = [
+        "M",
+        "covariance: largest deviation",
+        "in standard errors",
+        "excess kurtosis",
+        "6/M",
+        "distance from normal",
+        "exact law's",
+    ]
     resolved = [(s.modes, s.kurtosis) for s in found if s.kurtosis > 4 * s.kurtosis_se]
     rates = f"The exact law's distance falls as M^{decay(modes, exact):.2f}"
     if len(resolved) > 1:
-        rates += f", the sampled kurtosis as M^{decay(*zip(*resolved, strict=True)):.2f} where it is more than four standard errors"
+        rates += (
+            f", the sampled kurtosis as M^{decay(*zip(*resolved, strict=True)):.2f} where it is more than four "
+            f"standard errors"
+        )
     text = f"""
-Weights drawn from the prior that the program builds ({draws:,} draws for each M; 5 Gaussian centres inside and 3 beyond each end of either
-input, `prior: function`, so that the variance of a mode is 1/M), y evaluated at {len(POINTS)} points of the square.
+Weights drawn from the prior that the program builds ({draws:,} draws for each M; 5 Gaussian centres inside and 3 beyond
+each end of either input, `prior: function`, so that the variance of a mode is 1/M), y evaluated at {len(POINTS)} points
+of the square.
 
 {table(headings, rows)}
 
-- **The covariance is the product kernel for every M**, not only in the limit: modes are independent and centred. The deviations are those
-  of sampling.
-- **What decays is the departure from a normal law.** At a point y/√M is √(χ²_M / M) Z, so its excess kurtosis is exactly 6/M, and its
-  distribution function is known in closed form (last column, the largest difference from the normal one).
+- **The covariance is the product kernel for every M**, not only in the limit: modes are independent and centred. The
+deviations are those   of sampling.
+- **What decays is the departure from a normal law.** At a point y/√M is √(χ²_M / M) Z, so its excess kurtosis is
+exactly 6/M, and its   distribution function is known in closed form (last column, the largest difference from the
+normal one).
 - {rates}. The Berry–Esseen bound behind
   the theorem gives 1/√M; the law is symmetric, so its first correction vanishes and 1/M is left.
 - The sampled distance cannot fall below about {0.87 / np.sqrt(draws):.1e}, the noise of {draws:,} draws.
@@ -118,12 +137,21 @@ def _figure(found: list[Sampled], exact: list[float]) -> Figure:
     grid = np.linspace(-3.5, 3.5, 141)
     for s, colour in zip(found[:4], COLOURS, strict=False):
         density, _ = np.histogram(s.values, bins=grid)
-        shape.stairs(density / len(s.values) / (grid[1] - grid[0]), grid, color=colour, label=f"M = {s.modes}", linewidth=1.1)
+        shape.stairs(
+            density / len(s.values) / (grid[1] - grid[0]), grid, color=colour, label=f"M = {s.modes}", linewidth=1.1
+        )
     shape.plot(grid, norm.pdf(grid), color=INK, linestyle="--", linewidth=1, label="normal")
-    shape.set(title="Prior density at one point", xlabel="y over its standard deviation", ylabel="density", ylim=(0, 1.1))
+    shape.set(
+        title="Prior density at one point", xlabel="y over its standard deviation", ylabel="density", ylim=(0, 1.1)
+    )
     shape.legend()
     kurtosis.errorbar(
-        modes, [s.kurtosis for s in found], [2 * s.kurtosis_se for s in found], fmt=MARKERS[0], color=BLUE, label="excess kurtosis"
+        modes,
+        [s.kurtosis for s in found],
+        [2 * s.kurtosis_se for s in found],
+        fmt=MARKERS[0],
+        color=BLUE,
+        label="excess kurtosis",
     )
     kurtosis.plot(modes, 6 / modes, color=BLUE, linewidth=1, label="6 / M")
     kurtosis.plot(modes, [s.distance for s in found], MARKERS[1], color=VERMILION, label="distance from normal")
@@ -133,5 +161,10 @@ def _figure(found: list[Sampled], exact: list[float]) -> Figure:
     kurtosis.legend()
     covariance.semilogx(modes, [s.covariance_z for s in found], MARKERS[2], color=BLUE)
     covariance.axhline(2.4, color=GREY, linestyle="--", linewidth=1)
-    covariance.set(title="Covariance less product kernel", xlabel="M", ylabel="largest of 15 entries, in standard errors", ylim=(0, 6))
+    covariance.set(
+        title="Covariance less product kernel",
+        xlabel="M",
+        ylabel="largest of 15 entries, in standard errors",
+        ylim=(0, 6),
+    )
     return figure

@@ -1,4 +1,5 @@
-"""What alternating and mean-field posteriors leave out: the same tiny two-dimensional B-INN sampled with NumPyro's NUTS."""
+"""What alternating and mean-field posteriors leave out: the same tiny two-dimensional B-INN sampled with NumPyro's
+NUTS."""
 
 from __future__ import annotations
 
@@ -50,9 +51,11 @@ class Compared:
 
     @property
     def counted(self) -> float:
-        """The ratio of root mean square deviations on the data's points that counting directions predicts for little noise.
+        """The ratio of root mean square deviations on the data's points that counting directions predicts for little
+        noise.
 
-        Each block counts its M J directions. Together they span the M (2 J - M) directions in which a sum of M products can change.
+        Each block counts its M J directions. Together they span the M (2 J - M) directions in which a sum of M products
+        can change.
         """
         return float(np.sqrt(2 * HATS / (2 * HATS - self.modes)))
 
@@ -69,7 +72,9 @@ def _data(rank: int, noise: float) -> ProductData:
     return ProductData((Axis.of("x", SIDE), Axis.of("y", SIDE)), values[..., None], ("u",))
 
 
-def _model(design: tuple[jax.Array, jax.Array], levels: tuple[float, float], modes: int, noise: float, u: jax.Array) -> None:
+def _model(
+    design: tuple[jax.Array, jax.Array], levels: tuple[float, float], modes: int, noise: float, u: jax.Array
+) -> None:
     """Weights N(0, level) of both inputs for M modes, and the values on the grid with the given noise."""
     weights = [
         numpyro.sample(f"w{d}", dist.Normal(0, np.sqrt(level)).expand([modes, phi.shape[1]]).to_event(2))
@@ -79,22 +84,32 @@ def _model(design: tuple[jax.Array, jax.Array], levels: tuple[float, float], mod
     numpyro.sample("u", dist.Normal(mean, noise).to_event(2), obs=u)
 
 
-def sampled(bases: tuple[Any, ...], levels: tuple[float, float], data: ProductData, modes: int, noise: float, draws: int) -> np.ndarray:
-    """Function values at NEW x NEW by NUTS: (chains, draws, 11, 11). The signs and order of modes do not matter to them."""
+def sampled(
+    bases: tuple[Any, ...], levels: tuple[float, float], data: ProductData, modes: int, noise: float, draws: int
+) -> np.ndarray:
+    """Function values at NEW x NEW by NUTS: (chains, draws, 11, 11). The signs and order of modes do not matter to
+    them."""
     design = (bases[0](jnp.asarray(SIDE)), bases[1](jnp.asarray(SIDE)))
     kernel = NUTS(_model, target_accept_prob=0.9)
-    mcmc = MCMC(kernel, num_warmup=draws, num_samples=draws, num_chains=CHAINS, chain_method="vectorized", progress_bar=False)
+    mcmc = MCMC(
+        kernel, num_warmup=draws, num_samples=draws, num_chains=CHAINS, chain_method="vectorized", progress_bar=False
+    )
     mcmc.run(jax.random.PRNGKey(0), design, levels, modes, noise, jnp.asarray(data.values[..., 0]))
     weights = mcmc.get_samples(group_by_chain=True)
-    first, second = (np.einsum("nj,csmj->csmn", np.asarray(bases[d](jnp.asarray(NEW))), np.asarray(weights[f"w{d}"])) for d in (0, 1))
+    first, second = (
+        np.einsum("nj,csmj->csmn", np.asarray(bases[d](jnp.asarray(NEW))), np.asarray(weights[f"w{d}"])) for d in (0, 1)
+    )
     return np.einsum("csmn,csmk->csnk", first, second)
 
 
-def compared(rank: int, modes: int, noise: float, draws: int, inferences: tuple[str, ...] = ("als", "vb")) -> list[Compared]:
+def compared(
+    rank: int, modes: int, noise: float, draws: int, inferences: tuple[str, ...] = ("als", "vb")
+) -> list[Compared]:
     """Fit with the program's ways of inference, and sample the same prior and likelihood."""
     data = _data(rank, noise)
     settings: dict[str, Any] = {
-        "modes": modes, "basis": "hat", "centers": HATS, "stretch": 0, "prior": "function", "relevance": "none", "noise": "fixed",
+        "modes": modes, "basis": "hat", "centers": HATS, "stretch": 0, "prior": "function", "relevance": "none",
+        "noise": "fixed",
         "noise_variance": noise**2, "output_scaling": "none", "sweeps": 500, "tolerance": 0.0, "start": "random",
         "variance": "joint",
     }  # fmt: skip
@@ -108,31 +123,39 @@ def compared(rank: int, modes: int, noise: float, draws: int, inferences: tuple[
     for inference, fitted in zip(inferences, fits, strict=True):
         prediction = fitted.predict([Axis.of("x", NEW), Axis.of("y", NEW)])
         gap = np.sqrt(np.mean((prediction.mean[..., 0] - mean) ** 2) / np.mean(std**2))
-        found.append(Compared(inference, rank, modes, noise, np.sqrt(prediction.epistemic_var[..., 0]), std, float(gap), r_hat))
+        found.append(
+            Compared(inference, rank, modes, noise, np.sqrt(prediction.epistemic_var[..., 0]), std, float(gap), r_hat)
+        )
     return found
 
 
 def study(
-    cases: tuple[tuple[int, int], ...] = ((1, 1), (2, 2), (1, 2)), noises: tuple[float, ...] = (0.02, 0.2), draws: int = 1000
+    cases: tuple[tuple[int, int], ...] = ((1, 1), (2, 2), (1, 2)),
+    noises: tuple[float, ...] = (0.02, 0.2),
+    draws: int = 1000,
 ) -> Study:
-    """Ratio of standard deviations for each pair of rank and number of modes, each level of noise, and each way of inference."""
+    """Ratio of standard deviations for each pair of rank and number of modes, each level of noise, and each way of
+    inference."""
     found = [c for rank, m in cases for s in noises for c in compared(rank, m, s, draws)]
     low, high = min(float(c.ratio.min()) for c in found), max(float(c.ratio.max()) for c in found)
     text = f"""
-A sum of M products of piecewise linear functions ({HATS} hats per input, `prior: function`) learned from noisy values on a 6 × 6 grid,
-noise and prior fixed, relevance not learned. The predictive standard deviation of the program's posterior (`inference: als` or `vb`) over
-that of NUTS ({CHAINS} chains of {draws:,} draws after {draws:,} of warm-up) on 11 × 11 points.
+A sum of M products of piecewise linear functions ({HATS} hats per input, `prior: function`) learned from noisy values
+on a 6 × 6 grid, noise and prior fixed, relevance not learned. The predictive standard deviation of the program's
+posterior (`inference: als` or `vb`) over that of NUTS ({CHAINS} chains of {draws:,} draws after {draws:,} of warm-up)
+on 11 × 11 points.
 
 {_table(found)}
 
-- Over all points of all rows the ratio lies between {low:.2f} and {high:.2f}. Above one the program is too careful, below one too sure.
-- What both leave out is the covariance between the blocks. A mode's two functions can trade size, and modes can trade shape, without
-changing the product; each block counts that freedom as uncertainty of the sum. With M modes of J bases 2 M J directions are counted,
-but the sum can change in M (2 J − M) only: for a truth of rank M and little noise this predicts the ratio √(2 J / (2 J − M)), the column
+- Over all points of all rows the ratio lies between {low:.2f} and {high:.2f}. Above one the program is too careful,
+below one too sure.
+- What both leave out is the covariance between the blocks. A mode's two functions can trade size, and modes can trade
+shape, without changing the product; each block counts that freedom as uncertainty of the sum. With M modes of J bases 2
+M J directions are counted, but the sum can change in M (2 J − M) only: for a truth of rank M and little noise this
+predicts the ratio √(2 J / (2 J − M)), the column
 "by counting".
-- With als a superfluous mode (rank below M) costs more: its means are small, so neither block learns it from the data, and the product of
-the two blocks' variances is counted although the data exclude it. Learned relevance, the default, is there to shrink such modes; vb sees
-the other block's variance and so the data.
+- With als a superfluous mode (rank below M) costs more: its means are small, so neither block learns it from the data,
+and the product of the two blocks' variances is counted although the data exclude it. Learned relevance, the default, is
+there to shrink such modes; vb sees the other block's variance and so the data.
 """
     return Study("What alternating and mean-field posteriors leave out", text, _figure(found))
 
@@ -145,7 +168,15 @@ def _table(found: list[Compared]) -> str:
         counted = f"{c.counted:.3f}" if c.rank == c.modes else "–"
         spread, rest = f"{low:.2f} to {high:.2f}", (f"{c.mean_gap:.2f}", f"{c.r_hat:.3f}")
         rows.append([str(c.rank), str(c.modes), f"{c.noise:g}", c.inference, f"{overall:.3f}", counted, spread, *rest])
-    headings = ["rank of the truth", "M", "noise std", "inference", "ratio of RMS std", "by counting", "ratio at 90 % of points"]
+    headings = [
+        "rank of the truth",
+        "M",
+        "noise std",
+        "inference",
+        "ratio of RMS std",
+        "by counting",
+        "ratio at 90 % of points",
+    ]
     return table([*headings, "means: difference / std", "R-hat"], rows)
 
 
@@ -161,7 +192,9 @@ def _figure(found: list[Compared]) -> Figure:
         scatter = figure.add_subplot(rows, columns, row * columns + 1)
         for i, c in enumerate(own):
             name = f"rank {c.rank}, M = {c.modes}, noise {c.noise:g}"
-            scatter.loglog(c.theirs.ravel(), c.ours.ravel(), MARKERS[i % 6], color=COLOURS[i % 6], markersize=2.5, label=name)
+            scatter.loglog(
+                c.theirs.ravel(), c.ours.ravel(), MARKERS[i % 6], color=COLOURS[i % 6], markersize=2.5, label=name
+            )
         ends = [min(c.theirs.min() for c in own), max(c.theirs.max() for c in own)]
         scatter.plot(ends, ends, color=INK, linewidth=0.8)
         scatter.set(title="Predictive standard deviation", xlabel="NUTS", ylabel=inference)

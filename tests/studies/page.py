@@ -52,7 +52,11 @@ def wrapped(text: str, width: int = 120) -> str:
             blocks.append(block)
             continue
         items = re.split(r"\n(?=- )", block)
-        blocks.append("\n".join(textwrap.fill(" ".join(i.split()), width, subsequent_indent="  " * i.startswith("- ")) for i in items))
+        blocks.append(
+            "\n".join(
+                textwrap.fill(" ".join(i.split()), width, subsequent_indent="  " * i.startswith("- ")) for i in items
+            )
+        )
     return "\n\n".join(blocks)
 
 

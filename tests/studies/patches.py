@@ -25,7 +25,8 @@ evaluated = jax.jit(lambda basis, x: basis(x))
 
 @dataclass(frozen=True)
 class Tried:
-    """One patch: interpolation error at each number of nodes, and off-grid RMSE on Poisson at each number of centres."""
+    """One patch: interpolation error at each number of nodes, and off-grid RMSE on Poisson at each number of
+    centres."""
 
     patch: Patch
     errors: Sequence[float]
@@ -41,13 +42,23 @@ class Tried:
 def interpolation_error(patch: Patch, nodes: int) -> float:
     """Largest error where the values of sin(7 x + 0.4) at the nodes are known."""
     basis = build_basis("chidenn", nodes, 0, 1.0, patch=patch)
-    return float(np.abs(np.asarray(evaluated(basis, X)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * X + 0.4)).max())
+    return float(
+        np.abs(
+            np.asarray(evaluated(basis, X)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * X + 0.4)
+        ).max()
+    )
 
 
 def poisson_error(patch: Patch, centers: int, dataset: Poisson) -> float:
     """Off-grid RMSE of the default model with this number of nodes in each spatial input."""
     data = dataset.training()
-    settings = {"basis": "chidenn", "centers": [centers] * 3 + [2], "patch": patch.size, "order": patch.order, "dilation": patch.dilation}
+    settings = {
+        "basis": "chidenn",
+        "centers": [centers] * 3 + [2],
+        "patch": patch.size,
+        "order": patch.order,
+        "dilation": patch.dilation,
+    }
     fitted = Binn(BinnConfig(**settings, stretch=0)).fit(data, domain=domain_of(dataset, data))
     split = dataset.evaluation()["offgrid"]
     return float(score(split.values, fitted.predict(split.axes))["rmse"][0])
@@ -55,7 +66,9 @@ def poisson_error(patch: Patch, centers: int, dataset: Poisson) -> float:
 
 def tried(patch: Patch, nodes: Sequence[int], centers: Sequence[int], dataset: Poisson) -> Tried:
     """Both errors of one patch."""
-    return Tried(patch, [interpolation_error(patch, n) for n in nodes], [poisson_error(patch, c, dataset) for c in centers])
+    return Tried(
+        patch, [interpolation_error(patch, n) for n in nodes], [poisson_error(patch, c, dataset) for c in centers]
+    )
 
 
 PATCHES = (
@@ -79,19 +92,26 @@ def study(
         rate = f"{-decay([n - 1 for n in nodes], t.errors):.1f}"
         typical = float(np.exp(np.mean(np.log(t.rmse))))
         rows.append([t.label, f"{t.errors[-1]:.1e}", rate, *(f"{e:.1e}" for e in t.rmse), f"{typical:.1e}"])
-    headings = ["patch", f"interpolation, {nodes[-1]} nodes", "rate", *(f"poisson, {c}" for c in centers), "geometric mean"]
+    headings = [
+        "patch",
+        f"interpolation, {nodes[-1]} nodes",
+        "rate",
+        *(f"poisson, {c}" for c in centers),
+        "geometric mean",
+    ]
     default = next((i for i, t in enumerate(found) if t.patch == Patch()), None)
     place = "" if default is None else f"The default, {found[default].label}, is number {default + 1} of {len(found)}."
     text = f"""
-s: nodes on either side of a patch's middle; p: highest power reproduced; a: dilation in spacings, without effect where p = 2 s.
-Interpolation: largest error on sin(7 x + 0.4) with known values at the nodes; the rate is that over {", ".join(map(str, nodes))} nodes and
-should be p + 1. Poisson: RMSE off the grid of a fit with this number of nodes in each spatial input ({dataset.config.grid} points each).
-Sorted by the geometric mean over those.
+s: nodes on either side of a patch's middle; p: highest power reproduced; a: dilation in spacings, without effect where
+p = 2 s. Interpolation: largest error on sin(7 x + 0.4) with known values at the nodes; the rate is that over
+{", ".join(map(str, nodes))} nodes and should be p + 1. Poisson: RMSE off the grid of a fit with this number of nodes in
+each spatial input ({dataset.config.grid} points each). Sorted by the geometric mean over those.
 
 {table(headings, rows)}
 
-- Interpolation alone is the better the larger the patch and the higher the order. A fit also has to find the values at the s nodes beyond
-either end, which few data determine: where nodes and those beyond are about as many as points, the error is erratic.
+- Interpolation alone is the better the larger the patch and the higher the order. A fit also has to find the values at
+the s nodes beyond either end, which few data determine: where nodes and those beyond are about as many as points, the
+error is erratic.
 - {place}
 """
     return Study("The patch of the C-HiDeNN basis", text, _figure(found, nodes, centers))

@@ -1,4 +1,5 @@
-"""The prior of a two-dimensional B-INN as the program builds it: bases and prior variances are read off a fitted surrogate."""
+"""The prior of a two-dimensional B-INN as the program builds it: bases and prior variances are read off a fitted
+surrogate."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Prior:
     Attributes:
         modes: M.
         bases: of x and y.
-        levels: variance of every weight of x and of y; their product falls as 1/M, which is Theorem 3.2's division by √M.
+        levels: variance of every weight of x and of y; their product falls as 1/M, which is Theorem 3.2's division by
+            √M.
     """
 
     modes: int
@@ -29,7 +31,8 @@ class Prior:
     levels: tuple[float, float]
 
     def kernels(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """k_1 and k_2 between points a (n, 2) and b (m, 2), such that the covariance of y is M k_1 k_2 = the product kernel."""
+        """k_1 and k_2 between points a (n, 2) and b (m, 2), such that the covariance of y is M k_1 k_2 = the product
+        kernel."""
         found = [
             level * np.asarray(basis(a[:, d])) @ np.asarray(basis(b[:, d])).T
             for d, (basis, level) in enumerate(zip(self.bases, self.levels, strict=True))
@@ -51,7 +54,8 @@ class Prior:
 def prior_of(modes: int, **changes: object) -> Prior:
     """The prior of the model with M modes; four data points, for there is no fit without data, leave it as it is."""
     settings: dict[str, Any] = {
-        "modes": modes, "centers": 5, "length": 1.2, "padding": 3, "stretch": 0, "prior": "function", "relevance": "none",
+        "modes": modes, "centers": 5, "length": 1.2, "padding": 3, "stretch": 0, "prior": "function",
+        "relevance": "none",
         "noise": "fixed", "output_scaling": "none", "sweeps": 1, "inference": "als",
     }  # fmt: skip
     axes = (Axis.of("x", np.array([0.0, 1.0])), Axis.of("y", np.array([0.0, 1.0])))

@@ -22,15 +22,24 @@ def study(seeds: tuple[int, int] = (50, 20), extra: tuple[tuple[str, ...], tuple
             coverage = np.array([score(fit, split, "coverage_95") for fit in fits])
             ax.semilogy(i + np.linspace(-0.25, 0.25, count), np.sort(errors), ".", label=split)
             worst = f"{errors.max() / np.median(errors):.2f}"
-            numbers = (f"{np.median(errors):.2e}", f"{errors.max():.2e}", worst, f"{coverage.min():.3f} to {coverage.max():.3f}")
+            numbers = (
+                f"{np.median(errors):.2e}",
+                f"{errors.max():.2e}",
+                worst,
+                f"{coverage.min():.3f} to {coverage.max():.3f}",
+            )
             rows.append((name, split, str(count), *numbers))
         ax.set_xticks(range(len(splits)), splits)
         ax.set_title(f"{name}, {count} seeds")
         ax.set_ylabel("RMSE")
-    text = "One fit for each seed of the start, all else as by default. The seed moves the random part of the start from the data's "
+    text = (
+        "One fit for each seed of the start, all else as by default. The seed moves the random part of the start "
+        "from the data's "
+    )
     text += "higher-order SVD.\n\n"
     return Study(
         "Dependence on the seed",
-        text + table(("data", "split", "seeds", "median RMSE", "worst", "worst / median", "95 % intervals cover"), rows),
+        text
+        + table(("data", "split", "seeds", "median RMSE", "worst", "worst / median", "95 % intervals cover"), rows),
         figure,
     )

@@ -11,7 +11,8 @@ from tests.studies import acquisitions, comparison, cost, seeds, sensitivity, tu
 from tests.studies.loop import score, steps_of
 
 HEAT = (
-    "dataset.grid=8", "dataset.cells=8", "dataset.times=4", "dataset.candidates=[4,4]", "dataset.train_cases=6", "dataset.test_cases=3",
+    "dataset.grid=8", "dataset.cells=8", "dataset.times=4", "dataset.candidates=[4,4]", "dataset.train_cases=6",
+    "dataset.test_cases=3",
     "dataset.offgrid_points=5", "dataset.offgrid_times=2", "dataset.offgrid_cases=2", "model.modes=3",
 )  # fmt: skip
 SMALL = ("dataset.grid=6", "dataset.train_cases=6")
@@ -35,7 +36,9 @@ def test_seeds(heat: tuple[str, ...]) -> None:
         ["poisson", "test", "2"], ["poisson", "offgrid", "2"],
         ["heat", "test", "2"], ["heat", "offgrid", "2"], ["heat", "offgrid_at_times", "2"],
     ]  # fmt: skip
-    errors = [score(steps_of("dataset=poisson", "task=regress", f"model.seed={s}", *SMALL)[0], "offgrid") for s in (0, 1)]
+    errors = [
+        score(steps_of("dataset=poisson", "task=regress", f"model.seed={s}", *SMALL)[0], "offgrid") for s in (0, 1)
+    ]
     assert rows[1][4] == f"{max(errors):.2e}"
 
 
@@ -46,7 +49,14 @@ def test_acquisitions(heat: tuple[str, ...]) -> None:
     assert set(rows) == set(acquisitions.NAMES)
     areas = {name: float(row[0]) for name, row in rows.items()}
     assert int(rows["ivr"][1]) == int(areas["ivr"] < areas["random"])
-    last = steps_of("dataset=heat", "task=active_learn", "task.rounds=2", "dataset.initial_cases=3", "task.acquisition=random", *heat)[-1]
+    last = steps_of(
+        "dataset=heat",
+        "task=active_learn",
+        "task.rounds=2",
+        "dataset.initial_cases=3",
+        "task.acquisition=random",
+        *heat,
+    )[-1]
     assert rows["random"][3] == f"{score(last, 'test'):.2e}"
 
 
@@ -80,7 +90,10 @@ def test_tucker() -> None:
 @pytest.mark.thorough
 def test_comparison(tmp_path: Path) -> None:
     problem = comparison.Problem(("dataset=sine", "dataset.n_train=3500"), "test", {"gp": 50})
-    again = [comparison.study({"line": problem}, ("binn", "gp", "gp_grid"), tmp_path, ("budget=smoke",)).text for _ in range(2)]
+    again = [
+        comparison.study({"line": problem}, ("binn", "gp", "gp_grid"), tmp_path, ("budget=smoke",)).text
+        for _ in range(2)
+    ]
     assert again[0] == again[1], "what is kept is read"
     rows = {row[0]: row[1:] for row in _rows(again[0])}
     assert [row[0] for row in (rows["binn"], rows["gp"])] == ["3,500", "50"] and rows["binn"][6] == "1"

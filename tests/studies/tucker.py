@@ -19,7 +19,9 @@ DEFAULT: Mapping[str, tuple[str, ...]] = {"heat": (), "poisson": ()}
 def study(repeats: int = 3, words: Mapping[str, tuple[str, ...]] = DEFAULT) -> Study:
     """One fit of each to each; seconds of the quickest of several, compilation apart."""
     runs = {
-        (d, name): [steps_of(f"dataset={name}", "task=regress", f"model.decomposition={d}", *said)[0] for _ in range(repeats)]
+        (d, name): [
+            steps_of(f"dataset={name}", "task=regress", f"model.decomposition={d}", *said)[0] for _ in range(repeats)
+        ]
         for name, said in words.items()
         for d in DECOMPOSITIONS
     }
@@ -35,10 +37,14 @@ def study(repeats: int = 3, words: Mapping[str, tuple[str, ...]] = DEFAULT) -> S
             fit = runs[d, name][0]
             seconds = min(step.timings["fit"] for step in runs[d, name])
             scores = [f"{score(fit, s):.1e}, {100 * score(fit, s, 'coverage_95'):.1f} %" for s in ("test", "offgrid")]
-            rows.append((name, d, _size(fit), *scores, str(int(np.ravel(fit.diagnostics["sweeps"])[0])), f"{seconds:.3f}"))
+            rows.append(
+                (name, d, _size(fit), *scores, str(int(np.ravel(fit.diagnostics["sweeps"])[0])), f"{seconds:.3f}")
+            )
     left.set(xticks=range(len(labels)), ylabel="RMSE", title="Error on every split")
     left.set_xticklabels([f"{name}\n{split.replace('_', chr(10), 1)}" for name, split in labels], fontsize=7)
-    right.set(xlabel="sweep", ylabel="RMS residual, output of unit RMS", title=f"{curve}: residual of the training data")
+    right.set(
+        xlabel="sweep", ylabel="RMS residual, output of unit RMS", title=f"{curve}: residual of the training data"
+    )
     left.legend()
     text = "RMSE, and how many values lie in their 95 % interval. "
     text += f"Seconds are those of the quickest of {repeats} fits, compilation apart.\n\n"

@@ -46,7 +46,9 @@ class Program:
         self.ran.append(model.modes)
         for number in range(len(recorder.record.steps), self.steps):
             score = np.array([model.modes + number / 10])
-            recorder.step(Step(n_train=10 + number, metrics={"test": {"rmse": score}}, timings={"fit": 0.1}), outputs=("y",))
+            recorder.step(
+                Step(n_train=10 + number, metrics={"test": {"rmse": score}}, timings={"fit": 0.1}), outputs=("y",)
+            )
             self.act(model)
 
     def __call__(self, *arguments: str) -> int:

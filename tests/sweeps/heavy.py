@@ -105,7 +105,8 @@ def in_a_process(settings: Settings, directory: Path, resuming: bool) -> object:
 
 
 def kills(count: int, directory: Path, rounds: int = 8, seed: int = 0) -> Tally:
-    """SIGKILL at random moments of active learning on poisson: every file is readable, every run goes on to the same numbers."""
+    """SIGKILL at random moments of active learning on poisson: every file is readable, every run goes on to the same
+    numbers."""
     warm_up()
     tally, draw = Tally(), random.Random(seed)
     settings = settings_of(*POISSON, f"task.rounds={rounds}")
@@ -209,7 +210,8 @@ def table(path: Path, rows: int = 40, seed: int = 0) -> Path:
 
 
 def mixed(directory: Path) -> Tally:
-    """24 jobs of which 3 raise, 1 is killed, 1 exceeds its time and 1 its memory; then again with the causes removed."""
+    """24 jobs of which 3 raise, 1 is killed, 1 exceeds its time and 1 its memory; then again with the causes
+    removed."""
     tally = Tally()
     names = [f"t{number:02}.csv" for number in range(24)]
     for number, name in enumerate(names):
@@ -220,7 +222,14 @@ def mixed(directory: Path) -> Tally:
         (directory / name).unlink()
         os.mkfifo(directory / name)  # nobody writes: the run waits
     table(directory / names[12], rows=3_000_000)
-    fast = ["model.modes=1", "model.centers=5", "model.length=2", "model.stretch=0", "model.sweeps=2", "output.figures=false"]
+    fast = [
+        "model.modes=1",
+        "model.centers=5",
+        "model.length=2",
+        "model.stretch=0",
+        "model.sweeps=2",
+        "output.figures=false",
+    ]
     files = ",".join(names)
     command = ["run", "-m", "dataset=table", "task=regress", "dataset.outputs=[y]", f"dataset.path={files}", *fast]
     sweep = subprocess.Popen(
@@ -269,7 +278,11 @@ def _kill_job(directory: Path, name: str) -> None:
             with contextlib.suppress(ValueError, OSError):
                 job = json.loads(path.read_text())
                 held = holder_of(path.parent)
-                if any(name in override for override in job["overrides"]) and held and (path.parent / "results.h5").exists():
+                if (
+                    any(name in override for override in job["overrides"])
+                    and held
+                    and (path.parent / "results.h5").exists()
+                ):
                     time.sleep(0.5)
                     os.kill(held.pid, signal.SIGKILL)
                     return
@@ -304,14 +317,18 @@ def races(directory: Path) -> Tally:
 
 def _begun(arguments: Sequence[str], directory: Path) -> subprocess.Popen[str]:
     directory.mkdir(exist_ok=True)
-    return subprocess.Popen([*BINN, *arguments], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*BINN, *arguments], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def costs(directory: Path) -> Tally:
     """`binn compare` of 1,000 runs, `binn show` of 40, and what the runner adds to each job."""
     tally = Tally()
     for number in range(1000):
-        scores = {split: dict.fromkeys(("rmse", "nlpd", "crps", "coverage_95"), 0.1) for split in ("train", "test", "offgrid")}
+        scores = {
+            split: dict.fromkeys(("rmse", "nlpd", "crps", "coverage_95"), 0.1) for split in ("train", "test", "offgrid")
+        }
         made_run(directory / "outputs" / f"{number:04}", seed=number // 10, model={"modes": number % 10}, scores=scores)
     first = _seconds(lambda: binn("compare", "outputs", cwd=directory))
     again = min(_seconds(lambda: binn("compare", "outputs", cwd=directory)) for _ in range(3))

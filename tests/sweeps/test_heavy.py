@@ -1,4 +1,5 @@
-"""Short forms of what `python -m tests.sweeps.heavy` checks at length; test_resume_sweeps.py kills a sweep at a chosen moment."""
+"""Short forms of what `python -m tests.sweeps.heavy` checks at length; test_resume_sweeps.py kills a sweep at a chosen
+moment."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ def test_a_run_that_takes_too_much(waiting: Settings, run: Path) -> None:
         (signal.SIGTERM, "interrupted", "interrupted by the user or the system"),
     ],
 )
-def test_a_run_that_is_ended_from_outside(waiting: Settings, run: Path, number: signal.Signals, status: str, reason: str) -> None:
+def test_a_run_that_is_ended_from_outside(
+    waiting: Settings, run: Path, number: signal.Signals, status: str, reason: str
+) -> None:
     thread = when_it_runs(run, lambda pid: os.kill(pid, number))
     end = run_to_its_end(waiting, run, resuming=False)
     thread.join()
@@ -104,7 +106,9 @@ def test_a_run_that_is_ended_from_outside(waiting: Settings, run: Path, number: 
     assert read(run / "results.h5").reason == reason and fate_of(run).status == status
 
 
-def test_the_system_s_want_of_memory_is_told_from_a_kill(waiting: Settings, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_system_s_want_of_memory_is_told_from_a_kill(
+    waiting: Settings, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts = iter([3, 4])
     monkeypatch.setattr(memory, "_ended_by_system", lambda: next(counts))
     thread = when_it_runs(run, lambda pid: os.kill(pid, signal.SIGKILL))

@@ -1,4 +1,5 @@
-"""Launchers: jobs side by side, in a queue, on a cluster; what is said without them, and what a cluster ends goes on."""
+"""Launchers: jobs side by side, in a queue, on a cluster; what is said without them, and what a cluster ends goes
+on."""
 
 from __future__ import annotations
 
@@ -58,7 +59,9 @@ def test_jobs_in_other_processes(elsewhere: Path, capsys, launcher: list[str]) -
     assert min(record.provenance["side_by_side"] for record in records) >= 1
     assert main(["compare", "outputs"]) == 0
     printed = capsys.readouterr()
-    assert "2 runs shared the machine with others: their times are left out" in printed.out and " fit" not in printed.out
+    assert (
+        "2 runs shared the machine with others: their times are left out" in printed.out and " fit" not in printed.out
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,9 @@ def test_jobs_in_other_processes(elsewhere: Path, capsys, launcher: list[str]) -
 )
 def test_without_the_extra(binn: Program, monkeypatch: pytest.MonkeyPatch, launcher: str, extra: str) -> None:
     known = Plugins.instance().class_name_to_class
-    monkeypatch.setattr(Plugins.instance(), "class_name_to_class", {n: c for n, c in known.items() if "hydra_plugins" not in n})
+    monkeypatch.setattr(
+        Plugins.instance(), "class_name_to_class", {n: c for n, c in known.items() if "hydra_plugins" not in n}
+    )
     monkeypatch.setattr("binn_cli.sweeps.launchers.find_spec", lambda name: None)
     assert binn.sweep("seed=0,1", f"hydra/launcher={launcher}") == 1
     assert binn.err == [f'hydra/launcher={launcher} needs the extra "{extra}": pip install "binn[{extra}]"']

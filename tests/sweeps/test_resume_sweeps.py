@@ -1,4 +1,5 @@
-"""Sweeps that are typed again or gone on with: nothing lost, nothing run twice, and what would be done is told before."""
+"""Sweeps that are typed again or gone on with: nothing lost, nothing run twice, and what would be done is told
+before."""
 
 from __future__ import annotations
 
@@ -119,10 +120,14 @@ def test_another_grid_is_another_sweep_that_takes_what_there_is(binn: Program) -
     assert binn.ran == [3]
     second = next(sweep for sweep in sweeps() if sweep != first)
     assert statuses(second) == ["skipped", "complete"] and statuses(first) == ["complete"] * 2
-    assert f"complete in {first}/1_regress_sine_binn" in "".join(table(binn.err).split()).replace("completein", "complete in ")
+    assert f"complete in {first}/1_regress_sine_binn" in "".join(table(binn.err).split()).replace(
+        "completein", "complete in "
+    )
     assert [Path(line).resolve().parent.name for line in binn.out] == ["1_regress_sine_binn", "1_regress_sine_binn"]
     assert binn("resume", str(first), "model.modes=5") == 1
-    assert binn.err == ["model.modes: cannot be changed when a sweep goes on; for another grid: binn run -m … resume=true"]
+    assert binn.err == [
+        "model.modes: cannot be changed when a sweep goes on; for another grid: binn run -m … resume=true"
+    ]
 
 
 @pytest.mark.thorough
@@ -156,7 +161,9 @@ def test_other_data_or_other_code_is_another_run(binn: Program, monkeypatch: pyt
     assert binn.sweep("model.modes=1,2", "resume=true") == 0
     assert binn.ran == [1, 2] and len(sweeps()) == 1
     binn.data = {"dataset.path": "sha256:1"}
-    assert binn.sweep("model.modes=1,2", "resume=true") == 0 and binn.ran == [], "the runs on the first file are there still"
+    assert binn.sweep("model.modes=1,2", "resume=true") == 0 and binn.ran == [], (
+        "the runs on the first file are there still"
+    )
     for module in ("binn_cli.sweeps.plan", "binn_cli.sweeps.earlier_sweeps", "binn_cli.results.provenance"):
         monkeypatch.setattr(f"{module}.code_digest", lambda: "sha256:other")
     assert binn.sweep("model.modes=1,2", "resume=true", "dry_run=true") == 0

@@ -1,4 +1,5 @@
-"""A data set and a surrogate that keep their protocols and need no engine, and note everything that a task asks of them."""
+"""A data set and a surrogate that keep their protocols and need no engine, and note everything that a task asks of
+them."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ class FakeDataset:
 
 @dataclass
 class FakeFitted:
-    """Knows the mean of its data, half of what the fit before knew, and its cases; is unsure in proportion to the distance to them."""
+    """Knows the mean of its data, half of what the fit before knew, and its cases; is unsure in proportion to the
+    distance to them."""
 
     memory: np.ndarray
     cases: np.ndarray
@@ -122,7 +124,9 @@ class FakeSurrogate:
     fitted: list[FakeFitted] = field(default_factory=list)
     spread: Mapping[tuple[float, float], float] | None = None
 
-    def fit(self, data: ProductData, warm_start: Any = None, *, domain: Any = None, capacity: int | None = None) -> FakeFitted:
+    def fit(
+        self, data: ProductData, warm_start: Any = None, *, domain: Any = None, capacity: int | None = None
+    ) -> FakeFitted:
         self.fits.append({"data": data, "warm_start": warm_start, "domain": domain, "capacity": capacity})
         before = np.zeros(len(data.outputs)) if warm_start is None else warm_start.memory
         generation = 0 if warm_start is None else warm_start.generation + 1
@@ -132,7 +136,9 @@ class FakeSurrogate:
         return found
 
     def from_state(self, state: Tree) -> FakeFitted:
-        return FakeFitted(np.asarray(state["memory"]), np.asarray(state["cases"]), int(state["generation"]), self.spread)
+        return FakeFitted(
+            np.asarray(state["memory"]), np.asarray(state["cases"]), int(state["generation"]), self.spread
+        )
 
 
 @dataclass

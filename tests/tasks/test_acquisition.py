@@ -27,12 +27,18 @@ class Known:
 
 
 def context(
-    std: np.ndarray = STD, cases: np.ndarray | None = None, labelled: tuple[int, ...] = (), seed: tuple[int, int] = (0, 1), fitted=None
+    std: np.ndarray = STD,
+    cases: np.ndarray | None = None,
+    labelled: tuple[int, ...] = (),
+    seed: tuple[int, int] = (0, 1),
+    fitted=None,
 ):
     points = [Axis.of("x", np.arange(std.shape[0])), Axis.of("t", np.arange(std.shape[1]))]
     cases = np.arange(std.shape[2], dtype=float)[:, None] if cases is None else cases
     known = np.isin(np.arange(len(cases)), labelled)
-    return AcquisitionContext(fitted or Known(std), points, points, Axis("case", cases, tuple("abc"[: cases.shape[1]])), known, seed)
+    return AcquisitionContext(
+        fitted or Known(std), points, points, Axis("case", cases, tuple("abc"[: cases.shape[1]])), known, seed
+    )
 
 
 def test_every_name_in_the_schema_has_a_function() -> None:
@@ -80,7 +86,9 @@ def test_random_is_reproducible_by_seed_and_differs_by_round() -> None:
     assert np.abs(first - ACQUISITIONS["random"](context(many, seed=(4, 1)))).max() > 0.1
 
 
-@pytest.mark.parametrize(("name", "available", "chosen"), [("mean_std", [0, 1, 2], 0), ("mean_std", [1, 2], 2), ("max_std", [0, 2], 0)])
+@pytest.mark.parametrize(
+    ("name", "available", "chosen"), [("mean_std", [0, 1, 2], 0), ("mean_std", [1, 2], 2), ("max_std", [0, 2], 0)]
+)
 def test_only_available_cases_are_chosen(name: str, available: list[int], chosen: int) -> None:
     assert choose(name, context(), np.array(available), 1) == [chosen]
 
@@ -95,16 +103,26 @@ def line(name: str, n: int) -> Axis:
 
 @pytest.mark.parametrize(
     ("sizes", "limit", "expected"),
-    [((5, 4), 100, (5, 4)), ((51, 51, 13), 4096, (17, 18, 13)), ((10, 2), 6, (3, 2)), ((3, 3, 3), 1, (1, 1, 1)), ((), 1, ())],
+    [
+        ((5, 4), 100, (5, 4)),
+        ((51, 51, 13), 4096, (17, 18, 13)),
+        ((10, 2), 6, (3, 2)),
+        ((3, 3, 3), 1, (1, 1, 1)),
+        ((), 1, ()),
+    ],
 )
-def test_acquisition_points_stay_below_their_limit(sizes: tuple[int, ...], limit: int, expected: tuple[int, ...]) -> None:
+def test_acquisition_points_stay_below_their_limit(
+    sizes: tuple[int, ...], limit: int, expected: tuple[int, ...]
+) -> None:
     taken = acquisition_points([line(f"a{i}", n) for i, n in enumerate(sizes)], limit)
     assert tuple(axis.size for axis in taken) == expected
     for axis in taken:
         if axis.size > 1:
             assert (axis.points[0, 0], axis.points[-1, 0]) == (0.0, 1.0)
         else:
-            assert axis.points[0, 0] == 0.5, "a lone point stands in the middle, where boundary conditions do not fix it"
+            assert axis.points[0, 0] == 0.5, (
+                "a lone point stands in the middle, where boundary conditions do not fix it"
+            )
 
 
 def test_acquisition_points_are_points_of_the_data() -> None:
@@ -116,12 +134,15 @@ def test_acquisition_points_are_points_of_the_data() -> None:
 
 
 class KnownCases(Known):
-    """Predicts given standard deviations and has a Gaussian process over the cases, of which it has two coordinates each."""
+    """Predicts given standard deviations and has a Gaussian process over the cases, of which it has two coordinates
+    each."""
 
     def __init__(self, cases: np.ndarray, noise: float = 1e-3) -> None:
         self.std = np.ones((1, 1, len(cases), 1))
         near = np.exp(-0.5 * ((cases[:, None] - cases) / 0.3) ** 2)
-        self.process = CaseProcess(np.einsum("nm,rs->nrms", near, np.array([[1.0, 0.3], [0.3, 0.5]])), np.full(2, noise), 0.25)
+        self.process = CaseProcess(
+            np.einsum("nm,rs->nrms", near, np.array([[1.0, 0.3], [0.3, 0.5]])), np.full(2, noise), 0.25
+        )
 
     def case_process(self, axes: list[Axis], cases: Axis) -> CaseProcess:
         return self.process

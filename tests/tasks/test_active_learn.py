@@ -74,7 +74,10 @@ def test_takes_the_argmax_over_the_unlabelled_that_are_not_held_out(tmp_path) ->
     dataset, _, record = learn(tmp_path, model=FakeSurrogate(spread=spread))
     assert dataset.calls[1:] == [[6], [8], [1], [10]]
     assert rows(record.state, "acquired_rows") == [6, 8, 1, 10]
-    assert [step.acquired for step in record.steps] == [None, *({"k": CASES[row, 0], "P": CASES[row, 1]} for row in (6, 8, 1, 10))]
+    assert [step.acquired for step in record.steps] == [
+        None,
+        *({"k": CASES[row, 0], "P": CASES[row, 1]} for row in (6, 8, 1, 10)),
+    ]
 
 
 def test_the_choice_is_made_by_the_fit_of_the_round_before(tmp_path) -> None:
@@ -133,7 +136,9 @@ def test_every_split_has_every_metric_and_every_phase_a_time(tmp_path) -> None:
     _, _, record = learn(tmp_path)
     assert record.splits == ("train", "test", "offgrid")
     for step in record.steps:
-        assert {split: set(found) for split, found in step.metrics.items()} == {split: set(METRICS) for split in record.splits}
+        assert {split: set(found) for split, found in step.metrics.items()} == {
+            split: set(METRICS) for split in record.splits
+        }
         assert tuple(sorted(step.timings)) == tuple(sorted(PHASES))
         assert all(value >= 0 for value in step.timings.values())
         assert (step.timings["fit"], step.timings["compile"]) == (0.5, 0.25)
@@ -163,7 +168,9 @@ def test_random_choices_follow_the_seed_and_the_round(tmp_path, seed: int) -> No
         free.remove(chosen)
 
 
-@pytest.mark.parametrize(("settings", "held", "key"), [({"initial": 11}, 3, "task.initial"), ({}, 11, "dataset.initial_cases")])
+@pytest.mark.parametrize(
+    ("settings", "held", "key"), [({"initial": 11}, 3, "task.initial"), ({}, 11, "dataset.initial_cases")]
+)
 def test_more_initial_cases_than_the_pool_holds(tmp_path, settings: dict[str, int], held: int, key: str) -> None:
     dataset = FakeDataset(initial_cases=held)
     with pytest.raises(ConfigError) as caught:
@@ -205,7 +212,9 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path, call: int, acqu
     stopped = read(directory / "results.h5")
     assert len(stopped.steps) == call
     dataset, model = FakeDataset(), FakeSurrogate()
-    ActiveLearn(ActiveLearnConfig(rounds=4, acquisition=acquisition), 1000).run(dataset, model, Recorder.reopen(directory))
+    ActiveLearn(ActiveLearnConfig(rounds=4, acquisition=acquisition), 1000).run(
+        dataset, model, Recorder.reopen(directory)
+    )
     assert_same_run(whole, read(directory / "results.h5"))
     assert len(model.fits) == 5 - call
     assert {fit["capacity"] for fit in model.fits} == {7}

@@ -34,7 +34,9 @@ def test_what_is_odd_is_said(tmp_path: Path) -> None:
     columns = {column.name: column for column in look.columns}
     assert columns["one"].remarks == ("constant: tells nothing",) and columns["one"].distinct == 1
     assert columns["u"].role == "output" and "-999 stands 2 times, far from all others" in columns["u"].remarks[0]
-    assert (columns["x"].low, columns["x"].high) == (odd()[:, 0].min(), odd()[:, 0].max()) and columns["x"].remarks == ()
+    assert (columns["x"].low, columns["x"].high) == (odd()[:, 0].min(), odd()[:, 0].max()) and columns[
+        "x"
+    ].remarks == ()
     assert look.remarks[0].startswith("twice is a straight line of x")
     assert (look.same_inputs, look.other_outputs) == (3, 2) and "noise, or an input that is missing" in look.remarks[1]
     assert (look.rows, look.n_train, look.n_test, look.refused) == (30, 24, 6, "")

@@ -74,11 +74,17 @@ def test_the_first_fit_is_announced_to_compile(tmp_path) -> None:
         ({"n_train": 2}, {}, "hardly determine the noise"),
         ({}, {"length": 1e-3}, "on its own training points"),
         # flat over the whole range, and its prior keeps it at zero
-        ({}, {"length": 50.0, "length_unit": "input", "centers": 2, "prior_variance": 1e-6}, "on its own training points"),
+        (
+            {},
+            {"length": 50.0, "length_unit": "input", "centers": 2, "prior_variance": 1e-6},
+            "on its own training points",
+        ),
     ],
 )
 def test_what_the_engine_fits_badly_is_warned_about(tmp_path, dataset: dict, model: dict, told: str | None) -> None:
-    Regress(RegressConfig(), 100).run(Sine(SineConfig(**dataset), 0), Binn(BinnConfig(**model)), new_recorder(tmp_path, "regress"))
+    Regress(RegressConfig(), 100).run(
+        Sine(SineConfig(**dataset), 0), Binn(BinnConfig(**model)), new_recorder(tmp_path, "regress")
+    )
     (step,) = read(tmp_path / "results.h5").steps
     assert any(told in warning for warning in step.warnings) if told else step.warnings == ()
 
@@ -125,7 +131,9 @@ def test_a_random_part_of_the_points_is_learned_from_and_said(tmp_path) -> None:
     assert len(set(rows)) == 50
     np.testing.assert_array_equal(record.state["train_truth"], values[rows])
     assert record.surrogate is not None
-    np.testing.assert_allclose(record.surrogate["input_span"], 1.0)  # of the whole problem, not of the points that were drawn
+    np.testing.assert_allclose(
+        record.surrogate["input_span"], 1.0
+    )  # of the whole problem, not of the points that were drawn
 
 
 def test_asking_for_more_points_than_there_are_takes_all(tmp_path) -> None:

@@ -20,12 +20,19 @@ from binn_cli.tasks.evaluation import PhaseTimings, fitted_on_rows
 from tests.datasets.table_files import grow, growing, values, written
 from tests.models.problems import problem
 
-SMALL = "model.modes=2 model.centers=5 model.length=1.2 model.padding=1 model.stretch=0 model.sweeps=6 output.figures=false"
+SMALL = (
+    "model.modes=2 model.centers=5 model.length=1.2 model.padding=1 model.stretch=0 model.sweeps=6 output.figures=false"
+)
 
 
-def _run(path: Path, monkeypatch: pytest.MonkeyPatch, stream: str, capsys: pytest.CaptureFixture, *more: str) -> h5py.File:
+def _run(
+    path: Path, monkeypatch: pytest.MonkeyPatch, stream: str, capsys: pytest.CaptureFixture, *more: str
+) -> h5py.File:
     monkeypatch.chdir(path.parent)
-    asked = f"dataset=table dataset.path={path} dataset.outputs=[u] dataset.stream={stream} task=regress output.root={stream}"
+    asked = (
+        f"dataset=table dataset.path={path} dataset.outputs=[u] dataset.stream={stream} task=regress "
+        f"output.root={stream}"
+    )
     assert main(["run", *asked.split(), *SMALL.split(), *more]) == 0
     return h5py.File(capsys.readouterr().out.splitlines()[-1])
 
@@ -49,7 +56,8 @@ STATED = "dataset.ranges={x:[-1,2],z:[-1,2]}"
 def test_nothing_is_read_as_a_whole(
     more: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    """What is read: never all rows at once, and before the fit nothing but the points that are kept, scored or drawn."""
+    """What is read: never all rows at once, and before the fit nothing but the points that are kept, scored or
+    drawn."""
     reads: list[int] = []
     fitted: list[tuple[int, np.ndarray | None]] = []
     monkeypatch.setattr(rows_module, "ROWS_AT_ONCE", 512)
@@ -72,7 +80,8 @@ def test_nothing_is_read_as_a_whole(
     _run(path, monkeypatch, "true", capsys, *more.split())
     assert max(reads) <= 1280, "twice a chunk; one of training rows has those between them that are set aside"
     ((before, domain),) = fitted
-    # Inputs and outputs are read apart: twice once through the file for the sample or the drawn points, and again for the test rows.
+    # Inputs and outputs are read apart: twice once through the file for the sample or the drawn points, and again for
+    # the test rows.
     assert before <= 4 * 5_000 + 512, "beside a look at the first rows"
     if seen == "points":
         assert domain.shape == (2, 2) and 0 < domain[0, 0] < 0.01, "of the drawn points, not of all"
@@ -81,7 +90,9 @@ def test_nothing_is_read_as_a_whole(
         assert more or domain is None
 
 
-def test_all_rows_but_two_are_for_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_all_rows_but_two_are_for_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     path = written(tmp_path / "t.h5", values(5_000))
     file = _run(path, monkeypatch, "true", capsys, "dataset.test_share=0.9996")
     assert int(file["step/n_train"][0]) == 2 and np.isfinite(file["metrics/rmse"][0, 1, 0])

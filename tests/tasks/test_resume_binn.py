@@ -46,7 +46,9 @@ def test_a_resumed_run_ends_like_one_that_was_not_interrupted(tmp_path) -> None:
         assert mine.acquired == other.acquired
         for split in ("train", "test", "offgrid"):
             for name in ("rmse", "nlpd", "sharpness"):
-                np.testing.assert_allclose(mine.metrics[split][name], other.metrics[split][name], rtol=1e-6, err_msg=f"{split} {name}")
+                np.testing.assert_allclose(
+                    mine.metrics[split][name], other.metrics[split][name], rtol=1e-6, err_msg=f"{split} {name}"
+                )
     assert resumed.predictions is not None and whole.predictions is not None
     np.testing.assert_allclose(resumed.predictions.mean, whole.predictions.mean, rtol=0, atol=1e-9)
     assert resumed.surrogate is not None and whole.surrogate is not None

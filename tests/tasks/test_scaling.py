@@ -49,7 +49,9 @@ def processes(monkeypatch):
     asked: list[dict[str, Any]] = []
     happens: dict[int, Callable[[], subprocess.CompletedProcess]] = {}
 
-    def run(command: list[str], *, input: str, timeout: float, env: dict[str, str], **named: Any) -> subprocess.CompletedProcess:
+    def run(
+        command: list[str], *, input: str, timeout: float, env: dict[str, str], **named: Any
+    ) -> subprocess.CompletedProcess:
         request = json.loads(input)
         asked.append({"command": command, "request": request, "timeout": timeout, "env": env})
         size = request["dataset"]["n_train"]
@@ -100,7 +102,9 @@ def test_another_leaf_can_take_the_sizes(tmp_path, processes) -> None:
     happens[7] = ends(1, "no")
     with pytest.raises(BinnError):
         scale(new_recorder(tmp_path, "scaling"), [2, 3], parameter="grid")
-    assert [call["request"]["dataset"] for call in asked] == [{"name": "fake", "n_train": 7, "grid": size} for size in (2, 3)]
+    assert [call["request"]["dataset"] for call in asked] == [
+        {"name": "fake", "n_train": 7, "grid": size} for size in (2, 3)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,9 @@ def test_another_leaf_can_take_the_sizes(tmp_path, processes) -> None:
         (ends(-9, "half a line"), "the process was stopped by SIGKILL; perhaps there was not enough memory"),
     ],
 )
-def test_a_size_that_fails_is_kept_with_its_reason_and_the_others_go_on(tmp_path, processes, happened, reason: str) -> None:
+def test_a_size_that_fails_is_kept_with_its_reason_and_the_others_go_on(
+    tmp_path, processes, happened, reason: str
+) -> None:
     _, happens = processes
     happens[4] = happened
     recorder = new_recorder(tmp_path, "scaling")
@@ -181,7 +187,12 @@ def test_a_resumed_run_measures_what_is_left_and_forgets_no_failure(tmp_path, pr
 
 def sine(**dataset: Any) -> dict[str, Any]:
     model = {"name": "binn", "modes": 1, "centers": 6, "length": 1.5, "padding": 0, "stretch": 0, "sweeps": 3}
-    settings = {"dataset": {"name": "sine", "n_test": 30, **dataset}, "model": model, "task": {"name": "scaling"}, "seed": 0}
+    settings = {
+        "dataset": {"name": "sine", "n_test": 30, **dataset},
+        "model": model,
+        "task": {"name": "scaling"},
+        "seed": 0,
+    }
     return dict(validated({**settings, "budget": "quick", "verbose": False, "output": {}}).resolved)
 
 
@@ -206,16 +217,23 @@ def test_sizes_run_in_fresh_processes(tmp_path, monkeypatch) -> None:
         assert set(step.timings) == set(PHASES)
         assert all(value >= 0 for value in step.timings.values())
         assert step.timings["compile"] >= 0 and step.timings["fit"] > 0
-        assert step.timings["fit"] == np.median(step.diagnostics["fit_seconds"]) and len(step.diagnostics["fit_seconds"]) == 2
+        assert (
+            step.timings["fit"] == np.median(step.diagnostics["fit_seconds"])
+            and len(step.diagnostics["fit_seconds"]) == 2
+        )
         assert step.peak_rss_bytes > 10**7
 
 
 def test_a_size_that_would_not_fit_in_memory_is_skipped(tmp_path: Path) -> None:
     resolved = sine() | {"model": {"name": "gp", "memory": 1e-6, "iterations": 0}}
     recorder = new_recorder(tmp_path, "scaling")
-    Scaling(ScalingConfig(sizes=[2, 3000], repeats=1), dict(validated(resolved).resolved)).run(FakeDataset(), FakeSurrogate(), recorder)
+    Scaling(ScalingConfig(sizes=[2, 3000], repeats=1), dict(validated(resolved).resolved)).run(
+        FakeDataset(), FakeSurrogate(), recorder
+    )
     record = read(recorder.path)
-    assert list(record.state) == ["reason_3000"] and record.state["reason_3000"].startswith("skipped: model=gp: 3,000 points need")
+    assert list(record.state) == ["reason_3000"] and record.state["reason_3000"].startswith(
+        "skipped: model=gp: 3,000 points need"
+    )
     assert record.steps[0].timings["fit"] > 0 and np.isnan(record.steps[1].timings.get("fit", np.nan))
 
 

@@ -20,7 +20,8 @@ from binn_cli.tasks.scoring import scores_of
 
 @dataclass
 class Wavy:
-    """Predicts the sum of all coordinates and a tenth of its sine, with an error bar that varies; keeps the sizes asked for."""
+    """Predicts the sum of all coordinates and a tenth of its sine, with an error bar that varies; keeps the sizes asked
+    for."""
 
     asked: list[tuple[int, ...]] = field(default_factory=list)
     report: None = None
@@ -29,7 +30,9 @@ class Wavy:
         """See `FittedSurrogate.predict`."""
         self.asked.append(tuple(axis.size for axis in axes))
         total = sum_over(axes)
-        return Prediction(total + 0.1 * np.sin(9 * total), 0.01 + 0.01 * np.cos(total) ** 2, np.full(total.shape, 0.01), 0.25)
+        return Prediction(
+            total + 0.1 * np.sin(9 * total), 0.01 + 0.01 * np.cos(total) ** 2, np.full(total.shape, 0.01), 0.25
+        )
 
     def state(self) -> Tree:
         """Nothing to keep."""
@@ -140,5 +143,7 @@ def test_a_sample_of_which_nothing_was_observed_is_another(monkeypatch: pytest.M
     seen = np.zeros((40, 40), dtype=bool)
     seen[0, 0] = True
     monkeypatch.setattr(scoring, "SCORED_PRODUCT", 20)
-    scores = scores_of(Wavy(), {"train": ProductData(full.axes, full.values, full.outputs, observed=seen)}, PhaseTimings())
+    scores = scores_of(
+        Wavy(), {"train": ProductData(full.axes, full.values, full.outputs, observed=seen)}, PhaseTimings()
+    )
     assert np.isfinite(scores.metrics["train"]["rmse"]).all() and scores.scored == {}

@@ -1,4 +1,5 @@
-"""Active learning on a solver: what fails, what is known, what is kept, and when it stops; with a surrogate that needs no engine."""
+"""Active learning on a solver: what fails, what is known, what is kept, and when it stops; with a surrogate that needs
+no engine."""
 
 from __future__ import annotations
 
@@ -43,13 +44,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def a_solver(**leaves: Any) -> Simulator:
-    chosen = {"parameters": {"k": [1, 4], "P": [100, 200]}, "outputs": ["u"], "callable": "solver:u", "initial_cases": 4, **leaves}
+    chosen = {
+        "parameters": {"k": [1, 4], "P": [100, 200]},
+        "outputs": ["u"],
+        "callable": "solver:u",
+        "initial_cases": 4,
+        **leaves,
+    }
     return Simulator(SimulatorConfig(**chosen), 0)
 
 
 def learn(directory: Path, dataset: Simulator, **settings: Any):
     model, recorder = FakeSurrogate(), new_recorder(directory, "active_learn")
-    ActiveLearn(ActiveLearnConfig(**{"rounds": 3, "acquisition": "maximin", **settings}), 1000).run(dataset, model, recorder)
+    ActiveLearn(ActiveLearnConfig(**{"rounds": 3, "acquisition": "maximin", **settings}), 1000).run(
+        dataset, model, recorder
+    )
     return model, read(recorder.path)
 
 
@@ -86,9 +95,14 @@ def test_failures_are_listed_and_the_others_are_learned(project: Path, monkeypat
     assert any("failed" in warning for step in record.steps for warning in step.warnings)
 
 
-def test_nothing_but_failures_ends_the_run_with_the_first_reason(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_but_failures_ends_the_run_with_the_first_reason(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LIMIT", "0")
-    with pytest.raises(DataError, match="none of the 4 calls of the solver gave a result; the first reason: raised ValueError: too much"):
+    with pytest.raises(
+        DataError,
+        match="none of the 4 calls of the solver gave a result; the first reason: raised ValueError: too much",
+    ):
         learn(project / "run", a_solver())
     assert [call.status for call in read(project / "run" / "results.h5").calls.each] == [FAILED] * 4
 
@@ -107,7 +121,9 @@ def test_without_a_solver_a_run_says_what_is_pending(project: Path) -> None:
     assert [(call.status, call.round) for call in record.calls.each] == [(PENDING, 0)] * 4
 
 
-@pytest.mark.parametrize("stop", [1, pytest.param(4, marks=pytest.mark.thorough), 5, pytest.param(8, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "stop", [1, pytest.param(4, marks=pytest.mark.thorough), 5, pytest.param(8, marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("candidates", [None, LIST], ids=["ranges", "list"])
 def test_an_interrupted_run_ends_like_one_that_was_not(
     project: Path, monkeypatch: pytest.MonkeyPatch, stop: int, candidates: object
@@ -127,7 +143,9 @@ def test_an_interrupted_run_ends_like_one_that_was_not(
     with pytest.raises(KeyboardInterrupt):
         learn(project / "stopped", dataset, **settings)
     resumed = a_solver(candidates=candidates, store="other")
-    ActiveLearn(ActiveLearnConfig(rounds=3, **settings), 1000).run(resumed, FakeSurrogate(), Recorder.reopen(project / "stopped"))
+    ActiveLearn(ActiveLearnConfig(rounds=3, **settings), 1000).run(
+        resumed, FakeSurrogate(), Recorder.reopen(project / "stopped")
+    )
     record = read(project / "stopped" / "results.h5")
     assert len(asked()) == 10
     np.testing.assert_array_equal(record.state["acquired"], whole.state["acquired"])
@@ -141,9 +159,17 @@ def test_an_interrupted_run_ends_like_one_that_was_not(
 @pytest.mark.parametrize(
     ("stop", "rounds", "said"),
     [
-        ({"rmse": 10.0}, 0, r"stopped after round 0: the predicted RMSE, .*, is within task.stop.rmse=10; 6 simulations were saved"),
+        (
+            {"rmse": 10.0},
+            0,
+            r"stopped after round 0: the predicted RMSE, .*, is within task.stop.rmse=10; 6 simulations were saved",
+        ),
         ({"rel_rmse": 5.0}, 0, "the predicted relative RMSE, .*, is within task.stop.rel_rmse=5"),
-        ({"metric": "rmse", "split": "ahead", "value": 100.0}, 1, "rmse on the split ahead, .*, has reached task.stop.value=100; 4 sim"),
+        (
+            {"metric": "rmse", "split": "ahead", "value": 100.0},
+            1,
+            "rmse on the split ahead, .*, has reached task.stop.value=100; 4 sim",
+        ),
         ({"metric": "r2", "split": "train", "value": -100.0}, 0, "r2 on the split train"),
         (
             {"calls": 7},
@@ -203,7 +229,9 @@ def test_constraints_and_levels_hold_for_every_case(project: Path) -> None:
 
 
 def test_a_command_is_called_as_well(project: Path) -> None:
-    program = "import sys\nk, P = map(float, sys.argv[1:3])\nopen('u.csv', 'w').write(f'x,u\\n0,{k}\\n1,{k + P / 100}\\n')\n"
+    program = (
+        "import sys\nk, P = map(float, sys.argv[1:3])\nopen('u.csv', 'w').write(f'x,u\\n0,{k}\\n1,{k + P / 100}\\n')\n"
+    )
     (project / "program.py").write_text(program)
     dataset = a_solver(callable="", command=f"{sys.executable} program.py {{k}} {{P}}", output="u.csv", at_once=2)
     _, record = learn(project / "run", dataset)

@@ -33,7 +33,9 @@ def sine() -> RunRecord:
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(-1, 1, 200))
     mean = np.sin(3 * x) + 0.3 * np.cos(9 * x)
-    data = ProductData((Axis("point", x[:, None], ("x",), ("m",)),), (mean + rng.normal(0, 0.2, 200))[:, None], ("y",), ("V",))
+    data = ProductData(
+        (Axis("point", x[:, None], ("x",), ("m",)),), (mean + rng.normal(0, 0.2, 200))[:, None], ("y",), ("V",)
+    )
     epistemic = (0.05 + 0.1 * x**2) ** 2
     prediction = Prediction(mean[:, None] + 0.02, epistemic[:, None], np.full((200, 1), 0.04))
     metrics = {"train": scored(60, 1, 0.19), "test": score(data.values, prediction)}
@@ -63,11 +65,17 @@ def active(n_cases: int, names: tuple[str, ...], rounds: int = 20, outputs: tupl
         "held_out": low + (high - low) * rng.uniform(size=(10, len(names))),
         "case_coordinates": np.array(names),
     }
-    axes = (Axis.of("x", np.linspace(0, 1, 40), "m"), Axis.of("y", np.linspace(0, 1, 40), "m"), Axis("case", chosen[:10], names))
+    axes = (
+        Axis.of("x", np.linspace(0, 1, 40), "m"),
+        Axis.of("y", np.linspace(0, 1, 40), "m"),
+        Axis("case", chosen[:10], names),
+    )
     truth = rng.normal(size=(40, 40, 10, len(outputs))) * 1e-2
     variance = np.full(truth.shape, 0.5e-6)
     data = ProductData(axes, truth, outputs, ("K",) * len(outputs))
-    predictions = Predictions.of(data, Prediction(truth + 1.2e-3 * rng.normal(size=truth.shape), variance, variance), 20_000)
+    predictions = Predictions.of(
+        data, Prediction(truth + 1.2e-3 * rng.normal(size=truth.shape), variance, variance), 20_000
+    )
     task = header("active_learn", "heat" if len(names) == 2 else "poisson")
     return RunRecord(task, "complete", None, {}, tuple(steps), outputs, predictions, None, state)
 
@@ -79,7 +87,9 @@ def scaling() -> RunRecord:
         for repeat in range(3):
             coordinates = {"size": size, "repeat": repeat}
             if size == 1_310_720:
-                steps.append(Step(size, coordinates, {}, {"fit": np.nan}, warnings=(f"n_train = {size:,} was {SKIPPED}",)))
+                steps.append(
+                    Step(size, coordinates, {}, {"fit": np.nan}, warnings=(f"n_train = {size:,} was {SKIPPED}",))
+                )
                 continue
             fit = (2e-3 + 1e-6 * size) * np.exp(0.1 * rng.normal())
             scores = {"test": scored(2000, 1, 0.2 + 1 / np.sqrt(size), repeat)}
@@ -101,11 +111,19 @@ SKIPPED = "skipped: needs 300 GB of memory"
 
 def surface() -> RunRecord:
     """Two outputs on a ball, of data that are not real."""
-    theta, phi = (a.ravel() for a in np.meshgrid(np.linspace(0.05, np.pi - 0.05, 20), np.linspace(0, 2 * np.pi, 40), indexing="ij"))
+    theta, phi = (
+        a.ravel()
+        for a in np.meshgrid(np.linspace(0.05, np.pi - 0.05, 20), np.linspace(0, 2 * np.pi, 40), indexing="ij")
+    )
     points = np.column_stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)])
     corner = (np.arange(19)[:, None] * 40 + np.arange(39)).ravel()
-    triangles = np.concatenate([np.stack([corner, corner + 40, corner + 1], 1), np.stack([corner + 1, corner + 40, corner + 41], 1)])
-    axes = (Axis("point", points, ("x", "y", "z"), ("m",) * 3), Axis("case", np.array([[-8.5]]), ("alpha_deg",), ("deg",)))
+    triangles = np.concatenate(
+        [np.stack([corner, corner + 40, corner + 1], 1), np.stack([corner + 1, corner + 40, corner + 41], 1)]
+    )
+    axes = (
+        Axis("point", points, ("x", "y", "z"), ("m",) * 3),
+        Axis("case", np.array([[-8.5]]), ("alpha_deg",), ("deg",)),
+    )
     truth = np.stack([points[:, 0], points[:, 1] * points[:, 2]], axis=1)[:, None]
     data = ProductData(axes, truth, ("cp", "cf_x"))
     prediction = Prediction(truth + 0.05 * points[:, 2, None, None], 0.01 + 0.01 * truth**2, np.full(truth.shape, 1e-3))

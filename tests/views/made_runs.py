@@ -36,7 +36,9 @@ def made_run(
         "output": {"root": str(directory.parent)},
         "seed": seed,
     }
-    name = "-".join(str(value) for section in ("dataset", "model") for key, value in config[section].items() if key != "cache")
+    name = "-".join(
+        str(value) for section in ("dataset", "model") for key, value in config[section].items() if key != "cache"
+    )
     header = Header(
         "regress",
         config["dataset"]["name"],
@@ -48,10 +50,16 @@ def made_run(
     )
     found = {"test": {"rmse": 0.5}} if scores is None else scores
     metrics = {
-        split: {metric: np.broadcast_to(np.asarray(value, dtype=float), len(outputs)) for metric, value in named.items()}
+        split: {
+            metric: np.broadcast_to(np.asarray(value, dtype=float), len(outputs)) for metric, value in named.items()
+        }
         for split, named in found.items()
     }
-    steps = (Step(n_train=60, metrics=metrics, timings={"fit": fit, "compile": 2.0}, peak_rss_bytes=10**8),) if metrics else ()
+    steps = (
+        (Step(n_train=60, metrics=metrics, timings={"fit": fit, "compile": 2.0}, peak_rss_bytes=10**8),)
+        if metrics
+        else ()
+    )
     known = {
         "program_version": "0.1.0",
         "code_digest": "sha256:aaaaaaaaaaaaaaaa",

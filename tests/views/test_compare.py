@@ -132,7 +132,10 @@ def test_times_of_runs_side_by_side_are_left_out_unless_asked_for(root: Path, ca
     (row,) = rows(capsys, "outputs", "--all-times")
     assert row["timings"]["fit"]["mean"] == 5.0
     assert main(["compare", "outputs"]) == 0
-    assert "1 run shared the machine with others: their times are left out; --all-times shows them" in capsys.readouterr().out
+    assert (
+        "1 run shared the machine with others: their times are left out; --all-times shows them"
+        in capsys.readouterr().out
+    )
 
 
 def test_outputs_have_rows_of_their_own_and_data_sets_their_own_best(root: Path, capsys) -> None:
@@ -140,7 +143,8 @@ def test_outputs_have_rows_of_their_own_and_data_sets_their_own_best(root: Path,
     made_run(root / "b", outputs=("u", "v"), model={"name": "gp"}, scores={"test": {"rmse": [2.0, 10.0]}})
     made_run(root / "c", dataset={"name": "poisson"}, outputs=("u",), scores={"test": {"rmse": 1e-6}})
     marks = {
-        (row["dataset"], row["keys"]["model"], row["output"]): row["metrics"]["test"]["rmse"]["mark"] for row in rows(capsys, "outputs")
+        (row["dataset"], row["keys"]["model"], row["output"]): row["metrics"]["test"]["rmse"]["mark"]
+        for row in rows(capsys, "outputs")
     }
     assert marks == {
         ("sine", "binn", "u"): "best",
@@ -173,7 +177,8 @@ def test_failures_are_listed_and_what_cannot_be_read_among_good_files(root: Path
     assert fates["bad"] == ("failed", "DataError: nan in row 3")
     assert fates["slow"][0] == "timed out" and fates["gone"] == ("interrupted", "its process ended without a word")
     assert fates["newer"][1].endswith(
-        "was written by a newer version of this program (binn-results/7, and this one reads binn-results/1); update binn"
+        "was written by a newer version of this program (binn-results/7, and this one reads binn-results/1); update "
+        "binn"
     )
     assert all(fates[name][0] == "unreadable" for name in ("cut", "empty", "text", "newer", "other"))
     assert main(["compare", "outputs"]) == 1
@@ -182,7 +187,9 @@ def test_failures_are_listed_and_what_cannot_be_read_among_good_files(root: Path
 
 def test_tables_for_other_programs(root: Path, capsys, tmp_path: Path) -> None:
     two_models(root)
-    assert main(["compare", "outputs", "--csv", "t.csv", "--json", "t.json", "--latex", "t.tex", "--metric", "rmse"]) == 0
+    assert (
+        main(["compare", "outputs", "--csv", "t.csv", "--json", "t.json", "--latex", "t.tex", "--metric", "rmse"]) == 0
+    )
     assert "0.300 ± 0.029" in capsys.readouterr().out
     table = list(csv.DictReader(io.StringIO(Path("t.csv").read_text())))
     assert [row["model"] for row in table] == ["binn", "gp", "mlp"]
@@ -209,7 +216,8 @@ def test_parquet(root: Path, capsys) -> None:
     [
         (
             ["nope"],
-            "nope: does not exist; name directories of runs, of sweeps or of all outputs, or a pattern such as 'outputs/*_sweep'",
+            "nope: does not exist; name directories of runs, of sweeps or of all outputs, or a pattern such as "
+            "'outputs/*_sweep'",
         ),
         (["outputs/z*"], "outputs/z*: matches nothing; name directories"),
         (["outputs", "--by", "mode"], '--by mode: no run has such a key; did you mean "model"?'),
@@ -270,7 +278,8 @@ def test_the_index_is_never_trusted_over_the_files(root: Path, capsys, monkeypat
 
 
 def test_many_runs_are_compared_at_once(root: Path, capsys) -> None:
-    """The figure for a thousand is measured by tests/sweeps/heavy.py; here that nothing grows with more than their number."""
+    """The figure for a thousand is measured by tests/sweeps/heavy.py; here that nothing grows with more than their
+    number."""
     for seed in range(60):
         made_run(root / f"{seed:03}", seed=seed // 2, model={"modes": seed % 2 + 1})
     rows(capsys, "outputs")

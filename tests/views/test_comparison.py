@@ -18,12 +18,17 @@ from binn_cli.views.published import MODELS, OUTPUTS, TABLE_2
 from tests.views.conftest import scored
 
 
-def a_run(model: str, output: str, *, test_case: str = "case_130", splits: tuple[str, ...] = ("train", "test")) -> RunRecord:
+def a_run(
+    model: str, output: str, *, test_case: str = "case_130", splits: tuple[str, ...] = ("train", "test")
+) -> RunRecord:
     config = f"dataset:\n  test_cases: [{test_case}]\n"
     metrics = {split: scored(50, 1, 0.1 * (i + 1), seed=len(model)) for i, split in enumerate(splits)}
     step = Step(100, {}, metrics, {"fit": 2.5}, 250_000_000)
     return RunRecord(
-        Header("regress", "blendednet", model, "0123abcd", 7, config, "synthetic"), "complete", steps=(step,), outputs=(output,)
+        Header("regress", "blendednet", model, "0123abcd", 7, config, "synthetic"),
+        "complete",
+        steps=(step,),
+        outputs=(output,),
     )
 
 
@@ -52,7 +57,9 @@ def test_rows_stand_in_the_papers_order_with_both_numbers() -> None:
     shown = [tuple(line.split()[:2]) for line in text.splitlines() if line.split()[:1] and line.split()[0] in OUTPUTS]
     assert shown == 2 * list(itertools.product(OUTPUTS, MODELS)), "once with the errors, once with the error bars"
     cells = row(text, "cf_y", "binn")
-    train, test = (f"{float(a_run('binn', 'cf_y').series(split, 'rel_rmse')[-1, 0]):#.3g}" for split in ("train", "test"))
+    train, test = (
+        f"{float(a_run('binn', 'cf_y').series(split, 'rel_rmse')[-1, 0]):#.3g}" for split in ("train", "test")
+    )
     assert cells[2:] == ["0.0187", train, "0.0174", test, "26.5", "s", "2.5", "s"]
     assert "synthetic" in text
 

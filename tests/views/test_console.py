@@ -43,7 +43,9 @@ def test_active_learning_shows_gain_and_rounds(records):
     assert all(quantities.number(value) in text for value in (rmse[0], rmse.min(), rmse[-1]))
     assert f"{100 * (1 - rmse[-1] / rmse[0]):.1f} %" in text
     assert "20 acquired cases" in text and "1,859,715 training points" in text
-    (heading,) = (line.split() for line in printed(records["active_line"]).splitlines() if line.split()[:1] == ["round"])
+    (heading,) = (
+        line.split() for line in printed(records["active_line"]).splitlines() if line.split()[:1] == ["round"]
+    )
     assert heading == ["round", "points", "p", "u", "flux", "coverage", "fit"]
 
 
@@ -101,7 +103,9 @@ def test_the_case_is_shown_in_the_data_sets_order(directories: dict[str, Path], 
 
 def test_warnings_are_told_once_with_their_number_of_steps(records):
     record = records["active_learn"]
-    steps = [replace(step, warnings=("beware [of] it",)) if i in (2, 5) else step for i, step in enumerate(record.steps)]
+    steps = [
+        replace(step, warnings=("beware [of] it",)) if i in (2, 5) else step for i, step in enumerate(record.steps)
+    ]
     assert printed(replace(record, steps=tuple(steps))).count("warning: beware [of] it (in 2 of 21 steps)") == 1
     assert "warning" not in printed(record)
     lone = records["regress"]
@@ -110,7 +114,10 @@ def test_warnings_are_told_once_with_their_number_of_steps(records):
 
 def test_warnings_are_told_while_the_run_goes_on(records):
     record, stream = records["active_learn"], io.StringIO()
-    first, later, last = (replace(record.steps[i], warnings=(text,)) for i, text in enumerate(("mind [this]", "mind [this]", "at the end")))
+    first, later, last = (
+        replace(record.steps[i], warnings=(text,))
+        for i, text in enumerate(("mind [this]", "mind [this]", "at the end"))
+    )
     with LiveView(record.header, Console(file=stream)) as view:
         view.on_plan(3)
         for i, step in enumerate((first, later, last)):
@@ -125,7 +132,10 @@ def test_a_size_that_failed_is_not_told_as_a_fit_of_no_points(records):
     with LiveView(records["scaling"].header, Console(file=stream)) as view:
         view.on_plan(2)
         view.on_step(0, Step(0, {"size": 500}, timings={"fit": np.nan}, warnings=("train_cases = 500 failed: killed",)))
-    assert stream.getvalue().splitlines() == ["warning: train_cases = 500 failed: killed", "scaling · sine · binn  size 500  not measured"]
+    assert stream.getvalue().splitlines() == [
+        "warning: train_cases = 500 failed: killed",
+        "scaling · sine · binn  size 500  not measured",
+    ]
 
 
 def test_a_failed_run_says_why(records):
@@ -178,7 +188,10 @@ def test_progress_in_a_terminal(records):
 
 def test_the_live_view_gives_the_terminal_back_after_an_error(records):
     stream = io.StringIO()
-    with pytest.raises(KeyboardInterrupt), LiveView(records["regress"].header, Console(file=stream, force_terminal=True)):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        LiveView(records["regress"].header, Console(file=stream, force_terminal=True)),
+    ):
         raise KeyboardInterrupt
     assert stream.getvalue().rstrip().endswith(("\x1b[?25h", "\x1b[2K"))
 
@@ -190,7 +203,9 @@ def test_what_is_synthetic_is_called_so_everywhere(directories, records, capsys)
     assert json.loads(capsys.readouterr().out)[0]["note"] == "synthetic"
     for terminal in (False, True):
         stream = io.StringIO()
-        with LiveView(replace(records["surface"].header, note=""), Console(file=stream, force_terminal=terminal, width=160)) as view:
+        with LiveView(
+            replace(records["surface"].header, note=""), Console(file=stream, force_terminal=terminal, width=160)
+        ) as view:
             view.on_note("synthetic")
             view.on_step(0, records["surface"].steps[0])
         assert "blendednet (synthetic)" in stream.getvalue()
@@ -214,7 +229,8 @@ def test_show_goes_on_after_a_bad_path(directories: dict[str, Path], tmp_path: P
 
 @pytest.fixture
 def outputs(tmp_path: Path, records) -> Path:
-    """A directory of outputs as `binn run` leaves it: two runs, a sweep of eleven jobs, and what others have put beside them."""
+    """A directory of outputs as `binn run` leaves it: two runs, a sweep of eleven jobs, and what others have put beside
+    them."""
     places = ["1_run", "3_run", *(f"2_sweep/{job}_job" for job in range(11))]
     for place in places:
         (tmp_path / "outputs" / place).mkdir(parents=True)
@@ -251,7 +267,9 @@ def test_what_is_no_run_is_passed_over_among_runs(outputs: Path, capsys):
 def test_nothing_but_what_is_no_run_is_an_error(outputs: Path, capsys, name: str):
     status, found, notes = shown_directories([outputs / name], capsys)
     assert (status, found) == (1, [])
-    assert notes == [f"{outputs / name}: holds no run; name the directory of a run, of a sweep or of all outputs, or a results.h5"]
+    assert notes == [
+        f"{outputs / name}: holds no run; name the directory of a run, of a sweep or of all outputs, or a results.h5"
+    ]
 
 
 def test_a_damaged_file_or_a_misspelt_path_among_runs_is_an_error(outputs: Path, capsys):
@@ -287,16 +305,27 @@ def test_json_of_nothing_is_an_empty_list(tmp_path: Path, capsys):
 
 def test_show_imports_nothing_heavy(directories: dict[str, Path]):
     code = (
-        "import sys; from pathlib import Path; from binn_cli.views.console.show import show; show([Path(sys.argv[1])], False);"
-        "print([m for m in ('jax', 'numpyro', 'matplotlib', 'skfem', 'scipy', 'hydra', 'scoringrules', 'pandas') if m in sys.modules])"
+        "import sys; from pathlib import Path; from binn_cli.views.console.show import show; "
+        "show([Path(sys.argv[1])], False);"
+        "print([m for m in ('jax', 'numpyro', 'matplotlib', 'skfem', 'scipy', 'hydra', 'scoringrules', 'pandas') if "
+        "m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(directories["active_learn"])], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(directories["active_learn"])], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0345, "34.5 ms"), (1.234, "1.23 s"), (59.97, "1 min 00 s"), (125.0, "2 min 05 s"), (3700.0, "1 h 01 min"), (float("nan"), "–")],
+    [
+        (0.0345, "34.5 ms"),
+        (1.234, "1.23 s"),
+        (59.97, "1 min 00 s"),
+        (125.0, "2 min 05 s"),
+        (3700.0, "1 h 01 min"),
+        (float("nan"), "–"),
+    ],
 )
 def test_durations(value: float, text: str):
     assert quantities.seconds(value) == text
@@ -307,6 +336,13 @@ def test_an_estimate_is_not_more_exact_than_it_can_be():
 
 
 def test_quantities():
-    assert [quantities.number(v) for v in (0.0, 1.0, 950.0, 9.86e-4, 0.27, float("nan"))] == ["0", "1.00", "950", "9.86e-04", "0.270", "–"]
+    assert [quantities.number(v) for v in (0.0, 1.0, 950.0, 9.86e-4, 0.27, float("nan"))] == [
+        "0",
+        "1.00",
+        "950",
+        "9.86e-04",
+        "0.270",
+        "–",
+    ]
     assert quantities.size(0) == "–" and quantities.size(2.5e9) == "2.50 GB" and quantities.percent(0.951) == "95.1 %"
     assert quantities.case({"k": 2.5, "P": 150.0}) == "k = 2.5, P = 150" and quantities.case(None) == "–"

@@ -62,7 +62,11 @@ def test_odd_names_and_constant_values_are_drawn(records, tmp_path: Path):
     record = records["regress"]
     shown = record.predictions
     flat = replace(
-        shown, truth=np.zeros_like(shown.truth), mean=np.zeros_like(shown.mean), output_names=("cost_$ [^",), output_units=("$",)
+        shown,
+        truth=np.zeros_like(shown.truth),
+        mean=np.zeros_like(shown.mean),
+        output_names=("cost_$ [^",),
+        output_units=("$",),
     )
     assert len(draw_record(replace(record, predictions=flat, outputs=flat.output_names), tmp_path)) == 3
 
@@ -103,7 +107,12 @@ def test_errors_are_seen_beside_the_parity(records, tmp_path: Path):
 def test_legends_stay_off_the_data(records):
     from binn_cli.views.plots import acquisitions, calibration, curve, scaling
 
-    for name, module in (("regress", curve), ("regress", calibration), ("active_learn", acquisitions), ("scaling", scaling)):
+    for name, module in (
+        ("regress", curve),
+        ("regress", calibration),
+        ("active_learn", acquisitions),
+        ("scaling", scaling),
+    ):
         figure = module.drawn(records[name])
         assert figure is not None
         figure.canvas.draw()
@@ -120,7 +129,9 @@ def test_acquired_cases_are_found_without_a_state(records, tmp_path: Path):
 
 def test_a_run_cut_off_in_the_first_round_is_drawn(records, tmp_path: Path):
     record = records["active_learn"]
-    early = replace(record, steps=record.steps[:1], predictions=None, state={**record.state, "acquired": np.zeros((0, 2))})
+    early = replace(
+        record, steps=record.steps[:1], predictions=None, state={**record.state, "acquired": np.zeros((0, 2))}
+    )
     assert [path.stem for path in draw_record(early, tmp_path)] == ["acquisitions"]
 
 

@@ -35,7 +35,11 @@ def test_the_oblique_view_shows_what_faces_the_viewer_the_nearest_last(records):
     record = records["surface"]
     shown = drawn_triangles(surface.oblique(record))
     towards = np.array(
-        [np.cos(np.radians(215)) * np.cos(np.radians(35)), np.sin(np.radians(215)) * np.cos(np.radians(35)), np.sin(np.radians(35))]
+        [
+            np.cos(np.radians(215)) * np.cos(np.radians(35)),
+            np.sin(np.radians(215)) * np.cos(np.radians(35)),
+            np.sin(np.radians(35)),
+        ]
     )
     depth = record.surface.points[shown].mean(axis=1) @ towards
     assert depth.min() > -0.15 and (np.diff(depth) >= 0).all()
@@ -46,7 +50,10 @@ def test_titles_say_what_is_shown_and_of_what(records):
     heading = figure.get_suptitle()
     assert "case_130" in heading and "alpha_deg -8.5" in heading and "blendednet (synthetic), binn" in heading
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    assert titles[:4] == ["cp: truth", "cp: prediction", "cp: error / range of truth", "cp: predicted std"] and len(titles) == 8
+    assert (
+        titles[:4] == ["cp: truth", "cp: prediction", "cp: error / range of truth", "cp: predicted std"]
+        and len(titles) == 8
+    )
 
 
 def test_truth_and_prediction_share_their_colours(records):

@@ -1,4 +1,5 @@
-"""The typed shape of every configuration group; the YAML files under conf/ hold the values that are used and say what each means."""
+"""The typed shape of every configuration group; the YAML files under conf/ hold the values that are used and say what
+each means."""
 
 from __future__ import annotations
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from binn_cli.config.ranges import at_least, names_per_coordinate, one_of, per_coordinate, positive, shown, valid_seed, within
+from binn_cli.config.ranges import (
+    at_least,
+    names_per_coordinate,
+    one_of,
+    per_coordinate,
+    positive,
+    shown,
+    valid_seed,
+    within,
+)
 from binn_cli.errors import ConfigError
 
 BASES = ("gaussian", "hat", "bspline", "chidenn")
@@ -54,16 +63,24 @@ class BinnConfig:
         one_of("model.calibration", self.calibration, ("none", "conformal"))
         modes = isinstance(self.modes, int) and not isinstance(self.modes, bool) and 1 <= self.modes <= MOST_MODES
         if self.modes != "auto" and not modes:
-            raise ConfigError("model.modes", f'must be a whole number from 1 to {MOST_MODES}, or "auto", not {shown(self.modes)}')
+            raise ConfigError(
+                "model.modes", f'must be a whole number from 1 to {MOST_MODES}, or "auto", not {shown(self.modes)}'
+            )
         per_coordinate("model.ranks", self.ranks, 1, MOST_MODES, integer=True, word="auto")
         if self.decomposition == "cp" and self.ranks != "auto":
             raise ConfigError("model.ranks", "is for model.decomposition=tucker; cp has model.modes")
         if self.decomposition in ("tucker", "limit") and self.inference in ("gauss_newton", "als", "vb"):
-            raise ConfigError("model.inference", f"{self.inference} is for model.decomposition=cp; {self.decomposition} has auto")
+            raise ConfigError(
+                "model.inference", f"{self.inference} is for model.decomposition=cp; {self.decomposition} has auto"
+            )
         if self.variance != "laplace" and self.inference not in ("als", "vb"):
-            raise ConfigError("model.variance", f"{self.variance} is of blocks, for model.inference=als or vb; else laplace")
+            raise ConfigError(
+                "model.variance", f"{self.variance} is of blocks, for model.inference=als or vb; else laplace"
+            )
         if self.modes != "auto" and self.ranks != "auto":
-            raise ConfigError("model.ranks", "is for model.decomposition=tucker and model.modes for cp; state one of them")
+            raise ConfigError(
+                "model.ranks", "is for model.decomposition=tucker and model.modes for cp; state one of them"
+            )
         if self.decomposition in ("tucker", "limit") and self.modes != "auto":
             raise ConfigError("model.modes", f"is for model.decomposition=cp; {self.decomposition} has model.ranks")
         names_per_coordinate("model.basis", self.basis, BASES)

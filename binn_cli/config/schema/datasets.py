@@ -15,7 +15,9 @@ def _cases_within_pool(candidates: int, train_cases: int, test_cases: int) -> No
     if most < 1:
         raise ConfigError("dataset.test_cases", f"must be less than the {candidates} candidates, not {test_cases}")
     if train_cases > most:
-        problem = f"must be at most {most}, the {candidates} candidates less {test_cases} for the test, not {train_cases}"
+        problem = (
+            f"must be at most {most}, the {candidates} candidates less {test_cases} for the test, not {train_cases}"
+        )
         raise ConfigError("dataset.train_cases", problem)
 
 
@@ -58,7 +60,11 @@ class PoissonConfig:
         at_least("dataset.grid", self.grid, 2)
         at_least("dataset.candidates", self.candidates, 2)
         interval("dataset.p_range", self.p_range)
-        if not self.wave_numbers or any(len(m) != 3 for m in self.wave_numbers) or len(self.wave_numbers) != len(self.coefficients):
+        if (
+            not self.wave_numbers
+            or any(len(m) != 3 for m in self.wave_numbers)
+            or len(self.wave_numbers) != len(self.coefficients)
+        ):
             raise ConfigError("dataset.wave_numbers", "needs three wave numbers for each entry of dataset.coefficients")
         for m in (m for wave in self.wave_numbers for m in wave):
             at_least("dataset.wave_numbers", m, 1)
@@ -103,7 +109,10 @@ class HeatConfig:
         interval("dataset.P_range", self.P_range)
         positive("dataset.k_range", self.k_range[0])
         if len(self.candidates) != 2 or min(self.candidates) < 2:
-            raise ConfigError("dataset.candidates", f"must be two whole numbers of at least 2, for k and P, not {list(self.candidates)}")
+            raise ConfigError(
+                "dataset.candidates",
+                f"must be two whole numbers of at least 2, for k and P, not {list(self.candidates)}",
+            )
         self.source_centers = pairs("dataset.source_centers", self.source_centers)
         positive("dataset.source_radius", self.source_radius)
         one_of("dataset.element_order", str(self.element_order), ("1", "2"))

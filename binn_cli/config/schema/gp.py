@@ -55,7 +55,9 @@ class GpConfig(KernelConfig):
         super().__post_init__()
         one_of("model.noise", self.noise, ("constant", "varying"))
         if self.noise == "varying" and self.hyperparameters == "fixed":
-            raise ConfigError("model.noise", "must be constant where model.hyperparameters is fixed: how noise varies is learned")
+            raise ConfigError(
+                "model.noise", "must be constant where model.hyperparameters is fixed: how noise varies is learned"
+            )
         at_least("model.evidence_points", self.evidence_points, 2)
         within("model.memory", self.memory, 0.0, 1.0)
 

@@ -47,7 +47,11 @@ def kinds_of(value: Any) -> dict[str, Kind]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ConfigError(KEY, f"must be {{NAME: log, NAME: integer, NAME: {{period: 360}}, NAME: {{choice: [a, b]}}}}, not {shown(value)}")
+        raise ConfigError(
+            KEY,
+            f"must be {{NAME: log, NAME: integer, NAME: {{period: 360}}, NAME: {{choice: [a, b]}}}}, not "
+            f"{shown(value)}",
+        )
     return {str(name): _kind(str(name), given) for name, given in value.items()}
 
 
@@ -66,8 +70,15 @@ def _kind(name: str, given: Any) -> Kind:
         return Kind("period", float(period))
     if isinstance(given, Mapping) and list(given) == ["choice"]:
         choices = given["choice"]
-        if not isinstance(choices, Sequence) or isinstance(choices, str) or len(choices) < 2 or len(set(map(str, choices))) < len(choices):
-            raise ConfigError(KEY, f"the choices of {name!r} must be a list of at least two different values, not {shown(choices)}")
+        if (
+            not isinstance(choices, Sequence)
+            or isinstance(choices, str)
+            or len(choices) < 2
+            or len(set(map(str, choices))) < len(choices)
+        ):
+            raise ConfigError(
+                KEY, f"the choices of {name!r} must be a list of at least two different values, not {shown(choices)}"
+            )
         texts = any(isinstance(choice, (str, bool)) for choice in choices)
         return Kind("choice", choices=tuple(map(str, choices)) if texts else tuple(float(choice) for choice in choices))
     raise ConfigError(KEY, f"{name!r} must be log, integer, {{period: 360}} or {{choice: [a, b]}}, not {shown(given)}")

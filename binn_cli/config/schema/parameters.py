@@ -34,9 +34,13 @@ def specifications(key: str, value: object) -> dict[str, Specification]:
     for name, given in value.items():
         text = str(name)
         if not text.strip() or any(mark in text for mark in "{}\0\n"):
-            raise ConfigError(key, f"{text!r} cannot be the name of a parameter: it is empty, or has a brace or a line break")
+            raise ConfigError(
+                key, f"{text!r} cannot be the name of a parameter: it is empty, or has a brace or a line break"
+            )
         if text in RESERVED:
-            raise ConfigError(key, f"{text!r} cannot be the name of a parameter: {{{text}}} in a command is a path; call it otherwise")
+            raise ConfigError(
+                key, f"{text!r} cannot be the name of a parameter: {{{text}}} in a command is a path; call it otherwise"
+            )
         found[text] = _specification(key, text, given)
     return found
 
@@ -45,7 +49,9 @@ def _specification(key: str, name: str, given: object) -> Specification:
     spec = dict(given) if isinstance(given, Mapping) else {"range": given}
     for word in spec:
         if word not in KEYS:
-            raise ConfigError(key, f"{name!r} has {word!r}, which is not one of {', '.join(KEYS)}{did_you_mean(str(word), KEYS)}")
+            raise ConfigError(
+                key, f"{name!r} has {word!r}, which is not one of {', '.join(KEYS)}{did_you_mean(str(word), KEYS)}"
+            )
     unit = spec.get("unit") or ""
     if not isinstance(unit, str):
         raise ConfigError(key, f"the unit of {name!r} must be a text, not {shown(unit)}")
@@ -58,14 +64,21 @@ def _specification(key: str, name: str, given: object) -> Specification:
     if len(ranges) != 1:
         raise ConfigError(key, f"{name!r} must have one range, not {len(ranges)}; give one of {FORMS}")
     log, integer = (spec.get(word, False) is not False for word in ("log", "integer"))
-    return {"range": _range(key, name, ranges[0], log=log, integer=integer), "log": log, "integer": integer, "unit": unit}
+    return {
+        "range": _range(key, name, ranges[0], log=log, integer=integer),
+        "log": log,
+        "integer": integer,
+        "unit": unit,
+    }
 
 
 def _choices(key: str, name: str, given: object) -> list[Any]:
     items: list[Any] = list(given) if _is_list(given) else []
     plain = all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items)
     if not plain or len(items) < 2 or len({str(item) for item in items}) < len(items):
-        raise ConfigError(key, f"the choices of {name!r} must be two or more different texts or numbers, not {shown(given)}")
+        raise ConfigError(
+            key, f"the choices of {name!r} must be two or more different texts or numbers, not {shown(given)}"
+        )
     return items
 
 
@@ -76,14 +89,18 @@ def _range(key: str, name: str, given: object, *, log: bool, integer: bool) -> l
     low, high = float(items[0]), float(items[1])
     if low == high:
         raise ConfigError(
-            key, f"the range of {name!r} has no width: [{low:g}, {high:g}]; give low < high, or write the value into the solver instead"
+            key,
+            f"the range of {name!r} has no width: [{low:g}, {high:g}]; give low < high, or write the value into the "
+            f"solver instead",
         )
     if low > high:
         raise ConfigError(key, f"the range of {name!r} must be [low, high] with low < high, not [{low:g}, {high:g}]")
     if log and low <= 0:
         raise ConfigError(key, f"the range of {name!r} must begin above 0 to be logarithmic, not at {low:g}")
     if integer and (low != int(low) or high != int(high)):
-        raise ConfigError(key, f"the range of {name!r} must go from one whole number to another, not [{low:g}, {high:g}]")
+        raise ConfigError(
+            key, f"the range of {name!r} must go from one whole number to another, not [{low:g}, {high:g}]"
+        )
     return [low, high]
 
 

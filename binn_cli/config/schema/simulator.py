@@ -90,7 +90,11 @@ class SimulatorConfig:
             twice = [name for name in names if names.count(name) > 1]
             if twice:
                 raise ConfigError(f"dataset.{key}", f"names {twice[0]!r} twice")
-        names = {"dataset.parameters": list(self.parameters or {}), "dataset.outputs": self.outputs, "dataset.axes": self.axes}
+        names = {
+            "dataset.parameters": list(self.parameters or {}),
+            "dataset.outputs": self.outputs,
+            "dataset.axes": self.axes,
+        }
         for (one, first), (other, second) in (
             (pair, later) for i, pair in enumerate(names.items()) for later in list(names.items())[i + 1 :]
         ):
@@ -103,17 +107,24 @@ class SimulatorConfig:
             raise ConfigError("dataset.command", f"must be a text or a list of words, not {shown(self.command)}")
         given = [key for key in ("command", "callable", "umbridge") if getattr(self, key)]
         if len(given) > 1:
-            raise ConfigError(f"dataset.{given[1]}", f"cannot be given beside dataset.{given[0]}; a solver is called in one way")
+            raise ConfigError(
+                f"dataset.{given[1]}", f"cannot be given beside dataset.{given[0]}; a solver is called in one way"
+            )
         if self.template and not self.command:
             raise ConfigError("dataset.template", "is filled in for a command; give dataset.command too")
         path = PurePath(self.output)
         if not self.output or path.is_absolute() or ".." in path.parts:
-            raise ConfigError("dataset.output", f"must be a file in the working directory of a call, not {shown(self.output)}")
+            raise ConfigError(
+                "dataset.output", f"must be a file in the working directory of a call, not {shown(self.output)}"
+            )
         if self.umbridge and not self.umbridge.startswith(("http://", "https://")):
-            raise ConfigError("dataset.umbridge", f"must be an address such as http://127.0.0.1:4242, not {shown(self.umbridge)}")
+            raise ConfigError(
+                "dataset.umbridge", f"must be an address such as http://127.0.0.1:4242, not {shown(self.umbridge)}"
+            )
 
 
 _CANDIDATES = (
     "must be null (anything in the ranges), a whole number (so many, spread over the ranges), "
-    "{NAME: number of levels or list of values, …} (every combination), a list of cases, or a file with a column for each parameter"
+    "{NAME: number of levels or list of values, …} (every combination), a list of cases, or a file with a column for "
+    "each parameter"
 )

@@ -48,7 +48,9 @@ class SnapshotsConfig:
         one_of("dataset.meshes", self.meshes, (AUTO, "same", "own"))
         one_of("dataset.missing", self.missing, ("refuse", "drop"))
         if not self.test_cases and not 0 < self.test_share < 1:
-            problem = f"must lie between 0 and 1, both excluded, not {self.test_share}; or name files with dataset.test_cases"
+            problem = (
+                f"must lie between 0 and 1, both excluded, not {self.test_share}; or name files with dataset.test_cases"
+            )
             raise ConfigError("dataset.test_share", problem)
         at_least("dataset.stride", self.stride, 1)
         at_least("dataset.train_cases", self.train_cases, 0)

@@ -45,7 +45,8 @@ class TableConfig:
     def __post_init__(self) -> None:
         if not self.test_path and not 0 < self.test_share < 1:
             raise ConfigError(
-                "dataset.test_share", f"must lie between 0 and 1, both excluded, not {self.test_share}; or give dataset.test_path"
+                "dataset.test_share",
+                f"must lie between 0 and 1, both excluded, not {self.test_share}; or give dataset.test_path",
             )
         if self.ranges is not None:
             self.ranges = intervals("dataset.ranges", self.ranges)
@@ -76,8 +77,13 @@ class TableConfig:
             try:
                 codecs.lookup(self.encoding)
             except LookupError as error:
-                near = did_you_mean(self.encoding, ("utf-8", "utf-16", "latin-1", "cp1252", "cp1251", "shift_jis", "gb18030", "mac_roman"))
-                raise ConfigError("dataset.encoding", f"{shown(self.encoding)} is no encoding that Python knows{near}") from error
+                near = did_you_mean(
+                    self.encoding,
+                    ("utf-8", "utf-16", "latin-1", "cp1252", "cp1251", "shift_jis", "gb18030", "mac_roman"),
+                )
+                raise ConfigError(
+                    "dataset.encoding", f"{shown(self.encoding)} is no encoding that Python knows{near}"
+                ) from error
 
 
 def texts(key: str, values: list[Any]) -> list[str]:
@@ -89,7 +95,9 @@ def texts(key: str, values: list[Any]) -> list[str]:
     found = []
     for value in values:
         if value is not None and not isinstance(value, (str, bool, int, float)):
-            raise ConfigError(key, f"must be a list of names, of which {value} is none; put a name with commas or brackets in quotes")
+            raise ConfigError(
+                key, f"must be a list of names, of which {value} is none; put a name with commas or brackets in quotes"
+            )
         found.append(value if isinstance(value, str) else shown(value))
     return found
 

@@ -48,7 +48,9 @@ class StopConfig:
             at_least("task.stop.calls", self.calls, 1)
         if (self.metric is None) != (self.value is None):
             lacking = "value" if self.value is None else "metric"
-            raise ConfigError(f"task.stop.{lacking}", "is missing; task.stop.metric and task.stop.value belong together")
+            raise ConfigError(
+                f"task.stop.{lacking}", "is missing; task.stop.metric and task.stop.value belong together"
+            )
         if self.metric is not None:
             one_of("task.stop.metric", self.metric, TARGETS)
 
@@ -93,6 +95,9 @@ class ScalingConfig:
 
     def __post_init__(self) -> None:
         if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
-            raise ConfigError("task.sizes", f"must be rising whole numbers of at least 1, such as [1000, 10000], not {list(self.sizes)}")
+            raise ConfigError(
+                "task.sizes",
+                f"must be rising whole numbers of at least 1, such as [1000, 10000], not {list(self.sizes)}",
+            )
         at_least("task.repeats", self.repeats, 1)
         positive("task.timeout", self.timeout)

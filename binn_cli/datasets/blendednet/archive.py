@@ -59,11 +59,16 @@ def opened(root: Path) -> Archive:
         DataError: if a member of the zip leads out of it.
     """
     if not root.exists():
-        raise ConfigError("dataset.root", f"{root} does not exist; name the folder or the zip that holds train/ and test/")
+        raise ConfigError(
+            "dataset.root", f"{root} does not exist; name the folder or the zip that holds train/ and test/"
+        )
     if root.is_dir():
         return FolderArchive(root)
     if not zipfile.is_zipfile(root):
-        raise ConfigError("dataset.root", f"{root} is neither a folder nor a whole zip; name the folder or the zip with train/ and test/")
+        raise ConfigError(
+            "dataset.root",
+            f"{root} is neither a folder nor a whole zip; name the folder or the zip with train/ and test/",
+        )
     return ZipArchive(root)
 
 
@@ -77,7 +82,10 @@ def _leads_out(name: str) -> bool:
 
 
 def _outside(path: Path, name: str) -> DataError:
-    return DataError(f"{path}: {name!r} leads out of the archive, which no file of BlendedNet does; get the archive again, or remove it")
+    return DataError(
+        f"{path}: {name!r} leads out of the archive, which no file of BlendedNet does; get the archive again, or "
+        f"remove it"
+    )
 
 
 class FolderArchive:
@@ -93,7 +101,8 @@ class FolderArchive:
         self._inside = path.resolve()
         if not any((path / folder / TABLE).is_file() for folder in FOLDERS):
             raise ConfigError(
-                "dataset.root", f"{path} holds neither train/{TABLE} nor test/{TABLE}; name the folder above train/ and test/"
+                "dataset.root",
+                f"{path} holds neither train/{TABLE} nor test/{TABLE}; name the folder above train/ and test/",
             )
 
     def names(self, folder: str) -> list[str]:
@@ -106,14 +115,18 @@ class FolderArchive:
         try:
             return self._file(member).read_bytes()
         except OSError as error:
-            raise DataError(f"{self.path / member}: cannot be read ({error.strerror}); see that the archive is whole") from error
+            raise DataError(
+                f"{self.path / member}: cannot be read ({error.strerror}); see that the archive is whole"
+            ) from error
 
     def stamp(self, member: str) -> str:
         """As `Archive.stamp`: size and time of change."""
         try:
             found = self._file(member).stat()
         except OSError as error:
-            raise DataError(f"{self.path / member}: cannot be read ({error.strerror}); see that the archive is whole") from error
+            raise DataError(
+                f"{self.path / member}: cannot be read ({error.strerror}); see that the archive is whole"
+            ) from error
         return f"{found.st_size}-{found.st_mtime_ns}"
 
     def _file(self, member: str) -> Path:
@@ -148,10 +161,14 @@ class ZipArchive:
         tables = [PurePosixPath(member.filename) for member in members]
         tops = [table.parent.parent for table in tables if table.name == TABLE and table.parent.name in FOLDERS]
         if not tops:
-            raise ConfigError("dataset.root", f"{path} holds neither train/{TABLE} nor test/{TABLE}; name the zip of BlendedNet")
+            raise ConfigError(
+                "dataset.root", f"{path} holds neither train/{TABLE} nor test/{TABLE}; name the zip of BlendedNet"
+            )
         top = min(tops, key=lambda folder: len(folder.parts))
         prefix = "" if top == PurePosixPath(".") else f"{top}/"
-        self._members = {m.filename.removeprefix(prefix): m for m in members if m.filename.startswith(prefix) and not m.is_dir()}
+        self._members = {
+            m.filename.removeprefix(prefix): m for m in members if m.filename.startswith(prefix) and not m.is_dir()
+        }
 
     @cached_property
     def _folders(self) -> dict[str, list[str]]:
@@ -174,7 +191,9 @@ class ZipArchive:
             return self._zip.read(found)
         except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             # NotImplementedError: a method of compression that Python's zipfile does not know.
-            raise DataError(f"{self.path}: {member} cannot be read from the zip ({error}); copy the zip again") from error
+            raise DataError(
+                f"{self.path}: {member} cannot be read from the zip ({error}); copy the zip again"
+            ) from error
 
     def stamp(self, member: str) -> str:
         """As `Archive.stamp`: size and checksum."""

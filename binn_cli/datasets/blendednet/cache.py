@@ -60,8 +60,8 @@ class Mesh:
 class Cache:
     """The converted cases of an archive; a case that changed in the archive is converted again.
 
-    A file is written under a temporary name and moved into place, one geometry after the other: what an interrupted conversion
-    finished stays, and the next one goes on from there. `AT_ONCE` cases are in memory at a time.
+    A file is written under a temporary name and moved into place, one geometry after the other: what an interrupted
+    conversion finished stays, and the next one goes on from there. `AT_ONCE` cases are in memory at a time.
     """
 
     def __init__(self, directory: Path, archive: Archive) -> None:
@@ -105,7 +105,9 @@ class Cache:
                     _add(file, case.row.name, fields, stamps[case.row.name], meshes)
             _settle(temporary, path)
         except OSError as error:
-            problem = f"{self._directory} cannot be written ({error.strerror or error}); name a directory with enough room"
+            problem = (
+                f"{self._directory} cannot be written ({error.strerror or error}); name a directory with enough room"
+            )
             raise ConfigError("dataset.cache", problem) from error
         finally:
             with suppress(OSError):
@@ -113,7 +115,8 @@ class Cache:
         return len(missing)
 
     def _parsed(self, cases: Sequence[Case]) -> Iterator[SurfaceFields]:
-        """One case after the other, read and parsed by several threads: inflating and VTK's reader leave Python's lock free."""
+        """One case after the other, read and parsed by several threads: inflating and VTK's reader leave Python's lock
+        free."""
 
         def parsed(case: Case) -> SurfaceFields:
             return surface_fields(self._archive.read(case.member), case.where, alone=False)
@@ -206,7 +209,10 @@ def _begin(file: h5py.File, before: Path, changed: set[str], usable: bool) -> No
 def _add(file: h5py.File, name: str, fields: SurfaceFields, stamp: str, meshes: dict[str, Mesh]) -> None:
     """Append a case, and its mesh where none of `meshes`, those that the file has, is the same."""
     mine = Mesh(fields.points, fields.triangles)
-    key = next((key for key, mesh in meshes.items() if same_mesh(mine.points, mine.triangles, mesh.points, mesh.triangles)), None)
+    key = next(
+        (key for key, mesh in meshes.items() if same_mesh(mine.points, mine.triangles, mesh.points, mesh.triangles)),
+        None,
+    )
     if key is None:
         key = f"{MESH}{max((int(known.removeprefix(MESH)) for known in meshes), default=-1) + 1}"
         meshes[key] = mine
@@ -228,7 +234,8 @@ def _read_mesh(group: h5py.Group) -> Mesh:
 
 def _compressed(group: h5py.Group, name: str, values: np.ndarray) -> None:
     chunks = (min(len(values), CHUNK), *values.shape[1:])
-    # Three times as fast as gzip at its fastest, for files a tenth larger: noise in the last digits leaves little to gain.
+    # Three times as fast as gzip at its fastest, for files a tenth larger: noise in the last digits leaves little to
+    # gain.
     group.create_dataset(name, data=values, chunks=chunks, compression="lzf", shuffle=True)
 
 

@@ -35,8 +35,8 @@ _BETWEEN = Keys("dataset.folder", "dataset.geometries", "dataset.interpolation_c
 class BlendedNet:
     """Cases of an archive; see `Layout` for the axes.
 
-    Where all selected cases share a mesh, a candidate is a case and the axes are `point` and `case`. Otherwise there is one axis,
-    `point`, on which the inputs of its case stand behind those of each point, and a candidate is a point.
+    Where all selected cases share a mesh, a candidate is a case and the axes are `point` and `case`. Otherwise there is
+    one axis, `point`, on which the inputs of its case stand behind those of each point, and a candidate is a point.
     """
 
     name = "blendednet"
@@ -62,7 +62,8 @@ class BlendedNet:
         self._converted = False
 
     def identity(self) -> dict[str, str]:
-        """A digest over the stamps of the selected files: their size, and their checksum in a zip or time of change in a folder."""
+        """A digest over the stamps of the selected files: their size, and their checksum in a zip or time of change in
+        a folder."""
         members = sorted(case.member for case in (*self._pool.training, *self._pool.judged))
         stamps = [[member, self._archive.stamp(member)] for member in members]
         return {"dataset.root": f"sha256:{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}"}
@@ -97,7 +98,9 @@ class BlendedNet:
             return None
         self._convert(silent)
         cases = [self._pool.training[row] for row in self._pool.order[: self.config.train_cases]]
-        return spooled(cases, self._cache, self._inputs, self.config.outputs, self.config.stride, self._directory, silent)
+        return spooled(
+            cases, self._cache, self._inputs, self.config.outputs, self.config.stride, self._directory, silent
+        )
 
     def evaluation_rows(self) -> Mapping[str, RowChunks]:
         """The points of the judged cases, which are in memory."""
@@ -150,12 +153,17 @@ class BlendedNet:
         if config.interpolation_cases:
             between = halves[config.folder].selected(config.geometries, config.interpolation_cases, _BETWEEN)
         held = {case.member for case in (*test, *between)}
-        training = [case for case in halves[config.folder].selected(config.geometries, config.cases, _TRAINING) if case.member not in held]
+        training = [
+            case
+            for case in halves[config.folder].selected(config.geometries, config.cases, _TRAINING)
+            if case.member not in held
+        ]
         between = [case for case in between if case.member not in {case.member for case in test}]
         if len(training) < (config.train_cases or 1):
             wanted = "no case is" if config.train_cases is None else f"only {len(training)} cases are"
             raise ConfigError(
-                "dataset.train_cases", f"{wanted} left for training beside {len(held)} held-out ones; choose more cases or hold fewer out"
+                "dataset.train_cases",
+                f"{wanted} left for training beside {len(held)} held-out ones; choose more cases or hold fewer out",
             )
         splits = {"test": tuple(test)} | ({"interpolation": tuple(between)} if between else {})
         return Pool(tuple(training), splits, stream(self.seed, "blendednet order").permutation(len(training)))

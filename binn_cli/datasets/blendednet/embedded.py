@@ -19,4 +19,6 @@ def embedded_archive() -> Path:
     for place in (PACKAGE.parent / FILE, PACKAGE / FILE):
         if place.is_file():
             return place
-    raise BinnError(f"the synthetic archive {FILE} is not installed; name an archive with dataset.root, or install binn again")
+    raise BinnError(
+        f"the synthetic archive {FILE} is not installed; name an archive with dataset.root, or install binn again"
+    )

@@ -44,9 +44,12 @@ class Inputs:
         points = tuple(name for name in names if name in POINT_COORDINATES)
         cases = tuple(name for name in names if name in CASE_COORDINATES)
         if not points or not cases:
-            kind = "coordinate, such as x" if not points else "flight condition or geometry parameter, such as alpha_deg"
+            kind = (
+                "coordinate, such as x" if not points else "flight condition or geometry parameter, such as alpha_deg"
+            )
             raise ConfigError("dataset.inputs", f"needs at least one {kind}")
-        # One order for both layouts: a list with one length a coordinate must mean the same where meshes are shared and where not.
+        # One order for both layouts: a list with one length a coordinate must mean the same where meshes are shared and
+        # where not.
         if (*points, *cases) != tuple(names):
             problem = "must name coordinates and normals first, then flight conditions and geometry parameters, as in"
             raise ConfigError("dataset.inputs", f"{problem} [{', '.join((*points, *cases))}]")
@@ -69,7 +72,9 @@ class Inputs:
 
     def case_axis(self, cases: Sequence[Case]) -> Axis:
         """The axis of the cases."""
-        return Axis("case", np.array([self.of_case(case) for case in cases]), self.of_cases, self.units[len(self.of_points) :])
+        return Axis(
+            "case", np.array([self.of_case(case) for case in cases]), self.of_cases, self.units[len(self.of_points) :]
+        )
 
     def scattered_axis(self, table: Float[np.ndarray, "N D"]) -> Axis:
         """The axis of scattered points, each with the inputs of its case behind its own."""
@@ -83,5 +88,7 @@ class Inputs:
         """
         known = {**case.row.conditions, **case.geometry, LOG_REYNOLDS: math.log10(case.row.conditions["Re"])}
         if missing := [name for name in self.of_cases if name not in known]:
-            raise DataError(f"{case.where}: the table has no column {missing[0]} for it; leave {missing[0]} out of dataset.inputs")
+            raise DataError(
+                f"{case.where}: the table has no column {missing[0]} for it; leave {missing[0]} out of dataset.inputs"
+            )
         return [known[name] for name in self.of_cases]

@@ -176,4 +176,6 @@ class Scattered:
     def _part(self, rows: slice) -> ProductData:
         """Consecutive rows, which share memory with the table."""
         axis = self.candidates
-        return ProductData((Axis(axis.name, axis.points[rows], axis.coordinates, axis.units),), self._values[rows], self._outputs)
+        return ProductData(
+            (Axis(axis.name, axis.points[rows], axis.coordinates, axis.units),), self._values[rows], self._outputs
+        )

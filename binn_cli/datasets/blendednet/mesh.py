@@ -6,11 +6,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 ROUND_OFF = 2e-6
-"""Two meshes are one where no coordinate differs by more than this share of their size: a few units of single precision."""
+"""Two meshes are one where no coordinate differs by more than this share of their size: a few units of single
+precision."""
 
 
 def vertex_normals(points: Float[np.ndarray, "n 3"], triangles: Int[np.ndarray, "t 3"]) -> Float[np.ndarray, "n 3"]:
-    """Unit normals at the points: those of the adjacent triangles, weighted with their areas; zero at a point of no triangle.
+    """Unit normals at the points: those of the adjacent triangles, weighted with their areas; zero at a point of no
+    triangle.
 
     They point outwards, whichever way round the file lists the corners.
     """
@@ -26,7 +28,9 @@ def vertex_normals(points: Float[np.ndarray, "n 3"], triangles: Int[np.ndarray, 
     return normals / np.where(length > 0, length, 1.0)
 
 
-def at_points(values: Float[np.ndarray, " t"], triangles: Int[np.ndarray, "t 3"], n_points: int) -> Float[np.ndarray, " n"]:
+def at_points(
+    values: Float[np.ndarray, " t"], triangles: Int[np.ndarray, "t 3"], n_points: int
+) -> Float[np.ndarray, " n"]:
     """Values of triangles as values at points: the mean over the adjacent triangles; NaN at a point of no triangle."""
     corners = triangles.ravel()
     count = np.bincount(corners, minlength=n_points)

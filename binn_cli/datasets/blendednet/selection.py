@@ -61,7 +61,8 @@ class Half:
         self.folder = folder
         if TABLE not in archive.names(folder):
             raise ConfigError(
-                "dataset.folder", f"{archive.path} holds no {folder}/{TABLE}; see that the archive is whole, or choose the other folder"
+                "dataset.folder",
+                f"{archive.path} holds no {folder}/{TABLE}; see that the archive is whole, or choose the other folder",
             )
         places = {name: f"{folder}/{name}" for name in (TABLE, GEOMETRY)}
         self.rows = case_table(archive.read(places[TABLE]), f"{archive.path}: {places[TABLE]}")
@@ -88,7 +89,9 @@ class Half:
             rows = [self._row(name, wanted, keys) for name in dict.fromkeys(cases)]
         if not rows:
             raise ConfigError(
-                keys.geometries, f"no case of {self.folder}/ has one of the chosen geometries; it has cases of {self._known_geometries()}"
+                keys.geometries,
+                f"no case of {self.folder}/ has one of the chosen geometries; it has cases of "
+                f"{self._known_geometries()}",
             )
         return [self._case(row) for row in rows]
 
@@ -106,12 +109,16 @@ class Half:
     def _row(self, name: str, geometries: set[str], keys: Keys) -> CaseRow:
         row = self.rows.get(str(name))
         if row is None and name in self.files:
-            raise DataError(f"{self._place(name)}: has no row in {self.folder}/{TABLE}, so its flight condition is unknown; add the row")
+            raise DataError(
+                f"{self._place(name)}: has no row in {self.folder}/{TABLE}, so its flight condition is unknown; add "
+                f"the row"
+            )
         if row is None:
             raise ConfigError(keys.cases, self._unknown("case", str(name), list(self.rows)))
         if row.geometry not in geometries:
             raise ConfigError(
-                keys.cases, f"{name} is of {row.geometry}, which {keys.geometries} does not choose; add it there, or set it to all"
+                keys.cases,
+                f"{name} is of {row.geometry}, which {keys.geometries} does not choose; add it there, or set it to all",
             )
         return row
 
@@ -121,7 +128,9 @@ class Half:
         number = re.fullmatch(rf"{kind}_(\d+)", name)
         if number and len(number[1]) == DIGITS[other][kind]:
             alike = f"{kind}_{int(number[1]):0{DIGITS[self.folder][kind]}d}"
-            problem = f"{name} is a name of the folder {other}/, not of {self.folder}/, where {alike} is another aircraft"
+            problem = (
+                f"{name} is a name of the folder {other}/, not of {self.folder}/, where {alike} is another aircraft"
+            )
             return f"{problem}; choose the other folder (the paper's case_130 to case_139 and geom_13 are in test/)"
         return f"{name} is not in {self.folder}/{did_you_mean(name, known)}"
 
@@ -129,10 +138,13 @@ class Half:
         where = self._place(row.name)
         if row.name not in self.files:
             raise DataError(
-                f"{where}: is missing, although {self.folder}/{TABLE} has a row for {row.name}; add the file, or choose other cases"
+                f"{where}: is missing, although {self.folder}/{TABLE} has a row for {row.name}; add the file, or "
+                f"choose other cases"
             )
         if row.geometry not in self.geometries:
-            raise DataError(f"{self.archive.path}: {self.folder}/{GEOMETRY} has no section [{row.geometry}], which {row.name} needs")
+            raise DataError(
+                f"{self.archive.path}: {self.folder}/{GEOMETRY} has no section [{row.geometry}], which {row.name} needs"
+            )
         return Case(self.folder, row, self.geometries[row.geometry], where)
 
     def _no_orphans(self) -> None:
@@ -140,7 +152,9 @@ class Half:
         if orphans:
             more = f" and {len(orphans) - 1} more" if len(orphans) > 1 else ""
             problem = f"has no row in {self.folder}/{TABLE}{more}, so its flight condition is unknown"
-            raise DataError(f"{self._place(orphans[0])}: {problem}; add the row, remove the file, or name the cases that you want")
+            raise DataError(
+                f"{self._place(orphans[0])}: {problem}; add the row, remove the file, or name the cases that you want"
+            )
 
     def _known_geometries(self) -> str:
         used = sorted({row.geometry for row in self.rows.values()})

@@ -24,7 +24,13 @@ SPOOL = "rows-"
 
 
 def spooled(
-    cases: Sequence[Case], cache: Cache, inputs: Inputs, outputs: Sequence[str], stride: int, directory: Path, announce: Announce
+    cases: Sequence[Case],
+    cache: Cache,
+    inputs: Inputs,
+    outputs: Sequence[str],
+    stride: int,
+    directory: Path,
+    announce: Announce,
 ) -> FileRows:
     """All points of the cases, one case behind the other, written once; one case is in memory at a time.
 
@@ -51,7 +57,9 @@ def spooled(
     return FileRows(file, tuple(inputs.names), tuple(outputs), file.count(inputs.names))
 
 
-def _rows(cases: Sequence[Case], cache: Cache, inputs: Inputs, outputs: Sequence[str], stride: int, announce: Announce) -> Iterator[Chunk]:
+def _rows(
+    cases: Sequence[Case], cache: Cache, inputs: Inputs, outputs: Sequence[str], stride: int, announce: Announce
+) -> Iterator[Chunk]:
     for i, case in enumerate(cases):
         announce("writing rows of cases", i, len(cases))
         points = cache.coordinates(case, inputs.of_points, stride)

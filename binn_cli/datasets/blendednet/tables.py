@@ -1,4 +1,5 @@
-"""The two tables of each half of the archive, read by their headers: flight conditions of cases, parameters of geometries."""
+"""The two tables of each half of the archive, read by their headers: flight conditions of cases, parameters of
+geometries."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 
 from binn_cli.errors import DataError
 
-GEOMETRY_PARAMETERS = dict.fromkeys(("B1", "B2", "B3", "C1", "C2", "C3", "C4"), "mm") | dict.fromkeys(("S1", "S2", "S3"), "deg")
+GEOMETRY_PARAMETERS = dict.fromkeys(("B1", "B2", "B3", "C1", "C2", "C3", "C4"), "mm") | dict.fromkeys(
+    ("S1", "S2", "S3"), "deg"
+)
 """The parameters of the planform with their units: three spans, four chords and three sweeps."""
 
 FLIGHT_CONDITIONS = {"alt_kft": "kft", "Re": "", "M_inf": "", "alpha_deg": "deg"}
@@ -38,8 +41,8 @@ class CaseRow:
 def case_table(content: bytes, where: str) -> dict[str, CaseRow]:
     """The cases by name, in the order of the table.
 
-    The first line that is not empty names the columns, with or without a `#` before it; their order does not matter, and columns
-    that are not needed are passed over.
+    The first line that is not empty names the columns, with or without a `#` before it; their order does not matter,
+    and columns that are not needed are passed over.
 
     Args:
         content: the file.
@@ -84,7 +87,8 @@ def geometry_table(content: bytes, where: str) -> dict[str, dict[str, float]]:
         parser.read_string(_text(content))
     except configparser.Error as error:
         raise DataError(
-            f"{where}: cannot be read ({' '.join(str(error).split())}); it must hold sections [geom_NN] with KEY = NUMBER"
+            f"{where}: cannot be read ({' '.join(str(error).split())}); it must hold sections [geom_NN] with KEY = "
+            f"NUMBER"
         ) from error
     geometries = {}
     for section in parser.sections():

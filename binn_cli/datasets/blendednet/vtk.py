@@ -37,7 +37,9 @@ class SurfaceFields:
     others: tuple[str, ...] = ()
 
 
-def require(values: Mapping[str, Float[np.ndarray, " n"]], names: Sequence[str], others: Sequence[str], where: str) -> None:
+def require(
+    values: Mapping[str, Float[np.ndarray, " n"]], names: Sequence[str], others: Sequence[str], where: str
+) -> None:
     """See that the named arrays of a case are there and finite.
 
     Args:
@@ -52,7 +54,10 @@ def require(values: Mapping[str, Float[np.ndarray, " n"]], names: Sequence[str],
     for name in names:
         if name not in values:
             held = ", ".join((*values, *others)) or "none"
-            raise DataError(f"{where}: holds no array {name} (its arrays: {held}); choose others with dataset.outputs, or mend the file")
+            raise DataError(
+                f"{where}: holds no array {name} (its arrays: {held}); choose others with dataset.outputs, or mend "
+                f"the file"
+            )
         wrong = int(np.sum(~np.isfinite(values[name])))
         if wrong:
             problem = f"{name} is not a finite number at {wrong:,} of {len(values[name]):,} points"
@@ -79,14 +84,16 @@ def surface_fields(content: bytes, where: str, *, alone: bool = True) -> Surface
     Args:
         content: the whole file.
         where: how to call it in an error.
-        alone: false where threads parse several files and the caller has `captured` VTK's messages, which do not say whose they are.
+        alone: false where threads parse several files and the caller has `captured` VTK's messages, which do not say
+            whose they are.
 
     Raises:
         MissingExtraError: if VTK is not installed.
         DataError: if the file is cut short, damaged, not a legacy VTK file, not POLYDATA, or has no triangles.
     """
     text = _text_format(content, where)
-    # Without a blank behind the last number VTK takes a file that ends inside a number for whole and fills up with whatever is in memory.
+    # Without a blank behind the last number VTK takes a file that ends inside a number for whole and fills up with
+    # whatever is in memory.
     surface = _read(content + b"\n" if text else content, where, alone)
     points, triangles, owners = _mesh(surface, where)
     values, others = _values(surface, triangles, owners, where)
@@ -94,10 +101,17 @@ def surface_fields(content: bytes, where: str, *, alone: bool = True) -> Surface
 
 
 def _text_format(content: bytes, where: str) -> bool:
-    """Whether the file is ASCII; sees first that it is a surface at all, since VTK's own complaints do not name the file."""
+    """Whether the file is ASCII; sees first that it is a surface at all, since VTK's own complaints do not name the
+    file."""
     start = content[:2000]
     if not start.startswith(b"# vtk DataFile"):
-        kind = "an XML file of VTK" if start.lstrip().startswith((b"<?xml", b"<VTKFile")) else "something else" if start else "empty"
+        kind = (
+            "an XML file of VTK"
+            if start.lstrip().startswith((b"<?xml", b"<VTKFile"))
+            else "something else"
+            if start
+            else "empty"
+        )
         raise DataError(f"{where}: is not a legacy VTK file but {kind}; it must begin with '# vtk DataFile Version'")
     dataset = re.search(rb"^\s*DATASET\s+(\w+)", start, flags=re.MULTILINE | re.IGNORECASE)
     form = re.search(rb"^\s*(ASCII|BINARY)\s*$", start, flags=re.MULTILINE | re.IGNORECASE)
@@ -105,7 +119,8 @@ def _text_format(content: bytes, where: str) -> bool:
         raise DataError(f"{where}: ends or is damaged within its header; copy it again from the archive")
     if dataset[1].upper() != b"POLYDATA":
         raise DataError(
-            f"{where}: holds {dataset[1].decode()} where a surface, POLYDATA, belongs; extract its surface and save it as legacy VTK"
+            f"{where}: holds {dataset[1].decode()} where a surface, POLYDATA, belongs; extract its surface and save "
+            f"it as legacy VTK"
         )
     return form[1].upper() == b"ASCII"
 
@@ -119,7 +134,12 @@ def _read(content: bytes, where: str, alone: bool) -> Any:
     reader: Any = vtkPolyDataReader()
     for event in ("ErrorEvent", "WarningEvent"):
         reader.AddObserver(event, lambda _, name: said.append(name))
-    for everything in (reader.ReadAllScalarsOn, reader.ReadAllVectorsOn, reader.ReadAllNormalsOn, reader.ReadAllFieldsOn):
+    for everything in (
+        reader.ReadAllScalarsOn,
+        reader.ReadAllVectorsOn,
+        reader.ReadAllNormalsOn,
+        reader.ReadAllFieldsOn,
+    ):
         everything()
     reader.ReadFromInputStringOn()
     reader.SetBinaryInputString(content, len(content))
@@ -132,7 +152,8 @@ def _read(content: bytes, where: str, alone: bool) -> Any:
 
 @contextmanager
 def captured(said: list[str]) -> Iterator[None]:
-    """Collect VTK's messages, which belong to no reader, instead of letting them onto the terminal; one thread at a time."""
+    """Collect VTK's messages, which belong to no reader, instead of letting them onto the terminal; one thread at a
+    time."""
     from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 
     window, before = vtkStringOutputWindow(), vtkOutputWindow.GetInstance()
@@ -152,12 +173,15 @@ def _mesh(surface: Any, where: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     if surface.GetNumberOfPoints() == 0 or surface.GetNumberOfPolys() == 0:
-        raise DataError(f"{where}: holds no points or no polygons; a surface needs both: copy it again from the archive")
+        raise DataError(
+            f"{where}: holds no points or no polygons; a surface needs both: copy it again from the archive"
+        )
     # Copies: the arrays of VTK die with the reader.
     points = np.array(vtk_to_numpy(surface.GetPoints().GetData()))
     if not np.isfinite(points).all():
         raise DataError(
-            f"{where}: has a point whose coordinates are not finite numbers; mend the file, or leave the case out with dataset.cases"
+            f"{where}: has a point whose coordinates are not finite numbers; mend the file, or leave the case out "
+            f"with dataset.cases"
         )
     cells = surface.GetPolys()
     corners = vtk_to_numpy(cells.GetConnectivityArray())
@@ -173,7 +197,9 @@ def _mesh(surface: Any, where: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return points, triangles, owners
 
 
-def _values(surface: Any, triangles: np.ndarray, owners: np.ndarray, where: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _values(
+    surface: Any, triangles: np.ndarray, owners: np.ndarray, where: str
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The arrays of `FIELDS` at the points, and the names of all others."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
@@ -187,14 +213,20 @@ def _values(surface: Any, triangles: np.ndarray, owners: np.ndarray, where: str)
             if array is None or known not in FIELDS:
                 others.append(name)
             elif known not in found:
-                found[known] = _at_points(np.array(vtk_to_numpy(array)), triangles, owners, surface, f"{where}: {name}", cells)
+                found[known] = _at_points(
+                    np.array(vtk_to_numpy(array)), triangles, owners, surface, f"{where}: {name}", cells
+                )
     return {name: found[name] for name in FIELDS if name in found}, tuple(others)
 
 
-def _at_points(values: np.ndarray, triangles: np.ndarray, owners: np.ndarray, surface: Any, where: str, cells: bool) -> np.ndarray:
+def _at_points(
+    values: np.ndarray, triangles: np.ndarray, owners: np.ndarray, surface: Any, where: str, cells: bool
+) -> np.ndarray:
     expected, kind = (surface.GetNumberOfCells(), "cells") if cells else (surface.GetNumberOfPoints(), "points")
     if values.shape not in ((expected,), (expected, 1)):
-        raise DataError(f"{where} has the shape {values.shape} where one number for each of {expected:,} {kind} belongs")
+        raise DataError(
+            f"{where} has the shape {values.shape} where one number for each of {expected:,} {kind} belongs"
+        )
     values = values.reshape(-1)
     if not cells:
         return values

@@ -1,4 +1,5 @@
-"""Columns out of named arrays of one or two dimensions, or of records with fields: how HDF5, NumPy and MAT-files hold a table."""
+"""Columns out of named arrays of one or two dimensions, or of records with fields: how HDF5, NumPy and MAT-files hold a
+table."""
 
 from __future__ import annotations
 
@@ -57,8 +58,17 @@ def unusable(kind: np.dtype) -> LeftOut | None:
     if kind.kind in "biuf":
         return None
     if kind.kind == "c":
-        return LeftOut("holds complex numbers, which are two numbers each; store real and imaginary part as two columns", True)
-    names = {"O": "text or objects", "S": "text", "U": "text", "M": "dates", "m": "durations", "V": "records within records"}
+        return LeftOut(
+            "holds complex numbers, which are two numbers each; store real and imaginary part as two columns", True
+        )
+    names = {
+        "O": "text or objects",
+        "S": "text",
+        "U": "text",
+        "M": "dates",
+        "m": "durations",
+        "V": "records within records",
+    }
     return LeftOut(names.get(kind.kind, f"elements of type {kind}"))
 
 
@@ -90,7 +100,9 @@ def layout_of(
             given = names_of(array)
             names = [f"{array}[{c}]" for c in range(shape[1])] if given is None else list(given)
             if len(names) != shape[1]:
-                layout.left_out[array] = LeftOut(f"has {shape[1]} columns, but {len(names)} names for them; give each one name", True)
+                layout.left_out[array] = LeftOut(
+                    f"has {shape[1]} columns, but {len(names)} names for them; give each one name", True
+                )
                 continue
             for c, name in enumerate(names):
                 layout.add(name, Place(array, column=c), kind, shape[0])

@@ -58,7 +58,10 @@ def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, o
         DataError: if a name is unknown or is no column of numbers, a column's use is in doubt, or nothing is left.
     """
     if not outputs and outputs_needed:
-        raise DataError(f"{file.path}: name the columns that are outputs with dataset.outputs=[…]; the file has {_listed(file.units)}")
+        raise DataError(
+            f"{file.path}: name the columns that are outputs with dataset.outputs=[…]; the file has "
+            f"{_listed(file.units)}"
+        )
     named_outputs = tuple(_found(file, name) for name in outputs)
     named_inputs = tuple(_found(file, name) for name in inputs)
     left_out = {name: why.reason for name, why in file.left_out.items()}
@@ -67,14 +70,18 @@ def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, o
         return Choice(named_inputs, named_outputs, {**left_out, **others})
     for name, why in file.left_out.items():
         if why.doubtful:
-            raise DataError(f"{file.path}: {name!r} {why.reason}, or name the inputs with dataset.inputs=[…] to leave it out")
+            raise DataError(
+                f"{file.path}: {name!r} {why.reason}, or name the inputs with dataset.inputs=[…] to leave it out"
+            )
     possible: dict[str, LeftOut | None] = dict.fromkeys(name for name in file.units if name not in named_outputs)
     if isinstance(file, NetcdfFile):
         possible = file.possible_inputs(named_outputs)
     left_out |= {name: why.reason for name, why in possible.items() if why is not None}
     taken = tuple(name for name, why in possible.items() if why is None)
     if not taken:
-        raise DataError(f"{file.path}: no column is left for an input; the file has {_listed(file.units)}{_told(left_out)}")
+        raise DataError(
+            f"{file.path}: no column is left for an input; the file has {_listed(file.units)}{_told(left_out)}"
+        )
     return Choice(taken, named_outputs, left_out, all_others=True)
 
 
@@ -89,7 +96,8 @@ def _found(file: ColumnFile, name: str) -> str:
     if len(alike) == 1:
         return alike[0]
     raise DataError(
-        f"{file.path}: there is no column {written(name) if name else 'without a name'}; the file has {_listed(file.units)}"
+        f"{file.path}: there is no column {written(name) if name else 'without a name'}; the file has "
+        f"{_listed(file.units)}"
         + _told({left: why.reason for left, why in file.left_out.items()})
         + did_you_mean(name, file.units)
     )
@@ -97,7 +105,10 @@ def _found(file: ColumnFile, name: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     known = list(names)
-    return ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "") or "no column of numbers"
+    return (
+        ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "")
+        or "no column of numbers"
+    )
 
 
 def _told(left_out: Mapping[str, str]) -> str:
@@ -107,7 +118,12 @@ def _told(left_out: Mapping[str, str]) -> str:
 def counts_rows(values: np.ndarray) -> bool:
     """Whether a column is 0, 1, 2, … or 1, 2, 3, …"""
     n = len(values)
-    return n > 2 and values[0] in (0, 1) and values[-1] == values[0] + n - 1 and np.array_equal(values, np.arange(n) + values[0])
+    return (
+        n > 2
+        and values[0] in (0, 1)
+        and values[-1] == values[0] + n - 1
+        and np.array_equal(values, np.arange(n) + values[0])
+    )
 
 
 def numbers_rows(name: str) -> bool:

@@ -18,7 +18,8 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says of a file that cannot always be found in it; the options of `conf/dataset/table.yaml` of the same names.
+    """What the user says of a file that cannot always be found in it; the options of `conf/dataset/table.yaml` of the
+    same names.
 
     Attributes:
         separator: character between the values of a line of text, a space for any number of spaces and tabs; or `auto`.
@@ -27,7 +28,8 @@ class Reading:
         encoding: name of an encoding that Python knows, or `auto`.
         units_row: `true` or `false`: whether units stand below the names; or `auto`.
         missing_values: further texts or numbers that stand for a missing value.
-        choices: texts that columns may hold, by the name of the column; they are read as their places among these, from 0.
+        choices: texts that columns may hold, by the name of the column; they are read as their places among these, from
+            0.
     """
 
     separator: str = AUTO
@@ -62,7 +64,8 @@ class LeftOut:
     """A column that is not numbers.
 
     Attributes:
-        reason: why it is left out, such as "text"; for a doubtful one what is wrong and what to do, behind the name of the column.
+        reason: why it is left out, such as "text"; for a doubtful one what is wrong and what to do, behind the name of
+            the column.
         doubtful: whether it might have been meant: then it is an error where every column is to be an input.
     """
 
@@ -101,7 +104,8 @@ class ColumnFile(Protocol):
         ...
 
     def chunks(self, names: Sequence[str]) -> Iterator[Float[np.ndarray, "r k"]]:
-        """The named columns from the first row to the last, NaN where a value is missing, so many rows at a time as suit the file.
+        """The named columns from the first row to the last, NaN where a value is missing, so many rows at a time as
+        suit the file.
 
         Raises:
             DataError: if a row cannot be read.
@@ -117,7 +121,8 @@ class ColumnFile(Protocol):
         ...
 
     def blank(self, rows: Int[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
-        """Which of some rows, rising, hold nothing at all, like the lines of separators that spreadsheets leave at the end."""
+        """Which of some rows, rising, hold nothing at all, like the lines of separators that spreadsheets leave at the
+        end."""
         ...
 
 
@@ -132,7 +137,9 @@ class SeekableFile(ColumnFile, Protocol):
         """
         ...
 
-    def rows(self, groups: Sequence[Sequence[str]], size: int, begin: int, end: int) -> Iterator[tuple[Float[np.ndarray, "r k"], ...]]:
+    def rows(
+        self, groups: Sequence[Sequence[str]], size: int, begin: int, end: int
+    ) -> Iterator[tuple[Float[np.ndarray, "r k"], ...]]:
         """A table for each group of columns, of rows `begin` to `end`, `size` at a time.
 
         Raises:
@@ -144,7 +151,10 @@ class SeekableFile(ColumnFile, Protocol):
 def read(file: ColumnFile, names: Sequence[str]) -> Float[np.ndarray, "n k"]:
     """The named columns as one table, each chunk read while the one before is put into its place."""
     chunks = ahead(file.chunks(names))
-    table, count = np.empty((getattr(file, "likely_rows", 0), len(names))), 0  # what is never written to takes no memory
+    table, count = (
+        np.empty((getattr(file, "likely_rows", 0), len(names))),
+        0,
+    )  # what is never written to takes no memory
     for chunk in chunks:
         if count + len(chunk) > len(table):
             grown = np.empty((max(2 * len(table), count + len(chunk)), len(names)))
@@ -168,7 +178,9 @@ def require_equal_lengths(path: Path, lengths: Mapping[str, int]) -> None:
     """
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} has {count:,} rows" for name, count in lengths.items())
-        raise DataError(f"{path}: columns differ in length: {told}; name those that belong together with dataset.inputs")
+        raise DataError(
+            f"{path}: columns differ in length: {told}; name those that belong together with dataset.inputs"
+        )
 
 
 def none_blank(rows: Int[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:

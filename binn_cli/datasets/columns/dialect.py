@@ -127,7 +127,8 @@ def _decoded(path: Path, head: bytes, encoding: str, whole: bool) -> str:
 def not_in_encoding(path: Path, encoding: str, line: int, byte: int) -> DataError:
     """The error for a byte that is none of the encoding's."""
     return DataError(
-        f"{path}, line {line}: the byte 0x{byte:02X} is not {encoding.upper()}; save the file as UTF-8, or name its encoding, "
+        f"{path}, line {line}: the byte 0x{byte:02X} is not {encoding.upper()}; save the file as UTF-8, or name its "
+        f"encoding, "
         "such as dataset.encoding=cp1252 for Western European Windows"
     )
 
@@ -142,7 +143,9 @@ def fields_of(text: str, separator: str) -> list[str]:
 class _Sniffer:
     """The search for the dialect, step by step."""
 
-    def __init__(self, path: Path, reading: Reading, wanted: tuple[str, ...], encoding: str, mark: int, lines: list[str]) -> None:
+    def __init__(
+        self, path: Path, reading: Reading, wanted: tuple[str, ...], encoding: str, mark: int, lines: list[str]
+    ) -> None:
         self.path, self.reading, self.wanted = path, reading, wanted
         self.encoding, self.mark, self.lines = encoding, mark, lines
         self.comments: list[Line] = []
@@ -177,7 +180,8 @@ class _Sniffer:
             offset=self.mark + len("".join(self.lines[: first - 1]).encode(self.encoding)),
             sample=tuple(line.values for line in rows),
             skipped=skipped,
-            line_bytes=len("".join(self.lines[first - 1 :]).encode(self.encoding)) / max(1, len(self.lines) - first + 1),
+            line_bytes=len("".join(self.lines[first - 1 :]).encode(self.encoding))
+            / max(1, len(self.lines) - first + 1),
             spaced=any(f'{separator} "' in line.text for line in rows),
         )
 
@@ -200,7 +204,8 @@ class _Sniffer:
                 yield Line(number, text)
 
     def _quoted(self, number: int) -> tuple[int, str]:
-        """The last line of a record with a quote that goes over several lines, and all of it; nothing of it where the quote stays open."""
+        """The last line of a record with a quote that goes over several lines, and all of it; nothing of it where the
+        quote stays open."""
         text = ""
         for last, raw in enumerate(self.lines[number - 1 : number - 1 + LONGEST_RECORD], number):
             text += raw
@@ -245,7 +250,8 @@ class _Sniffer:
                     return Line(above[-1].number, above[-1].text, values), 0
             if all(map(looks_like_number, first.values)):
                 raise DataError(
-                    f"{self.path}, line {first.number}: there are numbers ({', '.join(first.values[:3])} …) where the names of the columns "
+                    f"{self.path}, line {first.number}: there are numbers ({', '.join(first.values[:3])} …) where "
+                    f"the names of the columns "
                     "belong; add a line with a name for each column above them"
                 )
         if len(first.values) != width and not asked_for:
@@ -257,7 +263,8 @@ class _Sniffer:
         return first, 0
 
     def _names(self, header: Line, rows: Sequence[Line]) -> tuple[str, ...]:
-        """The names, one for each value of a row; a separator at the end of lines, which separates nothing, counts on neither side."""
+        """The names, one for each value of a row; a separator at the end of lines, which separates nothing, counts on
+        neither side."""
         names, count = header.values, len(header.values)
         width = _usual_width([line.values for line in (header, *rows)])
         if not rows or count == width:
@@ -269,8 +276,10 @@ class _Sniffer:
         if not any(len(line.values) == count for line in rows) or count < width:
             line = next(line for line in rows if len(line.values) == width)
             raise DataError(
-                f"{self.path}: line {header.number} names {count} columns ({_short(header.text)!r}), but line {line.number} has {width} "
-                f"values ({_short(line.text)!r}); give every column a name, or state dataset.separator and dataset.decimal"
+                f"{self.path}: line {header.number} names {count} columns ({_short(header.text)!r}), but line "
+                f"{line.number} has {width} "
+                f"values ({_short(line.text)!r}); give every column a name, or state dataset.separator and "
+                f"dataset.decimal"
             )
         return names
 
@@ -282,8 +291,14 @@ class _Sniffer:
         if self.reading.units_row == AUTO:
             below = [line.values for line in rows[1:6]]
             numeric = [any(style.is_number(row[k]) for row in below if k < len(row)) for k in range(len(values))]
-            texts = [value for value, is_numeric in zip(values, numeric, strict=True) if is_numeric and not is_missing(value)]
-            if len(values) != width or all(map(style.is_number, texts)) or any(map(style.is_number, set(texts) - {"1"})):
+            texts = [
+                value for value, is_numeric in zip(values, numeric, strict=True) if is_numeric and not is_missing(value)
+            ]
+            if (
+                len(values) != width
+                or all(map(style.is_number, texts))
+                or any(map(style.is_number, set(texts) - {"1"}))
+            ):
                 return ()
         return tuple(map(_unit, (*values, *[""] * (width - len(values)))))[:width]
 
@@ -299,7 +314,8 @@ def _unit(text: str) -> str:
 
 
 def _usual_width(rows: Sequence[Sequence[str]]) -> int:
-    """How many values most rows below the first have; of widths that are as frequent that of the first, or else the largest."""
+    """How many values most rows below the first have; of widths that are as frequent that of the first, or else the
+    largest."""
     widths = Counter(map(len, rows[1:] or rows))
     most = max(widths.values())
     usual = [width for width, count in widths.items() if count == most]

@@ -1,4 +1,5 @@
-"""Columns of HDF5 files: arrays, tables and records in any group, links followed, fill values and packed numbers decoded."""
+"""Columns of HDF5 files: arrays, tables and records in any group, links followed, fill values and packed numbers
+decoded."""
 
 from __future__ import annotations
 
@@ -46,8 +47,15 @@ class Decoding:
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> Decoding:
         """As the attributes of an array say, in the conventions of NetCDF."""
-        found = [float(v) for name in ("_FillValue", "missing_value") if name in attributes for v in _numbers(attributes[name])]
-        scale, offset = (_numbers(attributes.get(name, default)) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))
+        found = [
+            float(v)
+            for name in ("_FillValue", "missing_value")
+            if name in attributes
+            for v in _numbers(attributes[name])
+        ]
+        scale, offset = (
+            _numbers(attributes.get(name, default)) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0))
+        )
         return cls(tuple(found), float(scale[0]) if len(scale) else 1.0, float(offset[0]) if len(offset) else 0.0)
 
     def __call__(self, stored: np.ndarray) -> Float[np.ndarray, "*shape"]:
@@ -97,13 +105,20 @@ class Hdf5File:
             arrays, unread = _walked(file)
             layout = layout_of(
                 {name: (array.shape, _element(array)) for name, array in arrays.items()},
-                lambda name: [as_text(text) for text in arrays[name].attrs[NAMES]] if NAMES in arrays[name].attrs else None,
+                lambda name: (
+                    [as_text(text) for text in arrays[name].attrs[NAMES]] if NAMES in arrays[name].attrs else None
+                ),
                 unread,
             )
             decodings = {name: Decoding.of(array.attrs) for name, array in arrays.items()}
-            units = {name: _unit(arrays[place.array].attrs.get("units"), place) for name, place in layout.places.items()}
+            units = {
+                name: _unit(arrays[place.array].attrs.get("units"), place) for name, place in layout.places.items()
+            }
         if not layout.places and not layout.left_out:
-            raise DataError(f"{path}: holds no array; a table has one array of one dimension for each column, or one with all columns")
+            raise DataError(
+                f"{path}: holds no array; a table has one array of one dimension for each column, or one with all "
+                f"columns"
+            )
         return cls(path, reading, layout, decodings, units, stamp)
 
     @property
@@ -126,7 +141,9 @@ class Hdf5File:
         for (table,) in self.rows([names], ROWS_AT_ONCE, 0, self.count(names)):
             yield table
 
-    def rows(self, groups: Sequence[Sequence[str]], size: int, begin: int, end: int) -> Iterator[tuple[Float[np.ndarray, "r k"], ...]]:
+    def rows(
+        self, groups: Sequence[Sequence[str]], size: int, begin: int, end: int
+    ) -> Iterator[tuple[Float[np.ndarray, "r k"], ...]]:
         """See `SeekableFile`. Rows that are added to the file meanwhile are never among them.
 
         Raises:
@@ -180,10 +197,14 @@ class Hdf5File:
         except KeyError:
             return 0
 
-    def _read(self, file: Any, seen: Stamp, groups: Sequence[Sequence[str]], first: int, last: int) -> tuple[Float[np.ndarray, "r k"], ...]:
+    def _read(
+        self, file: Any, seen: Stamp, groups: Sequence[Sequence[str]], first: int, last: int
+    ) -> tuple[Float[np.ndarray, "r k"], ...]:
         names = [name for group in groups for name in group]
         try:
-            chunk = tuple(self._table(file, [self.layout.places[name] for name in group], first, last) for group in groups)
+            chunk = tuple(
+                self._table(file, [self.layout.places[name] for name in group], first, last) for group in groups
+            )
         except OSError as error:
             raise self._damaged(self._unreadable(file, names, first, last), names) from error
         # HDF5 reads zeros where a file that was whole when it was opened has since become shorter.
@@ -201,7 +222,9 @@ class Hdf5File:
             DataError: if the file cannot be read.
         """
         with opened(self.path) as file:
-            found = {name: file[name][...] for name in self.decodings if file[name].dtype.kind in "biuf" and file[name].ndim}
+            found = {
+                name: file[name][...] for name in self.decodings if file[name].dtype.kind in "biuf" and file[name].ndim
+            }
         return {name: self.decodings[name](array) for name, array in found.items()}
 
     def place(self, row: int) -> str:
@@ -213,14 +236,19 @@ class Hdf5File:
         with opened(self.path) as file:
             place = self.layout.places[name]
             element = file[place.array][row]
-        return str(element[place.member] if place.member else element if place.column is None else element[place.column])
+        return str(
+            element[place.member] if place.member else element if place.column is None else element[place.column]
+        )
 
     def blank(self, rows: np.ndarray) -> np.ndarray:
         """See `ColumnFile`."""
         return none_blank(rows)
 
     def _damaged(self, row: int, names: Sequence[str]) -> DataError:
-        problem = f"row {row:,} of {self.count(names):,} cannot be read: the file is cut short or damaged; write or copy it again"
+        problem = (
+            f"row {row:,} of {self.count(names):,} cannot be read: the file is cut short or damaged; write or "
+            f"copy it again"
+        )
         return DataError(f"{self.path}: {problem}")
 
     def _table(self, file: Any, places: Sequence[Place], first: int, last: int) -> Float[np.ndarray, "r k"]:
@@ -235,7 +263,9 @@ class Hdf5File:
             # Columns of one array, or fields of one record, are read together where most of them are wanted.
             slabs = {name: file[name][first:last] for name in arrays if self._is_wanted_whole(file[name], name, places)}
             for c, place in enumerate(places):
-                table[:, c] = self.decodings[place.array](_column(slabs.get(place.array), file[place.array], place, first, last))
+                table[:, c] = self.decodings[place.array](
+                    _column(slabs.get(place.array), file[place.array], place, first, last)
+                )
         return without_numbers(table, self.reading.missing_numbers)
 
     @staticmethod
@@ -286,7 +316,8 @@ def _element(array: Any) -> np.dtype:
 
 
 def _walked(root: Any) -> tuple[dict[str, Any], dict[str, LeftOut]]:
-    """Every array once, under its shortest name, and the links that lead nowhere; links are followed, also to other files."""
+    """Every array once, under its shortest name, and the links that lead nowhere; links are followed, also to other
+    files."""
     import h5py
 
     arrays: dict[str, Any] = {}
@@ -321,7 +352,9 @@ def _broken(link: Any, error: Exception) -> LeftOut:
 
     if isinstance(link, h5py.ExternalLink):
         return LeftOut(
-            f"is a link to {link.path} in the file {link.filename}, which cannot be followed; put that file beside this one", True
+            f"is a link to {link.path} in the file {link.filename}, which cannot be followed; put that file beside "
+            f"this one",
+            True,
         )
     if isinstance(link, h5py.SoftLink):
         return LeftOut(f"is a link to {link.path}, which is not there", True)
@@ -330,4 +363,6 @@ def _broken(link: Any, error: Exception) -> LeftOut:
 
 def _is_bare_dimension(array: Any) -> bool:
     """Whether an array only states the length of a dimension, as NetCDF does."""
-    return bool(array.is_scale) and as_text(array.attrs.get("NAME", "")).startswith("This is a netCDF dimension but not a netCDF variable")
+    return bool(array.is_scale) and as_text(array.attrs.get("NAME", "")).startswith(
+        "This is a netCDF dimension but not a netCDF variable"
+    )

@@ -54,7 +54,9 @@ def opened(path: Path) -> Any:
             return h5py.File(path, "r")
         except BlockingIOError as error:
             if time.monotonic() > until:
-                raise DataError(f"{path}: is open for writing in another program; close it there first, or read a copy") from error
+                raise DataError(
+                    f"{path}: is open for writing in another program; close it there first, or read a copy"
+                ) from error
             time.sleep(0.1)
         except (FileNotFoundError, PermissionError):
             with reported(path):
@@ -66,7 +68,10 @@ def opened(path: Path) -> Any:
 def _problem(path: Path, said: str) -> str:
     """What is the matter with a file that the library does not open."""
     if "truncated file" in said:
-        return f"is cut short: the end of the HDF5 file is missing ({path.stat().st_size:,} bytes are there); copy it again"
+        return (
+            f"is cut short: the end of the HDF5 file is missing ({path.stat().st_size:,} bytes are there); copy "
+            f"it again"
+        )
     if "already open for write" in said or "file consistency flags" in said:
         return "is still being written, or its writer was killed; close the writer, or repair the file with h5clear -s"
     return f"cannot be read as HDF5 ({' '.join(said.split())}); write or copy it again"

@@ -20,7 +20,8 @@ from binn_cli.errors import DataError
 
 @dataclass(frozen=True)
 class NetcdfFile:
-    """Variables along named dimensions; see `ColumnFile`. A row is a combination of the points of all dimensions, the last one fastest.
+    """Variables along named dimensions; see `ColumnFile`. A row is a combination of the points of all dimensions, the
+    last one fastest.
 
     Attributes:
         path: the file.
@@ -60,7 +61,9 @@ class NetcdfFile:
                 with xr.open_dataset(path, engine=engine, decode_times=False, **options) as opened:
                     dataset = opened.load()
             except (ValueError, TypeError, RuntimeError, KeyError) as error:
-                raise DataError(f"{path}: cannot be read as NetCDF ({' '.join(str(error).split())}); write or copy it again") from error
+                raise DataError(
+                    f"{path}: cannot be read as NetCDF ({' '.join(str(error).split())}); write or copy it again"
+                ) from error
         variables, left_out = {}, {}
         for name, variable in dataset.variables.items():
             if (problem := unusable(variable.dtype)) is not None:
@@ -118,7 +121,10 @@ class NetcdfFile:
         """See `ColumnFile`: the indices along the dimensions of the largest variable."""
         spanned = self.spanned(list(self.variables))
         index = np.unravel_index(row, [self.sizes[dimension] for dimension in spanned])
-        return ", ".join(f"{dimension} {int(i):,}" for dimension, i in zip(spanned, index, strict=True)) + " (counted from 0)"
+        return (
+            ", ".join(f"{dimension} {int(i):,}" for dimension, i in zip(spanned, index, strict=True))
+            + " (counted from 0)"
+        )
 
     def text(self, row: int, name: str) -> str:
         """See `ColumnFile`."""

@@ -12,8 +12,38 @@ from binn_cli.datasets.columns.column_file import AUTO
 from binn_cli.errors import DataError
 
 MISSING = (
-    *("", "nan", "-nan", "na", "n/a", "<na>", "null", "none", "nil", "missing", "inf", "-inf", "+inf", "infinity", "-infinity"),
-    *("#n/a", "#na", "#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "1.#inf", "-1.#inf"),
+    *(
+        "",
+        "nan",
+        "-nan",
+        "na",
+        "n/a",
+        "<na>",
+        "null",
+        "none",
+        "nil",
+        "missing",
+        "inf",
+        "-inf",
+        "+inf",
+        "infinity",
+        "-infinity",
+    ),
+    *(
+        "#n/a",
+        "#na",
+        "#null!",
+        "#div/0!",
+        "#value!",
+        "#ref!",
+        "#name?",
+        "#num!",
+        "1.#ind",
+        "-1.#ind",
+        "1.#qnan",
+        "1.#inf",
+        "-1.#inf",
+    ),
     *("-", "--", "—", "?", "."),
     *("*" * width for width in range(2, 31)),  # Fortran, where a field is too narrow
 )
@@ -34,7 +64,8 @@ def _grouped(mark: str, decimals: str = "") -> re.Pattern[str]:
 
 _GROUPED = {mark: _grouped(re.escape(mark)) for mark in (",", ".")}
 _GROUPED_DECIMAL = {
-    (mark, decimal): _grouped(re.escape(mark), rf"{re.escape(decimal)}\d*([eE][+-]?\d+)?") for mark, decimal in ((",", "."), (".", ","))
+    (mark, decimal): _grouped(re.escape(mark), rf"{re.escape(decimal)}\d*([eE][+-]?\d+)?")
+    for mark, decimal in ((",", "."), (".", ","))
 }
 _SPACED = _grouped(f"[{_SPACES}]", r"([.,]\d*)?")
 
@@ -98,7 +129,9 @@ class NumberStyle:
         Raises:
             DataError: if they do not tell whether a comma is a decimal mark or stands between thousands.
         """
-        spaces = "".join(sorted({mark for _, text in values if _SPACED.fullmatch(text) for mark in text if mark in _SPACES}))
+        spaces = "".join(
+            sorted({mark for _, text in values if _SPACED.fullmatch(text) for mark in text if mark in _SPACES})
+        )
         values = [(line, text.translate(_NO_SPACES) if _SPACED.fullmatch(text) else text) for line, text in values]
         texts = [text for _, text in values]
 
@@ -123,7 +156,11 @@ class NumberStyle:
             return ".", ","
         pointed = any("." in text and _POINT.fullmatch(text) for _, text in values)
         doubtful = [(line, text) for line, text in values if _GROUPED[","].fullmatch(text)]
-        certain = [(line, text) for line, text in values if "," in text and _COMMA.fullmatch(text) and not _GROUPED[","].fullmatch(text)]
+        certain = [
+            (line, text)
+            for line, text in values
+            if "," in text and _COMMA.fullmatch(text) and not _GROUPED[","].fullmatch(text)
+        ]
         if certain and pointed:
             line, text = certain[0]
             raise DataError(

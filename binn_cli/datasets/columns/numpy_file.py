@@ -24,7 +24,10 @@ from binn_cli.errors import DataError
 
 NAMES = "_columns"
 """What the name of an array with the names of another one's columns ends in."""
-PICKLED = LeftOut("holds pickled objects, which could run any program while they are read and so are never opened; store it as numbers")
+PICKLED = LeftOut(
+    "holds pickled objects, which could run any program while they are read and so are never opened; store it as "
+    "numbers"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class NumpyFile:
         try:
             with reported(path):
                 file = np.load(path, allow_pickle=False)
-                loaded, pickled = ({path.stem: file}, dict[str, LeftOut]()) if isinstance(file, np.ndarray) else _members(file)
+                loaded, pickled = (
+                    ({path.stem: file}, dict[str, LeftOut]()) if isinstance(file, np.ndarray) else _members(file)
+                )
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
             if "pickle" in str(error):
                 raise DataError(f"{path}: {PICKLED.reason}") from error
@@ -97,7 +102,9 @@ class NumpyFile:
         """See `ColumnFile`."""
         place = self.layout.places[name]
         element = self.arrays[place.array][row]
-        return str(element[place.member] if place.member else element if place.column is None else element[place.column])
+        return str(
+            element[place.member] if place.member else element if place.column is None else element[place.column]
+        )
 
     def blank(self, rows: np.ndarray) -> np.ndarray:
         """See `ColumnFile`."""

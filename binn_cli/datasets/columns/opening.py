@@ -35,8 +35,10 @@ NAMED_FOR_BINARY = {
 ELSEWHERE = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook (xls) or another file of Microsoft Office; save the sheet as CSV",
     b"MATLAB 5.0": 'a MAT-file of version 5; save it with -v7.3 ("save file.mat -v7.3"), which is HDF5, or as CSV',
-    b"\x80\x04": "a pickle, which could run any program while it is read and so is never opened; save the table as CSV, HDF5 or Parquet",
-    b"\x80\x05": "a pickle, which could run any program while it is read and so is never opened; save the table as CSV, HDF5 or Parquet",
+    b"\x80\x04": "a pickle, which could run any program while it is read and so is never opened; save the table as "
+    "CSV, HDF5 or Parquet",
+    b"\x80\x05": "a pickle, which could run any program while it is read and so is never opened; save the table as "
+    "CSV, HDF5 or Parquet",
     b"ARROW1": "an Arrow or Feather file; save the table as Parquet",
     b"SQLite format 3": "an SQLite database; export the table as CSV",
     b"%PDF": "a PDF document; save the table as CSV",
@@ -69,7 +71,9 @@ def kind_of(path: Path) -> str:
         return "hdf5"
     expected = NAMED_FOR_BINARY.get(path.suffix.lower())
     if expected and not any(head.startswith(magic) for magic in COMPRESSED):
-        raise DataError(f"{path}: is not {expected}, as its name says: it begins with {head[:12]!r}; write or copy it again")
+        raise DataError(
+            f"{path}: is not {expected}, as its name says: it begins with {head[:12]!r}; write or copy it again"
+        )
     return "text"
 
 
@@ -90,7 +94,9 @@ def _kind_of_zip(path: Path) -> str:
         return "npz"
     if len(members) != 1:
         listed = ", ".join(members[:5]) + (" …" if len(members) > 5 else "")
-        raise DataError(f"{path}: holds {len(members)} files ({listed}); a zip must hold one table: unpack it and name the file")
+        raise DataError(
+            f"{path}: holds {len(members)} files ({listed}); a zip must hold one table: unpack it and name the file"
+        )
     return "text"
 
 
@@ -139,11 +145,15 @@ def reported(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise DataError(f"{path}: there is no permission to read it; change its permissions, or copy it") from error
     except BlockingIOError as error:
-        raise DataError(f"{path}: is locked by another program; wait until that has closed it, or read a copy") from error
+        raise DataError(
+            f"{path}: is locked by another program; wait until that has closed it, or read a copy"
+        ) from error
     except (EOFError, lzma.LZMAError) as error:
         raise DataError(f"{path}: is cut short within its compressed data ({error}); write or copy it again") from error
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: is a zip that is cut short or was changed ({error}); write or copy it again") from error
+        raise DataError(
+            f"{path}: is a zip that is cut short or was changed ({error}); write or copy it again"
+        ) from error
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile):
             raise DataError(f"{path}: its compressed data were changed ({error}); write or copy it again") from error

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.columns.column_file import LeftOut, Reading, counted_from_zero, none_blank, place_among, without_numbers
+from binn_cli.datasets.columns.column_file import (
+    LeftOut,
+    Reading,
+    counted_from_zero,
+    none_blank,
+    place_among,
+    without_numbers,
+)
 from binn_cli.datasets.columns.opening import reported
 from binn_cli.errors import DataError, MissingExtraError
 
@@ -56,7 +63,9 @@ class ParquetFile:
                     left_out[column.name] = LeftOut("is the name of several columns; give each a name of its own", True)
                 elif column.name in index:
                     left_out[column.name] = LeftOut("the index of a data frame")
-                elif (reason := _unusable(column.type)) is not None and not (reason == "text" and column.name in reading.choices):
+                elif (reason := _unusable(column.type)) is not None and not (
+                    reason == "text" and column.name in reading.choices
+                ):
                     left_out[column.name] = LeftOut(reason)
                 else:
                     units[column.name] = _unit(column)
@@ -72,7 +81,9 @@ class ParquetFile:
         for (table,) in self.rows([names], ROWS_AT_ONCE, 0, self.first_rows[-1]):
             yield table
 
-    def rows(self, groups: Sequence[Sequence[str]], size: int, begin: int, end: int) -> Iterator[tuple[Float[np.ndarray, "r k"], ...]]:
+    def rows(
+        self, groups: Sequence[Sequence[str]], size: int, begin: int, end: int
+    ) -> Iterator[tuple[Float[np.ndarray, "r k"], ...]]:
         """See `SeekableFile`; groups of rows before `begin` are not read."""
         names = [name for group in groups for name in group]
         cuts = np.cumsum([len(group) for group in groups])[:-1]
@@ -86,7 +97,9 @@ class ParquetFile:
             return
         first, held, count = self.first_rows[read[0]], list[np.ndarray](), 0
         with _opened(self.path) as file:
-            for batch in file.iter_batches(min(size, ROWS_AT_ONCE), row_groups=read, columns=list(dict.fromkeys(names))):
+            for batch in file.iter_batches(
+                min(size, ROWS_AT_ONCE), row_groups=read, columns=list(dict.fromkeys(names))
+            ):
                 table = self._table(batch, names)[max(0, begin - first) : max(0, end - first)]
                 first += batch.num_rows
                 while count + len(table) >= size:
@@ -150,7 +163,9 @@ def _opened(path: Path) -> Any:
         try:
             return parquet.ParquetFile(path, memory_map=False)
         except pa.ArrowInvalid as error:
-            raise DataError(f"{path}: is a Parquet file that is cut short or was changed ({_first_line(error)}); copy it again") from error
+            raise DataError(
+                f"{path}: is a Parquet file that is cut short or was changed ({_first_line(error)}); copy it again"
+            ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,5 @@
-"""The rows of a text one after the other with their lines: slow, and only asked where something is to be said about a row."""
+"""The rows of a text one after the other with their lines: slow, and only asked where something is to be said about a
+row."""
 
 from __future__ import annotations
 

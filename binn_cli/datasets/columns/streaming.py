@@ -1,4 +1,5 @@
-"""Rows of a file that are read in chunks: straight from HDF5 and Parquet; from a text out of a copy in HDF5, which is made once."""
+"""Rows of a file that are read in chunks: straight from HDF5 and Parquet; from a text out of a copy in HDF5, which is
+made once."""
 
 from __future__ import annotations
 
@@ -96,7 +97,9 @@ def streamed_rows(
         return _straight(file, chosen(file, inputs, outputs), drop_missing)
     if isinstance(file, TextFile):
         return _copied(file, chosen(file, inputs, outputs), drop_missing, directory, announce)
-    raise ConfigError("dataset.stream", f"must be false for {path.name}: only text, HDF5 and Parquet can be read in chunks")
+    raise ConfigError(
+        "dataset.stream", f"must be false for {path.name}: only text, HDF5 and Parquet can be read in chunks"
+    )
 
 
 def added_rows(rows: RowChunks) -> int:
@@ -160,10 +163,14 @@ class _Seen:
     why_dropped: str = ""
 
 
-def _copied(file: TextFile, choice: Choice, drop_missing: bool, directory: Path, announce: Announce) -> tuple[RowChunks, TableReport]:
+def _copied(
+    file: TextFile, choice: Choice, drop_missing: bool, directory: Path, announce: Announce
+) -> tuple[RowChunks, TableReport]:
     """The rows of a copy in HDF5, found by the content of the text and by all that says how to read it."""
     columns = {
-        name: np.array([file.dialect.style.number(row[k]) if k < len(row) else np.nan for row in file.dialect.sample], dtype=float)
+        name: np.array(
+            [file.dialect.style.number(row[k]) if k < len(row) else np.nan for row in file.dialect.sample], dtype=float
+        )
         for name in choice.inputs
         for k in [file.dialect.names.index(name)]
         if name not in file.reading.choices
@@ -176,7 +183,11 @@ def _copied(file: TextFile, choice: Choice, drop_missing: bool, directory: Path,
     if not path.is_file():
         seen = _Seen()
         write_rows(
-            path, choice.inputs, choice.outputs, _complete(file, choice, drop_missing, seen, announce), attributes=lambda: asdict(seen)
+            path,
+            choice.inputs,
+            choice.outputs,
+            _complete(file, choice, drop_missing, seen, announce),
+            attributes=lambda: asdict(seen),
         )
     with h5py.File(path, "r") as copy:
         told = copy.attrs

@@ -54,14 +54,21 @@ class TableReport:
         parts = [f"{self.path.name}: {self.rows:,} rows"]
         if self.dropped:
             parts[0] += f", {self.dropped:,} left out ({self.why_dropped})"
-        parts += [_listed("input", self.inputs), _listed("output", self.outputs)] if self.outputs else [_listed("column", self.inputs)]
+        parts += (
+            [_listed("input", self.inputs), _listed("output", self.outputs)]
+            if self.outputs
+            else [_listed("column", self.inputs)]
+        )
         if self.left_out:
             parts.append("columns left out: " + _some([f"{name} ({reason})" for name, reason in self.left_out.items()]))
         return "; ".join((*parts, *self.notes))
 
 
 def _listed(kind: str, units: Mapping[str, str]) -> str:
-    return f"{kind}{'s' if len(units) != 1 else ''} {_some([f'{name} [{unit}]' if unit else name for name, unit in units.items()])}"
+    return (
+        f"{kind}{'s' if len(units) != 1 else ''} "
+        f"{_some([f'{name} [{unit}]' if unit else name for name, unit in units.items()])}"
+    )
 
 
 def _some(texts: Sequence[str]) -> str:
@@ -107,7 +114,13 @@ def opened_columns(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> 
 
 
 def read_table(
-    path: Path, reading: Reading, inputs: Sequence[str], outputs: Sequence[str], *, drop_missing: bool = False, outputs_needed: bool = True
+    path: Path,
+    reading: Reading,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    drop_missing: bool = False,
+    outputs_needed: bool = True,
 ) -> TableContent:
     """The inputs and outputs of all rows of a file.
 
@@ -138,7 +151,9 @@ def read_table(
     found, absent, why = len(table), dict[str, int](), ""
     # The sum first: no table of flags for good data.
     if not np.isfinite(np.sum(table)) and not (finite := np.isfinite(table)).all():
-        absent = {name: int(n) for name, n in zip([*choice.inputs, *choice.outputs], (~finite).sum(axis=0), strict=True) if n}
+        absent = {
+            name: int(n) for name, n in zip([*choice.inputs, *choice.outputs], (~finite).sum(axis=0), strict=True) if n
+        }
         why = first_missing(file, choice, table, rows)
         whole = finite.all(axis=1)
         if not drop_missing:
@@ -164,14 +179,19 @@ def read_table(
 def blank_rows(file: ColumnFile, table: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, " n"]:
     """Which rows hold nothing at all."""
     blank = np.zeros(len(table), dtype=bool)
-    empty = np.flatnonzero(np.isnan(table).all(axis=1)) if len(table) and np.isnan(table[:, 0]).any() else np.zeros(0, dtype=int)
+    empty = (
+        np.flatnonzero(np.isnan(table).all(axis=1))
+        if len(table) and np.isnan(table[:, 0]).any()
+        else np.zeros(0, dtype=int)
+    )
     if len(empty):
         blank[empty] = file.blank(empty)
     return blank
 
 
 def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"]]) -> tuple[Choice, tuple[str, ...]]:
-    """The choice without inputs that hold nothing or only number the rows, if nobody named them; and notes on those that might."""
+    """The choice without inputs that hold nothing or only number the rows, if nobody named them; and notes on those
+    that might."""
     if not choice.all_others:
         return choice, ()
     reasons, notes = {}, []
@@ -182,11 +202,16 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
             if numbers_rows(name):
                 reasons[name] = "only counts the rows"
             else:
-                notes.append(f"{name} counts the rows; if it means nothing, leave it out by naming the others with dataset.inputs=[…]")
+                notes.append(
+                    f"{name} counts the rows; if it means nothing, leave it out by naming the others with "
+                    f"dataset.inputs=[…]"
+                )
     return choice.without(reasons), tuple(notes)
 
 
-def first_missing(file: ColumnFile, choice: Choice, table: Float[np.ndarray, "n k"], rows: Sequence[int] | np.ndarray) -> str:
+def first_missing(
+    file: ColumnFile, choice: Choice, table: Float[np.ndarray, "n k"], rows: Sequence[int] | np.ndarray
+) -> str:
     """Where the first value is missing and what stands there: `line 35: 'drag' is nan`."""
     row, column = np.argwhere(~np.isfinite(table))[0]
     name = (*choice.inputs, *choice.outputs)[column]

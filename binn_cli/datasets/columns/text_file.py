@@ -34,7 +34,8 @@ class TextFile:
         path: the file.
         dialect: how it is written.
         reading: what the user says of it.
-        lenient: whether every value is looked at as a text, because one is written as pandas does not know, such as "nan ".
+        lenient: whether every value is looked at as a text, because one is written as pandas does not know, such as
+            "nan ".
     """
 
     path: Path
@@ -58,7 +59,11 @@ class TextFile:
         missing = set(self.reading.missing_values)
         kinds = []
         for k in range(width):
-            values = [row[k] for row in self.dialect.sample if k < len(row) and not is_missing(row[k]) and row[k] not in missing]
+            values = [
+                row[k]
+                for row in self.dialect.sample
+                if k < len(row) and not is_missing(row[k]) and row[k] not in missing
+            ]
             if self.dialect.names[k] in self.reading.choices:
                 kinds.append("choice")
             elif values and all(value.lower() in TRUE_FALSE for value in values):
@@ -70,7 +75,11 @@ class TextFile:
     @cached_property
     def units(self) -> Mapping[str, str]:
         """See `ColumnFile`."""
-        return {name: unit for name, unit in zip(self.dialect.names, self.dialect.units, strict=True) if name and name not in self.left_out}
+        return {
+            name: unit
+            for name, unit in zip(self.dialect.names, self.dialect.units, strict=True)
+            if name and name not in self.left_out
+        }
 
     @cached_property
     def left_out(self) -> Mapping[str, LeftOut]:
@@ -83,9 +92,13 @@ class TextFile:
                 found[label] = reason
             elif len(places) > 1:
                 listed = ", ".join(map(str, places[:-1])) + f" and {places[-1]}"
-                found[name] = LeftOut(f"is the name of columns {listed} (line {dialect.names_line}); give each a name of its own", True)
+                found[name] = LeftOut(
+                    f"is the name of columns {listed} (line {dialect.names_line}); give each a name of its own", True
+                )
             elif kind == "text":
-                row, text = next((r, row[k]) for r, row in enumerate(dialect.sample) if k < len(row) and not is_missing(row[k]))
+                row, text = next(
+                    (r, row[k]) for r, row in enumerate(dialect.sample) if k < len(row) and not is_missing(row[k])
+                )
                 found[name] = LeftOut(f"text, such as {text!r} in {self.place(row)}")
         return found
 
@@ -133,7 +146,8 @@ class TextFile:
 
     @property
     def likely_rows(self) -> int:
-        """A few more rows than there probably are, judged by the length of the first lines; 0 where the file is compressed."""
+        """A few more rows than there probably are, judged by the length of the first lines; 0 where the file is
+        compressed."""
         size = self.path.stat().st_size
         if not self.dialect.line_bytes or is_compressed(self.path):
             return 0
@@ -164,13 +178,18 @@ class TextFile:
 
     def _is_plain(self, column: int) -> bool:
         style = self.dialect.style
-        return not self.lenient and self._kinds[column] == "number" and style.is_plain and style.decimal != self.dialect.separator
+        return (
+            not self.lenient
+            and self._kinds[column] == "number"
+            and style.is_plain
+            and style.decimal != self.dialect.separator
+        )
 
     def _frames(self, columns: Sequence[int]) -> Iterator[Any]:
         """pandas' frames of some columns and of the last.
 
-        Of a line that is too long pandas complains only where all columns are read. Elsewhere a line of zeros goes first that is longer
-        than the lines are, and a column behind the last is read too, which should be empty.
+        Of a line that is too long pandas complains only where all columns are read. Elsewhere a line of zeros goes
+        first that is longer than the lines are, and a column behind the last is read too, which should be empty.
         """
         import pandas as pd
 
@@ -217,13 +236,16 @@ class TextFile:
         if values.dtype == np.float64:
             return values
         number, missing = self._reads(column), self.reading.missing_values
-        found = [float("nan") if isinstance(value, float) or value.strip() in missing else number(value) for value in values]
+        found = [
+            float("nan") if isinstance(value, float) or value.strip() in missing else number(value) for value in values
+        ]
         if None in found:
             raise ValueError("not a number")
         return np.array(found, dtype=np.float64)
 
     def _require_numbers(self, columns: Sequence[int], first: int, error: ValueError) -> None:
-        """Raise for the first value, from row `first` on, that is neither a number nor missing, and for a line of another length."""
+        """Raise for the first value, from row `first` on, that is neither a number nor missing, and for a line of
+        another length."""
         import pandas as pd
 
         dialect = self.dialect
@@ -237,7 +259,10 @@ class TextFile:
                 if self._reads(column)(text) is None and text not in self.reading.missing_values:
                     name = dialect.names[column]
                     if (choices := self.reading.choices.get(name)) is not None:
-                        problem = f"{name!r} is {text!r}, which is none of its choices {', '.join(choices)}{did_you_mean(text, choices)}"
+                        problem = (
+                            f"{name!r} is {text!r}, which is none of its choices "
+                            f"{', '.join(choices)}{did_you_mean(text, choices)}"
+                        )
                         raise DataError(f"{self.path}, line {record.line}: {problem}") from error
                     problem = f"{name!r} is {text!r}, which is not a number; {self._remedy(text, name)}"
                     raise DataError(f"{self.path}, line {record.line}: {problem}") from error
@@ -259,7 +284,9 @@ class TextFile:
                     line += decoder.decode(piece).count("\n")
                 except UnicodeDecodeError as error:
                     good = error.object[: error.start].decode(self.dialect.encoding)
-                    return not_in_encoding(self.path, self.dialect.encoding, line + good.count("\n"), error.object[error.start])
+                    return not_in_encoding(
+                        self.path, self.dialect.encoding, line + good.count("\n"), error.object[error.start]
+                    )
         return DataError(f"{self.path}: is not {self.dialect.encoding.upper()} to its end; write or copy it again")
 
 
@@ -284,10 +311,13 @@ def _require_width(path: Path, record: Record, width: int) -> None:
     count = len(record.values)
     if (count < width and not record.is_blank) or any(map(str.strip, record.values[width:])):
         if any("\n" in value for value in record.values):
-            raise DataError(f'{path}: line {record.line} opens a quote (") that is not closed before the line ends; mend the line')
+            raise DataError(
+                f'{path}: line {record.line} opens a quote (") that is not closed before the line ends; mend the line'
+            )
         shown = ", ".join(record.values) if len(record.values) < 12 else ", ".join((*record.values[:11], "…"))
         raise DataError(
-            f"{path}: line {record.line} has {count} {'value' if count == 1 else 'values'}, not {width} ({shown}); mend the line, "
+            f"{path}: line {record.line} has {count} {'value' if count == 1 else 'values'}, not {width} ({shown}); "
+            f"mend the line, "
             "or write # before it if it is no row"
         )
 
@@ -317,7 +347,8 @@ def _skip(file: IO[bytes], count: int) -> None:
 
 
 def _missing_texts() -> set[str]:
-    """Every way to write them that is met. Those that pandas knows as numbers are left out, for with one of them it reads more slowly."""
+    """Every way to write them that is met. Those that pandas knows as numbers are left out, for with one of them it
+    reads more slowly."""
     spelt = {spelling for text in MISSING for spelling in (text, text.upper(), text.capitalize(), text.title())}
     return {text for text in spelt if as_number(text) is None}
 

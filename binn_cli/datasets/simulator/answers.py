@@ -155,11 +155,21 @@ def _answer(path: Path, point: Float[np.ndarray, " D"], rows: list[_Row], layout
 def _status(row: _Row, layout: Layout) -> str:
     told = str(row.values.get(STATUS, "")).strip().lower().replace(" ", "_")
     if told in ("", "ok", "done", COMPLETE):
-        if told == "" and not row.values.get(FILE, "") and all(str(row.values.get(name, "")) == "" for name in layout.outputs):
+        if (
+            told == ""
+            and not row.values.get(FILE, "")
+            and all(str(row.values.get(name, "")) == "" for name in layout.outputs)
+        ):
             missing = [name for name in layout.outputs if name not in row.values]
             if missing:
-                raise DataError(f"{row.place}: there is no column {missing[0]!r}, and none called {FILE!r} that names a file with it")
-            raise DataError(f"{row.place}: has no value of {layout.outputs[0]!r}; if the simulation failed, say so in a column {STATUS!r}")
+                raise DataError(
+                    f"{row.place}: there is no column {missing[0]!r}, and none called {FILE!r} that names a file "
+                    f"with it"
+                )
+            raise DataError(
+                f"{row.place}: has no value of {layout.outputs[0]!r}; if the simulation failed, say so in a column "
+                f"{STATUS!r}"
+            )
         return COMPLETE
     if told not in STATUSES or told == PENDING:
         allowed = ", ".join(status for status in STATUSES if status != PENDING)
@@ -189,11 +199,15 @@ def _of_rows(rows: list[_Row], layout: Layout) -> Field:
     if len(rows) == 1 and not layout.axes:
         return Field((), values[0])
     known = (*layout.parameters, *layout.outputs, FILE, STATUS, REASON, SECONDS, "case", "round", "gain")
-    names = layout.axes or tuple(name for name in first.values if name not in known and not isinstance(first.values[name], str))
+    names = layout.axes or tuple(
+        name for name in first.values if name not in known and not isinstance(first.values[name], str)
+    )
     points = {name: np.array([_number(row, name) for row in rows]) for name in names}
     if len({tuple(column[i] for column in points.values()) for i in range(len(rows))}) < len(rows):
         _require_one_answer(rows, values, points)
-        keep = np.unique(np.column_stack(list(points.values())), axis=0, return_index=True)[1] if points else np.array([0])
+        keep = (
+            np.unique(np.column_stack(list(points.values())), axis=0, return_index=True)[1] if points else np.array([0])
+        )
         values, points = values[np.sort(keep)], {name: column[np.sort(keep)] for name, column in points.items()}
         if len(values) == 1 and not layout.axes:
             return Field((), values[0])

@@ -42,9 +42,12 @@ class CallableRunner:
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and error.name in (module, module.partition(".")[0]):
                 raise SolverUnusable(
-                    f"there is no Python module {module!r} in {self._solver['start']} or where this Python looks for modules"
+                    f"there is no Python module {module!r} in {self._solver['start']} or where this Python looks for "
+                    f"modules"
                 ) from error
-            raise SolverUnusable(f"the module {module!r} cannot be imported ({type(error).__name__}: {_line(error)})") from error
+            raise SolverUnusable(
+                f"the module {module!r} cannot be imported ({type(error).__name__}: {_line(error)})"
+            ) from error
         for part in name.split("."):
             if not hasattr(found, part):
                 raise SolverUnusable(f"the module {module!r} has no {name!r}")
@@ -72,7 +75,8 @@ class CallableRunner:
 
 
 def arrays_of(result: Any) -> dict[str, Any]:
-    """What a function returned as arrays by name: a mapping's own names, `0`, `1` … for several arrays, `value` for a single one.
+    """What a function returned as arrays by name: a mapping's own names, `0`, `1` … for several arrays, `value` for a
+    single one.
 
     Raises:
         CallFailed: if there are no numbers in it.

@@ -53,14 +53,22 @@ class CommandRunner:
             raise CallFailed(f"ended with status {code}{last_words(directory)}")
         if not output.is_file() or output.stat().st_size == 0:
             wrote = "left it empty" if output.is_file() else "did not write it"
-            raise CallFailed(f"ended without an error, but {self._solver['output']} is missing: it {wrote}{last_words(directory)}")
+            raise CallFailed(
+                f"ended without an error, but {self._solver['output']} is missing: it {wrote}{last_words(directory)}"
+            )
         _flush(output)
 
     def _ended(self, words: list[str], directory: Path, environment: dict[str, str], timeout: float | None) -> int:
         with open(directory / STDOUT, "wb") as out, open(directory / STDERR, "wb") as err:
             try:
                 self._process = subprocess.Popen(
-                    words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                    words,
+                    cwd=directory,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
                 )
             except OSError as error:
                 raise CallFailed(f"cannot be started: {error.strerror or error} ({words[0]})") from error
@@ -68,7 +76,9 @@ class CommandRunner:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.stop()
-            raise CallTimedOut(f"took longer than the {timeout:g} s that dataset.timeout allows{last_words(directory)}") from None
+            raise CallTimedOut(
+                f"took longer than the {timeout:g} s that dataset.timeout allows{last_words(directory)}"
+            ) from None
         finally:
             self._process = None
 

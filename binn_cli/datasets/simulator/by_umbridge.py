@@ -1,6 +1,7 @@
 """Solvers behind HTTP: a UM-Bridge server, which may be written in any language.
 
-Seelinger et al., "UM-Bridge: Uncertainty quantification and modeling bridge", Journal of Open Source Software 8(83), 4748 (2023).
+Seelinger et al., "UM-Bridge: Uncertainty quantification and modeling bridge", Journal of Open Source Software 8(83),
+4748 (2023).
 """
 
 from __future__ import annotations
@@ -40,18 +41,27 @@ class UmbridgeRunner:
             name = self._solver["model"] or (models[0] if len(models) == 1 else "")
             if name not in models:
                 problem = f"has no model {name!r}" if name else "has several models"
-                raise SolverUnusable(f"the server at {url} {problem}; name one with dataset.umbridge_model: {', '.join(models)}")
+                raise SolverUnusable(
+                    f"the server at {url} {problem}; name one with dataset.umbridge_model: {', '.join(models)}"
+                )
             self._model = umbridge.HTTPModel(url, name)
             if not self._model.supports_evaluate():
                 raise SolverUnusable(f"the model {name!r} at {url} cannot be evaluated")
             if self._sizes is None:
-                self._sizes = {"inputs": self._model.get_input_sizes(config), "outputs": self._model.get_output_sizes(config)}
+                self._sizes = {
+                    "inputs": self._model.get_input_sizes(config),
+                    "outputs": self._model.get_output_sizes(config),
+                }
         except SolverUnusable:
             raise
         except Exception as error:  # the client raises nearly anything
             if is_connection_error(error):
-                raise SolverGone(f"no UM-Bridge server answers at {url}; start it, or correct dataset.umbridge") from error
-            raise SolverUnusable(f"{url} does not answer as a UM-Bridge server does ({type(error).__name__}: {error})"[:300]) from error
+                raise SolverGone(
+                    f"no UM-Bridge server answers at {url}; start it, or correct dataset.umbridge"
+                ) from error
+            raise SolverUnusable(
+                f"{url} does not answer as a UM-Bridge server does ({type(error).__name__}: {error})"[:300]
+            ) from error
         return {"model": name, "sizes": self._sizes}
 
     def run(self, directory: Path, case: Mapping[str, Any], timeout: float | None) -> None:
@@ -65,7 +75,11 @@ class UmbridgeRunner:
             outputs = self._model(inputs, self._solver["config"])
         except Exception as error:  # the client raises nearly anything
             if not is_connection_error(error):
-                what = "did not answer with JSON, mostly because the model raised an error" if _is_no_json(error) else str(error)
+                what = (
+                    "did not answer with JSON, mostly because the model raised an error"
+                    if _is_no_json(error)
+                    else str(error)
+                )
                 raise CallFailed(f"the server {what}" if _is_no_json(error) else what[:300]) from error
             if self._answers():
                 raise CallFailed("the server closed the connection before it answered") from error

@@ -17,7 +17,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from binn_cli.datasets.simulator.call_store import FAILED, LOCK, TIMED_OUT, Attempt, CallRecord, read_record, write_record
+from binn_cli.datasets.simulator.call_store import (
+    FAILED,
+    LOCK,
+    TIMED_OUT,
+    Attempt,
+    CallRecord,
+    read_record,
+    write_record,
+)
 from binn_cli.datasets.simulator.errors import SimulatorError, SolverGone
 from binn_cli.datasets.simulator.solvers import last_words
 
@@ -263,7 +271,8 @@ class CallPool:
                 watch.cancel()
 
     def _after_a_death(self, process: _Process, job: Job, before: int) -> CallRecord | None:
-        """The record of a case whose worker has ended, with the attempt that it died of, unless it wrote that itself."""
+        """The record of a case whose worker has ended, with the attempt that it died of, unless it wrote that
+        itself."""
         code = process.process.wait()
         with FileLock(str(job.folder / LOCK)):
             record = read_record(job.folder) or CallRecord(job.case["parameters"])

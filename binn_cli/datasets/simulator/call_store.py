@@ -2,7 +2,8 @@
 
     STORE/1f3a9c…/solver.json                 what the solver is: its command and the digests of its files
     STORE/1f3a9c…/k=1.5,P=120-5b1c0e77/call.json           how the call ended; it is there exactly if the call has ended
-    STORE/1f3a9c…/k=1.5,P=120-5b1c0e77/attempt-1/          working directory: output, stdout.txt, stderr.txt, environment.json
+    STORE/1f3a9c…/k=1.5,P=120-5b1c0e77/attempt-1/          working directory: output, stdout.txt, stderr.txt,
+    environment.json
 
 A case is worked on under a lock, by a process that outlives its driver; a file is moved into place when it is whole.
 """

@@ -95,5 +95,11 @@ class Caller:
                 done += 1
                 found[event.job.key] = (event.record, len(event.record.attempts) > before[event.job.key])
                 last = event.record.last
-                LOG.info("%s: %s in %.3g s%s", text_of(case), last.status, last.seconds, f" ({last.reason})" if last.reason else "")
+                LOG.info(
+                    "%s: %s in %.3g s%s",
+                    text_of(case),
+                    last.status,
+                    last.seconds,
+                    f" ({last.reason})" if last.reason else "",
+                )
                 announce(message, done, len(jobs))

@@ -10,5 +10,7 @@ Value = float | int | str
 
 def text_of(case: Mapping[str, Value], digits: int = 6) -> str:
     """A case in words, such as `k=1.5, P=120`."""
-    parts = (f"{name}={value:.{digits}g}" if isinstance(value, float) else f"{name}={value}" for name, value in case.items())
+    parts = (
+        f"{name}={value:.{digits}g}" if isinstance(value, float) else f"{name}={value}" for name, value in case.items()
+    )
     return ", ".join(parts)

@@ -89,10 +89,14 @@ class Constraint:
                 raise ValueError("it is too long")
             tree = ast.parse(plain.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ConfigError(KEY, f"{text!r} cannot be read ({getattr(error, 'msg', None) or error}); such as 'k * P < 500'") from error
+            raise ConfigError(
+                KEY, f"{text!r} cannot be read ({getattr(error, 'msg', None) or error}); such as 'k * P < 500'"
+            ) from error
         constraint = cls(text, space, tree, names)
         constraint._require_allowed(tree)
-        if not isinstance(tree, ast.Compare | ast.BoolOp) and not (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)):
+        if not isinstance(tree, ast.Compare | ast.BoolOp) and not (
+            isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
+        ):
             raise ConfigError(KEY, f"{text!r} is neither true nor false; compare it with something, as in '{text} > 0'")
         return constraint
 
@@ -111,7 +115,9 @@ class Constraint:
 
     def _require_allowed(self, node: ast.AST) -> None:
         """Raise for anything but arithmetic, comparisons and the known names."""
-        texts = {name for name, known in self.names.items() if self.space.parameters[self.space.names.index(known)].has_texts}
+        texts = {
+            name for name, known in self.names.items() if self.space.parameters[self.space.names.index(known)].has_texts
+        }
         match node:
             case ast.Constant(value=value) if isinstance(value, int | float | str) and not isinstance(value, bool):
                 return
@@ -122,7 +128,9 @@ class Constraint:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
                 parts: Sequence[ast.AST] = (left, right)
                 if isinstance(op, ast.Pow) and not (isinstance(right, ast.Constant | ast.UnaryOp) and _is_small(right)):
-                    raise ConfigError(KEY, f"{self.text!r} has a power that is not a number of at most {LARGEST_POWER:g}")
+                    raise ConfigError(
+                        KEY, f"{self.text!r} has a power that is not a number of at most {LARGEST_POWER:g}"
+                    )
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() | ast.Not(), operand=operand):
                 parts = (operand,)
             case ast.BoolOp(values=values):
@@ -131,19 +139,29 @@ class Constraint:
                 parts = (left, *others)
                 if any(isinstance(part, ast.Name) and part.id in texts for part in parts):
                     parts = [part for part in parts if not _is_text(part)]
-                    if not all(isinstance(op, ast.Eq | ast.NotEq) for op in ops) or not all(isinstance(p, ast.Name) for p in parts):
-                        raise ConfigError(KEY, f"{self.text!r}: a choice of texts can only be compared with a text, by == or !=")
+                    if not all(isinstance(op, ast.Eq | ast.NotEq) for op in ops) or not all(
+                        isinstance(p, ast.Name) for p in parts
+                    ):
+                        raise ConfigError(
+                            KEY, f"{self.text!r}: a choice of texts can only be compared with a text, by == or !="
+                        )
                     return
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
                 least = 2 if name in ("min", "max") else 1
                 if len(arguments) < least or (least == 1 and len(arguments) > 1):
-                    raise ConfigError(KEY, f"{self.text!r}: {name} takes {'two or more values' if least == 2 else 'one value'}")
+                    raise ConfigError(
+                        KEY, f"{self.text!r}: {name} takes {'two or more values' if least == 2 else 'one value'}"
+                    )
                 parts = arguments
             case _:
-                raise ConfigError(KEY, f"{self.text!r} has a part ({_shown(node)}) that is not allowed; allowed are {ALLOWED}")
+                raise ConfigError(
+                    KEY, f"{self.text!r} has a part ({_shown(node)}) that is not allowed; allowed are {ALLOWED}"
+                )
         for part in parts:
             if _is_text(part) or (isinstance(part, ast.Name) and part.id in texts):
-                raise ConfigError(KEY, f"{self.text!r}: a text can only be compared with a choice of texts, by == or !=")
+                raise ConfigError(
+                    KEY, f"{self.text!r}: a text can only be compared with a choice of texts, by == or !="
+                )
             self._require_allowed(part)
 
 
@@ -166,7 +184,10 @@ def _shown(node: ast.AST) -> str:
 
 def _unknown(text: str, name: str, space: Space) -> ConfigError:
     known = ", ".join(space.names)
-    return ConfigError(KEY, f"{text!r} names {name!r}, which is no parameter{did_you_mean(name, space.names)}; the parameters are {known}")
+    return ConfigError(
+        KEY,
+        f"{text!r} names {name!r}, which is no parameter{did_you_mean(name, space.names)}; the parameters are {known}",
+    )
 
 
 def _value(node: ast.AST, columns: dict[str, np.ndarray]) -> Any:

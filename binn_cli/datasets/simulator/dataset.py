@@ -69,7 +69,9 @@ class Simulator:
         self._split: CaseSplit | None = None
         if listed is not None:
             if config.test_cases >= len(listed):
-                raise ConfigError("dataset.test_cases", f"must be less than the {len(listed):,} candidates, not {config.test_cases}")
+                raise ConfigError(
+                    "dataset.test_cases", f"must be less than the {len(listed):,} candidates, not {config.test_cases}"
+                )
             self._split = CaseSplit.drawn(len(listed), config.test_cases, seed)
             self._points = listed
         else:
@@ -186,7 +188,8 @@ class Simulator:
         return (*known, *self._designed(lacking, without=known))
 
     def answered(self, cases: Sequence[int], announce: Announce = silent, number: int = NO_ROUND) -> ProductData | None:
-        """The data of those of some cases that have an answer, None where none has; the others are in `calls` with the reason.
+        """The data of those of some cases that have an answer, None where none has; the others are in `calls` with the
+        reason.
 
         Args:
             cases: rows of `candidates`.
@@ -225,7 +228,10 @@ class Simulator:
     def no_answer(self, cases: Sequence[int]) -> str:
         """The sentence about cases none of which has an answer."""
         if self.by_hand:
-            return "dataset=simulator names no solver, and no result is known; give dataset.command, callable, umbridge or known"
+            return (
+                "dataset=simulator names no solver, and no result is known; give dataset.command, callable, "
+                "umbridge or known"
+            )
         made = [call for row in cases if (call := self._calls.get(row)) is not None and call.reason]
         first = f"; the first reason: {made[0].reason}" if made else ""
         earlier = any(call.source == STORED for call in made)
@@ -263,7 +269,14 @@ class Simulator:
             except DataError as error:
                 status, reason = FAILED, str(error)
         call = Call(
-            self._numbers(row), status, number, last.seconds, reason, source, len(record.attempts), f"{folder.parent.name}/{folder.name}"
+            self._numbers(row),
+            status,
+            number,
+            last.seconds,
+            reason,
+            source,
+            len(record.attempts),
+            f"{folder.parent.name}/{folder.name}",
         )
         return Answer(self._points[row], status, field, reason, last.seconds), call
 
@@ -272,10 +285,14 @@ class Simulator:
         if not self.config.known:
             return ()
         rows = []
-        for answer in read_answers(self._start / self.config.known, self.space, self.constraints, self.layout, self._output):
+        for answer in read_answers(
+            self._start / self.config.known, self.space, self.constraints, self.layout, self._output
+        ):
             (row,) = self.admitted(answer.point)
             self._read.add(row)
-            self._take(row, answer, Call(self._numbers(row), answer.status, NO_ROUND, answer.seconds, answer.reason, KNOWN))
+            self._take(
+                row, answer, Call(self._numbers(row), answer.status, NO_ROUND, answer.seconds, answer.reason, KNOWN)
+            )
             if self._answers[row].field is None and answer.field is not None:
                 raise DataError(f"{answer.place}: {self._calls[row].reason}")
             rows += [row] if answer.field is not None else []
@@ -293,7 +310,9 @@ class Simulator:
             available = np.array([row for row in self._split.order if row not in taken], dtype=int)
             if count > len(available):
                 key = "dataset.initial_cases"
-                problem = f"asks for {count} cases beside those that are known, but {len(available)} candidates are left"
+                problem = (
+                    f"asks for {count} cases beside those that are known, but {len(available)} candidates are left"
+                )
                 raise ConfigError(key, problem)
             if kind in ("auto", "random"):
                 return tuple(available[:count].tolist())

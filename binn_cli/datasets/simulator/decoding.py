@@ -65,14 +65,18 @@ class Field:
             return f"has {_shape(shape)}, but the cases before it have {_shape(other)}"
         for own, known in zip(self.axes, axes, strict=True):
             if own.coordinates != known.coordinates:
-                return f"is known along {', '.join(own.coordinates)}, but the cases before it along {', '.join(known.coordinates)}"
+                return (
+                    f"is known along {', '.join(own.coordinates)}, but the cases before it along "
+                    f"{', '.join(known.coordinates)}"
+                )
             apart = np.abs(own.points - known.points)
             far = apart > MESH_TOLERANCE * np.maximum(np.ptp(known.points, axis=0), np.finfo(float).tiny)
             if far.any():
                 row, column = np.argwhere(far)[0]
                 name = own.coordinates[column]
                 return (
-                    f"has {name} = {own.points[row, column]:.9g} where the cases before it have {known.points[row, column]:.9g}; "
+                    f"has {name} = {own.points[row, column]:.9g} where the cases before it have "
+                    f"{known.points[row, column]:.9g}; "
                     "every case must be known at the same points (dataset.axes says which columns are coordinates)"
                 )
         return ""
@@ -152,7 +156,10 @@ def _of_table(path: Path, layout: Layout) -> Field:
 def _named(path: Path, name: str, known: Sequence[str]) -> str:
     if name in known:
         return name
-    raise DataError(f"{path.name}: there is no {name!r}{did_you_mean(name, known)}; it has {', '.join(known) or 'no column of numbers'}")
+    raise DataError(
+        f"{path.name}: there is no {name!r}{did_you_mean(name, known)}; it has "
+        f"{', '.join(known) or 'no column of numbers'}"
+    )
 
 
 def placed(
@@ -202,7 +209,8 @@ def placed(
 
 
 def _coordinates_among(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The columns that are coordinates: those that are called like one, if they tell the rows apart, or all that vary."""
+    """The columns that are coordinates: those that are called like one, if they tell the rows apart, or all that
+    vary."""
     varying = {name: column for name, column in columns.items() if np.ptp(column) > 0}
     called = {name: column for name, column in varying.items() if is_place(name)}
     if not called or len(called) == len(varying):
@@ -240,7 +248,10 @@ def _of_arrays(name: str, arrays: Arrays, layout: Layout) -> Field:
         return placed(name, {}, values.reshape(size, -1), layout)
     coordinates = _coordinates(name, others, shape, layout.axes)
     if coordinates is None:
-        axes = [Axis.of(INDEX if len(shape) == 1 else f"{INDEX}_{i + 1}", np.arange(n, dtype=float)) for i, n in enumerate(shape)]
+        axes = [
+            Axis.of(INDEX if len(shape) == 1 else f"{INDEX}_{i + 1}", np.arange(n, dtype=float))
+            for i, n in enumerate(shape)
+        ]
         return Field(tuple(axes), values)
     first = next(iter(coordinates.values()))
     if first.shape == shape:
@@ -264,21 +275,31 @@ def _outputs_among(name: str, arrays: Arrays, outputs: tuple[str, ...]) -> dict[
             return {output: whole[..., i] for i, output in enumerate(outputs)}
         if whole.ndim and whole.shape[0] == len(outputs):
             return {output: whole[i] for i, output in enumerate(outputs)}
-        raise DataError(f"{name}: has one array of shape {whole.shape} for the {len(outputs)} outputs {', '.join(outputs)}")
+        raise DataError(
+            f"{name}: has one array of shape {whole.shape} for the {len(outputs)} outputs {', '.join(outputs)}"
+        )
     missing = next(output for output in outputs if output not in arrays)
-    raise DataError(f"{name}: there is no {missing!r}{did_you_mean(missing, arrays)}; it has {', '.join(arrays) or 'no array of numbers'}")
+    raise DataError(
+        f"{name}: there is no {missing!r}{did_you_mean(missing, arrays)}; it has "
+        f"{', '.join(arrays) or 'no array of numbers'}"
+    )
 
 
-def _coordinates(name: str, others: Arrays, shape: tuple[int, ...], axes: tuple[str, ...]) -> dict[str, np.ndarray] | None:
+def _coordinates(
+    name: str, others: Arrays, shape: tuple[int, ...], axes: tuple[str, ...]
+) -> dict[str, np.ndarray] | None:
     """The arrays that say where the outputs are known: one for each dimension, or some with a value for each point."""
     if axes:
         for axis in axes:
             if axis not in others:
                 raise DataError(
-                    f"{name}: there is no coordinate {axis!r}{did_you_mean(axis, others)}; it has {', '.join(others) or 'none'}"
+                    f"{name}: there is no coordinate {axis!r}{did_you_mean(axis, others)}; it has "
+                    f"{', '.join(others) or 'none'}"
                 )
         chosen = {axis: others[axis] for axis in axes}
-        if not all(array.shape == shape for array in chosen.values()) and [array.size for array in chosen.values()] != list(shape):
+        if not all(array.shape == shape for array in chosen.values()) and [
+            array.size for array in chosen.values()
+        ] != list(shape):
             told = ", ".join(f"{axis!r} {array.shape}" for axis, array in chosen.items())
             raise DataError(f"{name}: the coordinates ({told}) do not fit the outputs, which have the shape {shape}")
         return chosen
@@ -297,5 +318,7 @@ def _by_length(name: str, arrays: Arrays, shape: tuple[int, ...]) -> dict[str, n
         return None
     if len(set(shape)) < len(shape):
         listed = ", ".join(arrays)
-        raise DataError(f"{name}: {listed} may be the axes of the outputs in several orders; say which with dataset.axes=[{listed}]")
+        raise DataError(
+            f"{name}: {listed} may be the axes of the outputs in several orders; say which with dataset.axes=[{listed}]"
+        )
     return {key: array for size in shape for key, array in arrays.items() if array.size == size}

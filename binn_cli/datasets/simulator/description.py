@@ -57,9 +57,13 @@ def require_described(config: SimulatorConfig) -> None:
     """
     if config.parameters is None:
         example = "dataset.parameters='{k: [1, 4], P: [100, 200]}'"
-        raise ConfigError("dataset.parameters", f"names no parameter of your solver; give their ranges, as in {example}")
+        raise ConfigError(
+            "dataset.parameters", f"names no parameter of your solver; give their ranges, as in {example}"
+        )
     if not config.outputs:
-        raise ConfigError("dataset.outputs", "names no output of your solver; give at least one, as in dataset.outputs=[u]")
+        raise ConfigError(
+            "dataset.outputs", "names no output of your solver; give at least one, as in dataset.outputs=[u]"
+        )
 
 
 def solver_of(config: SimulatorConfig, space: Space, start: Path) -> Solver | None:
@@ -82,7 +86,12 @@ def solver_of(config: SimulatorConfig, space: Space, start: Path) -> Solver | No
         if not (start / name).exists():
             raise ConfigError("dataset.files", f"names {name!r}, which is not there")
     digests = {name: _digest(start / name) for name in config.files}
-    identity = {"files": digests, "environment": common["environment"], "version": config.version, "parameters": list(space.names)}
+    identity = {
+        "files": digests,
+        "environment": common["environment"],
+        "version": config.version,
+        "parameters": list(space.names),
+    }
     if config.command:
         return _by_command(config, space, start, common, identity)
     if config.callable:
@@ -92,7 +101,9 @@ def solver_of(config: SimulatorConfig, space: Space, start: Path) -> Solver | No
     return None
 
 
-def _by_command(config: SimulatorConfig, space: Space, start: Path, common: dict[str, Any], identity: dict[str, Any]) -> Solver:
+def _by_command(
+    config: SimulatorConfig, space: Space, start: Path, common: dict[str, Any], identity: dict[str, Any]
+) -> Solver:
     words = words_of(config.command, space.names, "dataset.command")
     example: dict[str, Value] = {**space.told(space.bounds[:, 0]), **PATHS}
     if not config.template:
@@ -115,7 +126,8 @@ def _by_command(config: SimulatorConfig, space: Space, start: Path, common: dict
         verb = "has" if template else "have"
         raise ConfigError(
             "dataset.command" if not template else "dataset.template",
-            f"{where} {verb} the placeholder {{{unused[0]}}}, so that the solver would never be told the value of {unused[0]!r}",
+            f"{where} {verb} the placeholder {{{unused[0]}}}, so that the solver would never be told the value of "
+            f"{unused[0]!r}",
         )
     require_program(words[0], start)
     digests = {word: _digest(start / word) for word in words if "{" not in word and (start / word).is_file()}
@@ -129,7 +141,10 @@ def require_program(word: str, start: Path) -> None:
     if "{" in word or shutil.which(word) or shutil.which(str(start / word)):
         return
     if (start / word).is_file():
-        raise ConfigError("dataset.command", f"{word} may not be executed; make it executable, or write the program that runs it before it")
+        raise ConfigError(
+            "dataset.command",
+            f"{word} may not be executed; make it executable, or write the program that runs it before it",
+        )
     raise ConfigError("dataset.command", f"there is no program {word!r}, neither here nor on the PATH")
 
 
@@ -153,13 +168,17 @@ def _source_digest(module: str, start: Path) -> str:
             found = importlib.util.find_spec(module)
     except (ImportError, ValueError, AttributeError):
         return ""
-    return file_digest(Path(found.origin)) if found is not None and found.origin and Path(found.origin).is_file() else ""
+    return (
+        file_digest(Path(found.origin)) if found is not None and found.origin and Path(found.origin).is_file() else ""
+    )
 
 
 def _by_umbridge(config: SimulatorConfig, space: Space, common: dict[str, Any], identity: dict[str, Any]) -> Solver:
     texts = [parameter.name for parameter in space.parameters if parameter.has_texts]
     if texts:
-        raise ConfigError("dataset.parameters", f"the choices of {texts[0]!r} are texts, but a UM-Bridge server takes numbers only")
+        raise ConfigError(
+            "dataset.parameters", f"the choices of {texts[0]!r} are texts, but a UM-Bridge server takes numbers only"
+        )
     told = {"model": config.umbridge_model, "config": dict(config.umbridge_config or {})}
     # Where a server is does not change what it computes.
     identity |= {"umbridge": told["model"] or config.umbridge, "config": told["config"]}

@@ -22,7 +22,9 @@ LATIN_HYPERCUBES = 20
 """Latin hypercubes of which the most even one is taken."""
 
 
-def design(kind: str, space: Space, constraints: Constraints, count: int, seed: int, purpose: str) -> Float[np.ndarray, "n D"]:
+def design(
+    kind: str, space: Space, constraints: Constraints, count: int, seed: int, purpose: str
+) -> Float[np.ndarray, "n D"]:
     """So many cases by one of `DESIGNS`, no two the same as far as there are so many.
 
     Args:
@@ -70,7 +72,8 @@ def _gathered(
             share = len(found) / tried
             raise ConfigError(
                 KEY if constraints.each else "dataset.parameters",
-                f"of {tried:,} cases only {len(found):,} different ones ({share:.2g}) are possible, and {count:,} are asked for; "
+                f"of {tried:,} cases only {len(found):,} different ones ({share:.2g}) are possible, and {count:,} "
+                f"are asked for; "
                 "ask for fewer, or widen the ranges" + (" or the constraints" if constraints.each else ""),
             )
         points = space.at(draw(batch))
@@ -97,7 +100,10 @@ def _most_even(dimensions: int, count: int, generator: np.random.Generator) -> F
 
 
 def nearest_candidates(
-    wanted: Float[np.ndarray, "n D"], candidates: Float[np.ndarray, "m D"], available: Int[np.ndarray, " a"], space: Space
+    wanted: Float[np.ndarray, "n D"],
+    candidates: Float[np.ndarray, "m D"],
+    available: Int[np.ndarray, " a"],
+    space: Space,
 ) -> Int[np.ndarray, " n"]:
     """For each wanted case the nearest candidate that no other has taken."""
     free = list(available)

@@ -45,7 +45,9 @@ def hdf5_arrays(path: Path) -> dict[str, np.ndarray]:
             if isinstance(item, h5py.Dataset) and item.shape is not None and item.dtype.kind in "biuf":
                 found[name] = np.asarray(item[...])
             elif isinstance(item, h5py.Dataset) and item.dtype.names:
-                found.update({part: np.asarray(item[part]) for part in item.dtype.names if item.dtype[part].kind in "biuf"})
+                found.update(
+                    {part: np.asarray(item[part]) for part in item.dtype.names if item.dtype[part].kind in "biuf"}
+                )
 
         try:
             file.visititems(keep)
@@ -70,10 +72,12 @@ def _columns_named(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.nd
 
 
 def vtk_arrays(path: Path, outputs: Sequence[str]) -> dict[str, np.ndarray] | None:
-    """The points of a VTK file as x, y and z, and its arrays at the points or, where the outputs are there, at the cells' centres.
+    """The points of a VTK file as x, y and z, and its arrays at the points or, where the outputs are there, at the
+    cells' centres.
 
     Returns:
-        The arrays by name, a vector's components as `name_x`, `name_y` and `name_z`; None where the file is of another kind.
+        The arrays by name, a vector's components as `name_x`, `name_y` and `name_z`; None where the file is of another
+        kind.
 
     Raises:
         DataError: if it cannot be read.
@@ -117,7 +121,9 @@ def vtk_arrays(path: Path, outputs: Sequence[str]) -> dict[str, np.ndarray] | No
                 arrays[name] = array.reshape(-1)
             else:
                 labels = POINT_NAMES if array.shape[1] <= 3 else tuple(map(str, range(array.shape[1])))
-                arrays.update({f"{name}_{label}": array[:, k] for k, label in zip(range(array.shape[1]), labels, strict=False)})
+                arrays.update(
+                    {f"{name}_{label}": array[:, k] for k, label in zip(range(array.shape[1]), labels, strict=False)}
+                )
         return arrays
 
     def points_of(data: Any) -> dict[str, np.ndarray]:
@@ -134,6 +140,7 @@ def vtk_arrays(path: Path, outputs: Sequence[str]) -> dict[str, np.ndarray] | No
 
 
 def _asked(arrays: dict[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray]:
-    """The arrays that are outputs: others are no coordinates. All of them where an output is missing, for the sentence about it."""
+    """The arrays that are outputs: others are no coordinates. All of them where an output is missing, for the sentence
+    about it."""
     chosen = {name: array for name, array in arrays.items() if name in outputs}
     return chosen if len(chosen) == len(outputs) else arrays

@@ -23,8 +23,12 @@ def read_mesh(path: Path, axes: Sequence[str]) -> dict[str, Float[np.ndarray, " 
     names = list(axes) or list(file.units)
     missing = [name for name in names if name not in file.units]
     if missing or not names:
-        raise DataError(f"{path}: there is no column {missing[0] if missing else 'of numbers'!r}; it has {', '.join(file.units)}")
+        raise DataError(
+            f"{path}: there is no column {missing[0] if missing else 'of numbers'!r}; it has {', '.join(file.units)}"
+        )
     table = read(file, names)
     if len(table) == 0 or not np.isfinite(table).all():
-        raise DataError(f"{path}: every point needs a finite value of {', '.join(names)}, and there must be one at least")
+        raise DataError(
+            f"{path}: every point needs a finite value of {', '.join(names)}, and there must be one at least"
+        )
     return {name: table[:, k] for k, name in enumerate(names)}

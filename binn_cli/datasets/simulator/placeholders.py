@@ -1,4 +1,5 @@
-"""Values filled into commands and templates: no shell reads them, and a value or a name never becomes more than one word."""
+"""Values filled into commands and templates: no shell reads them, and a value or a name never becomes more than one
+word."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ Values = Mapping[str, Value]
 
 
 def filled(text: str, values: Values) -> str:
-    """A text with its placeholders replaced: `{k}`, or `{k:.3e}` with a format of Python; `{{` and `}}` stand for single braces."""
+    """A text with its placeholders replaced: `{k}`, or `{k:.3e}` with a format of Python; `{{` and `}}` stand for
+    single braces."""
 
     def replaced(match: re.Match[str]) -> str:
         if match.group(1) is None:
@@ -67,14 +69,18 @@ def require_known(text: str, known: Mapping[str, object], key: str, where: str =
                 name, colon, form = inside.partition(":")
                 if WORD.fullmatch(name) and (not colon or FORMAT.fullmatch(form)):
                     listed = ", ".join(f"{{{name}}}" for name in known)
-                    problem = f"{place}there is no parameter for {{{inside}}}{did_you_mean(name, known)}; there are {listed}"
+                    problem = (
+                        f"{place}there is no parameter for {{{inside}}}{did_you_mean(name, known)}; there are {listed}"
+                    )
                     raise ConfigError(key, f"{problem}, and {{{{ and }}}} stand for plain braces")
                 continue
             used.add(found[0])
             try:
                 format(known[found[0]], found[1])
             except (ValueError, TypeError) as error:
-                raise ConfigError(key, f"{place}{{{inside}}}: {found[0]!r} cannot be written with {found[1]!r} ({error})") from error
+                raise ConfigError(
+                    key, f"{place}{{{inside}}}: {found[0]!r} cannot be written with {found[1]!r} ({error})"
+                ) from error
     return used
 
 

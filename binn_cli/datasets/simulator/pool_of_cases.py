@@ -51,7 +51,9 @@ def listed_candidates(
     points = points[np.sort(distinct)]
     kept = points[constraints.hold(points)]
     if len(kept) < 2:
-        raise ConfigError(KEY, f"leaves {len(kept)} of {len(points):,} cases that fulfil the constraints; at least 2 are needed")
+        raise ConfigError(
+            KEY, f"leaves {len(kept)} of {len(points):,} cases that fulfil the constraints; at least 2 are needed"
+        )
     return kept
 
 
@@ -99,7 +101,9 @@ def _of_list(given: list[Any], space: Space) -> Float[np.ndarray, "n D"]:
         if row is None and isinstance(item, list) and len(item) == len(space):
             row = dict(zip(space.names, item, strict=True))
         if row is None:
-            raise ConfigError(KEY, f"case {number} must have a value for each of {', '.join(space.names)}, not {shown(item)}")
+            raise ConfigError(
+                KEY, f"case {number} must have a value for each of {', '.join(space.names)}, not {shown(item)}"
+            )
         try:
             rows.append(space.read({str(key): value for key, value in row.items()}))
         except DataError as error:
@@ -110,11 +114,15 @@ def _of_list(given: list[Any], space: Space) -> Float[np.ndarray, "n D"]:
 def _of_file(path: Path, space: Space) -> Float[np.ndarray, "n D"]:
     texts = [parameter.name for parameter in space.parameters if parameter.has_texts]
     if texts:
-        raise ConfigError(KEY, f"a file cannot hold the texts of {texts[0]!r}; list the cases, or give {{NAME: values}}")
+        raise ConfigError(
+            KEY, f"a file cannot hold the texts of {texts[0]!r}; list the cases, or give {{NAME: values}}"
+        )
     file = opened_columns(path, Reading(), space.names)
     missing = [name for name in space.names if name not in file.units]
     if missing:
-        raise DataError(f"{path}: there is no column {missing[0]!r}; every parameter needs one: {', '.join(space.names)}")
+        raise DataError(
+            f"{path}: there is no column {missing[0]!r}; every parameter needs one: {', '.join(space.names)}"
+        )
     table = read(file, space.names)
     points = []
     for i, row in enumerate(table):

@@ -79,7 +79,8 @@ def runner_of(solver: Mapping[str, Any]) -> Runner:
 
 
 def laid_out(directory: Path, solver: Mapping[str, Any]) -> dict[str, str]:
-    """Put the files of `dataset.files` into a working directory and write down the environment; gives that of the call."""
+    """Put the files of `dataset.files` into a working directory and write down the environment; gives that of the
+    call."""
     for path in map(Path, solver["files"]):
         target = directory / path.name
         try:
@@ -96,8 +97,15 @@ def laid_out(directory: Path, solver: Mapping[str, Any]) -> dict[str, str]:
         for name, value in sorted(environment.items())
         if name in KEPT_VARIABLES or name in solver["environment"] or name.startswith(KEPT_BEGINNINGS)
     }
-    content = {"directory": str(directory), "python": platform.python_version(), "platform": platform.platform(), "variables": known}
-    (directory / ENVIRONMENT).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", errors="surrogateescape")
+    content = {
+        "directory": str(directory),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "variables": known,
+    }
+    (directory / ENVIRONMENT).write_text(
+        json.dumps(content, indent=1) + "\n", encoding="utf-8", errors="surrogateescape"
+    )
     return environment
 
 

@@ -149,20 +149,30 @@ class Space:
 
     def axis(self, points: Float[np.ndarray, "n D"]) -> Axis:
         """Cases as the axis of a data set; the unit of a parameter with texts says what its numbers stand for."""
-        units = [", ".join(f"{i} = {text}" for i, text in enumerate(p.choices)) if p.has_texts else p.unit for p in self.parameters]
+        units = [
+            ", ".join(f"{i} = {text}" for i, text in enumerate(p.choices)) if p.has_texts else p.unit
+            for p in self.parameters
+        ]
         return Axis("case", points, self.names, tuple(units))
 
     def at(self, unit: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
         """Cases for points of the unit cube."""
-        return np.column_stack([parameter.at(column) for parameter, column in zip(self.parameters, unit.T, strict=True)])
+        return np.column_stack(
+            [parameter.at(column) for parameter, column in zip(self.parameters, unit.T, strict=True)]
+        )
 
     def unit_of(self, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
         """Cases as points of the unit cube."""
-        return np.column_stack([parameter.unit_of(column) for parameter, column in zip(self.parameters, points.T, strict=True)])
+        return np.column_stack(
+            [parameter.unit_of(column) for parameter, column in zip(self.parameters, points.T, strict=True)]
+        )
 
     def told(self, point: Float[np.ndarray, " D"]) -> dict[str, Value]:
         """What the solver is told of one case."""
-        return {parameter.name: parameter.told(float(value)) for parameter, value in zip(self.parameters, point, strict=True)}
+        return {
+            parameter.name: parameter.told(float(value))
+            for parameter, value in zip(self.parameters, point, strict=True)
+        }
 
     def read(self, row: Mapping[str, Any]) -> Float[np.ndarray, " D"]:
         """The case that a row of a file describes; other columns are passed over.

@@ -1,7 +1,9 @@
-"""The process that runs calls: one after the other, told on its stdin, one line of JSON each; started by `call_pool.py`.
+"""The process that runs calls: one after the other, told on its stdin, one line of JSON each; started by
+`call_pool.py`.
 
-It holds the lock of a case while it works on it and writes down how each attempt ended. It is in a session of its own and ends when its
-stdin does, so that a call goes on to its end, and is kept, if the program that asked for it is killed meanwhile.
+It holds the lock of a case while it works on it and writes down how each attempt ended. It is in a session of its own
+and ends when its stdin does, so that a call goes on to its end, and is kept, if the program that asked for it is killed
+meanwhile.
 """
 
 from __future__ import annotations
@@ -135,7 +137,10 @@ def main() -> None:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_RDWR)
     requests = os.fdopen(os.dup(0), encoding="utf-8")
-    for descriptor in (0, 1):  # what a callable prints must not be taken for an answer, nor may it read what is meant for this loop
+    for descriptor in (
+        0,
+        1,
+    ):  # what a callable prints must not be taken for an answer, nor may it read what is meant for this loop
         os.dup2(nowhere, descriptor)
     worker = Worker(channel)
 

@@ -1,4 +1,5 @@
-"""Fields in files without cells: columns of text, HDF5, Parquet and NumPy, and variables of NetCDF along named dimensions."""
+"""Fields in files without cells: columns of text, HDF5, Parquet and NumPy, and variables of NetCDF along named
+dimensions."""
 
 from __future__ import annotations
 
@@ -48,11 +49,18 @@ def from_arrays(path: Path, shown: str, outputs: Sequence[str], coordinates: Seq
 
 
 def _snapshot(
-    points: np.ndarray, names: tuple[str, ...], units: tuple[str, ...], values: np.ndarray, output_units: tuple[str, ...], shown: str
+    points: np.ndarray,
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    values: np.ndarray,
+    output_units: tuple[str, ...],
+    shown: str,
 ) -> Snapshot:
     if not np.isfinite(points).all():
         row, column = np.argwhere(~np.isfinite(points))[0]
-        raise DataError(f"{shown}: the coordinate {names[column]!r} of point {row:,} is not a finite number; mend the file")
+        raise DataError(
+            f"{shown}: the coordinate {names[column]!r} of point {row:,} is not a finite number; mend the file"
+        )
     return Snapshot(points, names or (NODE,), units or ("",), values, output_units)
 
 
@@ -68,12 +76,19 @@ def _arrays(file: ColumnFile) -> Mapping[str, np.ndarray] | None:
         found = file.whole_arrays()
     else:
         return None
-    named = {place.array for place in file.layout.places.values() if place.column is not None and f"{place.array}[0]" not in file.units}
+    named = {
+        place.array
+        for place in file.layout.places.values()
+        if place.column is not None and f"{place.array}[0]" not in file.units
+    }
     return found if any(array.ndim > 1 and name not in named for name, array in found.items()) else None
 
 
-def _of_arrays(arrays: Mapping[str, np.ndarray], shown: str, outputs: Sequence[str], coordinates: Sequence[str]) -> Snapshot:
-    """Fields over the product of one-dimensional coordinates, found by their lengths; or at points in the rows of an array."""
+def _of_arrays(
+    arrays: Mapping[str, np.ndarray], shown: str, outputs: Sequence[str], coordinates: Sequence[str]
+) -> Snapshot:
+    """Fields over the product of one-dimensional coordinates, found by their lengths; or at points in the rows of an
+    array."""
     fields, used = _fields(arrays, outputs, shown)
     others = {name: array for name, array in arrays.items() if name not in used}
     shape = fields[0].shape
@@ -91,7 +106,9 @@ def _of_arrays(arrays: Mapping[str, np.ndarray], shown: str, outputs: Sequence[s
 
 def _fields(arrays: Mapping[str, np.ndarray], outputs: Sequence[str], shown: str) -> tuple[list[np.ndarray], set[str]]:
     """The outputs, all of one shape, and the arrays that they are of; a component of a vector is named as in meshes."""
-    parts = {part: (key, a) for key, array in arrays.items() if array.ndim == 2 for part, a in components(key, array).items()}
+    parts = {
+        part: (key, a) for key, array in arrays.items() if array.ndim == 2 for part, a in components(key, array).items()
+    }
     known = {**parts, **{key: (key, array) for key, array in arrays.items()}}
     found = [known[field_name(known, name, shown)] for name in outputs]
     if len({array.shape for _, array in found}) > 1:
@@ -113,6 +130,12 @@ def _axis(
         return tuple(own), np.column_stack([np.asarray(array, dtype=np.float64) for array in own.values()])
     for name, array in arrays.items():
         axes = tuple("xyz"[: array.shape[-1]])
-        if array.ndim == 2 and array.shape[0] == size and array.shape[1] <= 3 and POINTS.search(name) and not taken & set(axes):
+        if (
+            array.ndim == 2
+            and array.shape[0] == size
+            and array.shape[1] <= 3
+            and POINTS.search(name)
+            and not taken & set(axes)
+        ):
             return axes, np.asarray(array, dtype=np.float64)
     return (NODE if NODE not in taken else f"{NODE}_{len(taken)}",), _numbers(size)

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 """Changes whenever the same file gives other content, so that files of before are converted anew."""
 ROUND_OFF = 2e-6
-"""Two meshes are one where no coordinate differs by more than this share of its range: a few units of single precision."""
+"""Two meshes are one where no coordinate differs by more than this share of its range: a few units of single
+precision."""
 COMPARED = 4
 """Meshes with which one of another content is compared."""
 PATIENCE = 3600.0
@@ -33,7 +34,8 @@ PATIENCE = 3600.0
 
 @dataclass(frozen=True)
 class Fields:
-    """What is wanted of every file: names of outputs and coordinates, and whether they are taken at points or in cells."""
+    """What is wanted of every file: names of outputs and coordinates, and whether they are taken at points or in
+    cells."""
 
     outputs: tuple[str, ...]
     coordinates: tuple[str, ...]
@@ -69,10 +71,13 @@ class Converted:
         return np.asarray(np.load(self.values, allow_pickle=False))
 
 
-def converted(members: Members, files: Sequence[str], fields: Fields, directory: Path, announce: Announce) -> list[Converted]:
+def converted(
+    members: Members, files: Sequence[str], fields: Fields, directory: Path, announce: Announce
+) -> list[Converted]:
     """The simulations of some files; those that the directory holds already are not read again.
 
-    Several processes may ask for the same: one converts while the others wait. A conversion that is interrupted goes on where it was.
+    Several processes may ask for the same: one converts while the others wait. A conversion that is interrupted goes on
+        where it was.
 
     Raises:
         DataError: if a file cannot be used.
@@ -104,7 +109,9 @@ class _Conversion:
         kept = [self._kept(key) for key in keys]
         missing = [k for k, known in enumerate(kept) if known is None]
         if missing:
-            for path, coordinates in list({(known.mesh, known.coordinates): None for known in kept if known is not None})[:COMPARED]:
+            for path, coordinates in list(
+                {(known.mesh, known.coordinates): None for known in kept if known is not None}
+            )[:COMPARED]:
                 points = np.load(path, allow_pickle=False)
                 self._meshes.setdefault((points.shape, coordinates), []).append((path, points))
         for done, k in enumerate(missing):
@@ -144,7 +151,9 @@ class _Conversion:
         values = self._directory / f"{key}.npy"
         _save(values, snapshot.values)
         missing = int((~np.isfinite(snapshot.values)).any(axis=1).sum())
-        found = Converted(values, mesh, snapshot.coordinates, snapshot.units, snapshot.output_units, len(snapshot.values), missing)
+        found = Converted(
+            values, mesh, snapshot.coordinates, snapshot.units, snapshot.output_units, len(snapshot.values), missing
+        )
         told = {**asdict(found), "values": values.name, "mesh": mesh.name}
         with replacing(self._directory / f"{key}.json") as temporary:
             temporary.write_text(json.dumps(told), encoding="utf-8")

@@ -49,7 +49,9 @@ class Snapshots:
             DataError: if the table names a file that is not there.
         """
         if not config.path:
-            raise ConfigError("dataset.path", "names nothing; give the folder, or the zip, with one file per simulation")
+            raise ConfigError(
+                "dataset.path", "names nothing; give the folder, or the zip, with one file per simulation"
+            )
         if not config.outputs:
             raise ConfigError("dataset.outputs", "names no field; name those that are to be learned, such as [p]")
         self.config, self.seed = config, seed
@@ -58,9 +60,14 @@ class Snapshots:
         self._arranged: Arrangement | None = None
         self._members = members_of(Path(config.path))
         reading = Reading(choices=text_choices(config.kinds))
-        self._simulations = found_simulations(self._members, config.table, config.pattern, config.file_column, config.parameters, reading)
+        self._simulations = found_simulations(
+            self._members, config.table, config.pattern, config.file_column, config.parameters, reading
+        )
         if len(self._simulations.files) < 2:
-            raise DataError(f"{config.path}: holds {len(self._simulations.files)} simulations; at least 2 are needed, one for the test")
+            raise DataError(
+                f"{config.path}: holds {len(self._simulations.files)} simulations; at least 2 are needed, one for "
+                f"the test"
+            )
 
     def identity(self) -> dict[str, str]:
         """A digest over the content of all files that are used, and that of the table of parameters."""
@@ -72,7 +79,10 @@ class Snapshots:
     def reading(self, announce: Announce = silent) -> str:
         """What was read, in one line."""
         files, simulations = self._files(announce), self._simulations
-        inputs = [*zip(files[0].coordinates, files[0].units, strict=True), *zip(simulations.names, simulations.units, strict=True)]
+        inputs = [
+            *zip(files[0].coordinates, files[0].units, strict=True),
+            *zip(simulations.names, simulations.units, strict=True),
+        ]
         outputs = zip(self.config.outputs, files[0].output_units, strict=True)
         missing = sum(file.missing for file in files)
         parts = [
@@ -88,7 +98,11 @@ class Snapshots:
         if not self._shared(files):
             sizes = [file.size for file in files]
             return f"{len(files):,} cases with points of their own, {min(sizes):,} to {max(sizes):,}"
-        return self._arrangement(silent).text if not self.config.stream else f"{len(files):,} cases on the same {files[0].size:,} points"
+        return (
+            self._arrangement(silent).text
+            if not self.config.stream
+            else f"{len(files):,} cases on the same {files[0].size:,} points"
+        )
 
     @property
     def candidates(self) -> Axis:
@@ -104,15 +118,23 @@ class Snapshots:
             return tuple(sorted(self._row(name) for name in self.config.test_cases))
         count = max(1, round(self.config.test_share * len(files)))
         if count >= len(files):
-            problem = f"leaves none of {len(files)} simulations for training; lower it, or name files with dataset.test_cases"
+            problem = (
+                f"leaves none of {len(files)} simulations for training; lower it, or name files with dataset.test_cases"
+            )
             raise ConfigError("dataset.test_share", problem)
-        return tuple(np.sort(stream(self.seed, "snapshots test").choice(len(files), count, replace=False, shuffle=False)).tolist())
+        return tuple(
+            np.sort(
+                stream(self.seed, "snapshots test").choice(len(files), count, replace=False, shuffle=False)
+            ).tolist()
+        )
 
     def _row(self, name: str) -> int:
         files = self._simulations.files
         found = [row for row, file in enumerate(files) if name in (file, Path(file).name, Path(file).stem)]
         if len(found) != 1:
-            problem = "is no file of a simulation" if not found else f"may be {' or '.join(files[row] for row in found[:3])}"
+            problem = (
+                "is no file of a simulation" if not found else f"may be {' or '.join(files[row] for row in found[:3])}"
+            )
             raise ConfigError("dataset.test_cases", f"{name!r} {problem}")
         return found[0]
 
@@ -139,7 +161,9 @@ class Snapshots:
     @property
     def _trained(self) -> Int[np.ndarray, " n"]:
         if self.config.train_cases > len(self.order):
-            problem = f"must be at most {len(self.order):,}, the simulations not set aside, not {self.config.train_cases:,}"
+            problem = (
+                f"must be at most {len(self.order):,}, the simulations not set aside, not {self.config.train_cases:,}"
+            )
             raise ConfigError("dataset.train_cases", problem)
         return self.order[: self.config.train_cases or None]
 
@@ -150,14 +174,20 @@ class Snapshots:
         x, y = (np.concatenate(parts) for parts in zip(*self._rows_of(self.held_out, silent), strict=True))
         files = self._files(announce)
         units = (*files[0].units, *self._simulations.units)
-        return {"test": ProductData((Axis("point", x, self._inputs, units),), y, tuple(self.config.outputs), files[0].output_units)}
+        return {
+            "test": ProductData(
+                (Axis("point", x, self._inputs, units),), y, tuple(self.config.outputs), files[0].output_units
+            )
+        }
 
     def rows(self) -> RowChunks | None:
         """The points of the training simulations in a table on the disk, or None where they are to be in memory."""
         if not self.config.stream:
             return None
         files, chosen = self._files(silent), self._trained
-        what = [[files[row].values.name, files[row].mesh.name, self._simulations.values[row].tolist()] for row in chosen]
+        what = [
+            [files[row].values.name, files[row].mesh.name, self._simulations.values[row].tolist()] for row in chosen
+        ]
         text = json.dumps([what, list(self._inputs), self.config.outputs, self.config.stride, self.config.missing])
         path = self._directory / f"rows-{hashlib.sha256(text.encode()).hexdigest()[:16]}.h5"
         if not path.is_file():
@@ -198,22 +228,35 @@ class Snapshots:
         usual = Counter(file.coordinates for file in files).most_common(1)[0][0]
         for name, file in zip(names, files, strict=True):
             if file.coordinates != usual:
-                raise DataError(f"{root / name}: has the coordinates {', '.join(file.coordinates)}, but most files {', '.join(usual)}")
+                raise DataError(
+                    f"{root / name}: has the coordinates {', '.join(file.coordinates)}, but most files "
+                    f"{', '.join(usual)}"
+                )
             if file.missing and self.config.missing == "refuse":
                 problem = f"{', '.join(self.config.outputs)}: missing at {file.missing:,} of {file.size:,} points"
-                raise DataError(f"{root / name}: {problem}; mend the file, or leave such points out with dataset.missing=drop")
+                raise DataError(
+                    f"{root / name}: {problem}; mend the file, or leave such points out with dataset.missing=drop"
+                )
         clash = sorted(set(usual) & set(self._simulations.names))
         if clash:
-            raise DataError(f"{root}: {clash[0]!r} is a coordinate and a parameter; choose with dataset.coordinates and dataset.parameters")
+            raise DataError(
+                f"{root}: {clash[0]!r} is a coordinate and a parameter; choose with dataset.coordinates and "
+                f"dataset.parameters"
+            )
         mesh, count = Counter(file.mesh for file in files).most_common(1)[0]
         others = [(name, file) for name, file in zip(names, files, strict=True) if file.mesh != mesh]
         if not others or self.config.meshes == "own" or (self.config.meshes == "auto" and count <= FEW * len(files)):
             return
         name, file = others[0]
         size = next(one.size for one in files if one.mesh == mesh)
-        where = f"{file.size:,} points where {count:,} other files have {size:,}" if file.size != size else "its points elsewhere"
+        where = (
+            f"{file.size:,} points where {count:,} other files have {size:,}"
+            if file.size != size
+            else "its points elsewhere"
+        )
         raise DataError(
-            f"{root / name}: has another mesh than the rest ({where}; {len(others)} of {len(files)} files differ); mend it, remove it, "
+            f"{root / name}: has another mesh than the rest ({where}; {len(others)} of {len(files)} files differ); "
+            f"mend it, remove it, "
             "or say with dataset.meshes=own that each file has its own"
         )
 
@@ -223,7 +266,9 @@ class Snapshots:
     def _arrangement(self, announce: Announce) -> Arrangement:
         if self._arranged is None:
             files = self._files(announce)
-            self._arranged = self._on_one_mesh(files, announce) if self._shared(files) else self._on_many(files, announce)
+            self._arranged = (
+                self._on_one_mesh(files, announce) if self._shared(files) else self._on_many(files, announce)
+            )
         return self._arranged
 
     def _on_one_mesh(self, files: Sequence[Converted], announce: Announce) -> Arrangement:
@@ -236,7 +281,12 @@ class Snapshots:
             text = f"a mesh of {len(points):,} points × {len(files):,} cases"
         else:
             axes = tuple(
-                Axis(names[own[0]] if len(own) == 1 else "node", there, tuple(names[k] for k in own), tuple(units[k] for k in own))
+                Axis(
+                    names[own[0]] if len(own) == 1 else "node",
+                    there,
+                    tuple(names[k] for k in own),
+                    tuple(units[k] for k in own),
+                )
                 for own, there in zip(structure.columns, structure.points, strict=True)
             )
             place = structure.flat
@@ -248,7 +298,9 @@ class Snapshots:
             values[place, case] = file.read()[:: self.config.stride]
         values = values.reshape(*(axis.size for axis in axes), len(files), len(self.config.outputs))
         observed = np.asarray(np.isfinite(values).all(axis=-1))
-        data = ProductData((*axes, self.candidates), values, tuple(self.config.outputs), files[0].output_units, observed)
+        data = ProductData(
+            (*axes, self.candidates), values, tuple(self.config.outputs), files[0].output_units, observed
+        )
         return ByCase(data, text)
 
     def _on_many(self, files: Sequence[Converted], announce: Announce) -> Arrangement:
@@ -256,7 +308,9 @@ class Snapshots:
         parts = list(self._rows_of(range(len(files)), announce))
         x, y = (np.concatenate(tables) for tables in zip(*parts, strict=True))
         units = (*files[0].units, *self._simulations.units)
-        data = ProductData((Axis("point", x, self._inputs, units),), y, tuple(self.config.outputs), files[0].output_units)
+        data = ProductData(
+            (Axis("point", x, self._inputs, units),), y, tuple(self.config.outputs), files[0].output_units
+        )
         case = np.repeat(np.arange(len(files)), [len(part[0]) for part in parts])
         return ByMesh(data, case, self.candidates)
 

@@ -63,9 +63,13 @@ def members_of(root: Path) -> Members:
     if root.is_dir():
         return Folder(root)
     if not root.exists():
-        raise ConfigError("dataset.path", f"{root} does not exist; name the folder or the zip with one file per simulation")
+        raise ConfigError(
+            "dataset.path", f"{root} does not exist; name the folder or the zip with one file per simulation"
+        )
     if not zipfile.is_zipfile(root):
-        raise ConfigError("dataset.path", f"{root} is neither a folder nor a whole zip; name the folder with one file per simulation")
+        raise ConfigError(
+            "dataset.path", f"{root} is neither a folder nor a whole zip; name the folder with one file per simulation"
+        )
     return Zip(root)
 
 
@@ -134,13 +138,17 @@ class Zip:
     def opened(self, name: str) -> Iterator[Path]:
         """See `Members`."""
         path = PurePosixPath(name)
-        beside = [other for other in self._infos if PurePosixPath(other).parent == path.parent and _stem(other) == _stem(name)]
+        beside = [
+            other for other in self._infos if PurePosixPath(other).parent == path.parent and _stem(other) == _stem(name)
+        ]
         with TemporaryDirectory(prefix="binn-snapshots-") as directory:
             for other in beside:
                 try:
                     (Path(directory) / PurePosixPath(other).name).write_bytes(self._zip.read(other))
                 except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-                    raise DataError(f"{self.root}: {other} cannot be read from the zip ({error}); copy the zip again") from error
+                    raise DataError(
+                        f"{self.root}: {other} cannot be read from the zip ({error}); copy the zip again"
+                    ) from error
             yield Path(directory) / path.name
 
 

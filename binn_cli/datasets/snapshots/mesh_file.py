@@ -1,4 +1,5 @@
-"""Fields on meshes: VTU, XDMF, Exodus, Gmsh and other formats by meshio; legacy VTK and the XML formats that it does not know by VTK."""
+"""Fields on meshes: VTU, XDMF, Exodus, Gmsh and other formats by meshio; legacy VTK and the XML formats that it does
+not know by VTK."""
 
 from __future__ import annotations
 
@@ -10,7 +11,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.snapshots.snapshot import COMPONENTS, Snapshot, chosen_coordinates, components, field_name, picked
+from binn_cli.datasets.snapshots.snapshot import (
+    COMPONENTS,
+    Snapshot,
+    chosen_coordinates,
+    components,
+    field_name,
+    picked,
+)
 from binn_cli.errors import DataError, MissingExtraError
 
 VTK_ALONE = (".vtp", ".vts", ".vtr", ".vti", ".vtk", ".pvtu", ".pvtp")
@@ -44,7 +52,9 @@ def from_mesh(path: Path, shown: str, outputs: Sequence[str], location: str, coo
         times = np.repeat([time for time, _ in steps], [len(where) for where, _ in parts])
         points, names = np.column_stack([points, times]), [*names, "t"]
     if not np.isfinite(points).all():
-        raise DataError(f"{shown}: has a point whose coordinates are not finite numbers; mend the file, or leave it out")
+        raise DataError(
+            f"{shown}: has a point whose coordinates are not finite numbers; mend the file, or leave it out"
+        )
     chosen, kept = chosen_coordinates(points, names, coordinates, shown)
     values = np.concatenate([values for _, values in parts])
     return Snapshot(chosen, tuple(names[k] for k in kept), ("",) * len(kept), values, ("",) * len(outputs))
@@ -63,7 +73,9 @@ def _at(fields: MeshFields, shown: str, outputs: Sequence[str], location: str) -
     if not any(at_points):
         return fields.centres, picked(fields.at_cells, outputs, shown)
     one, other = outputs[at_points.index(True)], outputs[at_points.index(False)]
-    raise DataError(f"{shown}: {one!r} is known at points, but {other!r} in cells; choose outputs of one kind, such as [{one}]")
+    raise DataError(
+        f"{shown}: {one!r} is known at points, but {other!r} in cells; choose outputs of one kind, such as [{one}]"
+    )
 
 
 def _steps(path: Path, shown: str) -> list[tuple[float, MeshFields]]:
@@ -104,12 +116,15 @@ def _series(path: Path) -> list[tuple[float, MeshFields]]:
 
 
 def _fields(mesh: Any) -> MeshFields:
-    """What meshio has read; of cells those of the highest dimension, as lines at the edge of an area are no place of its fields."""
+    """What meshio has read; of cells those of the highest dimension, as lines at the edge of an area are no place of
+    its fields."""
     points = np.asarray(mesh.points, dtype=np.float64)
     highest = max((block.dim for block in mesh.cells), default=0)
     blocks = [k for k, block in enumerate(mesh.cells) if block.dim == highest]
     centres = [points[np.asarray(mesh.cells[k].data)].mean(axis=1) for k in blocks if len(mesh.cells[k].data)]
-    at_points = {part: a for name, array in mesh.point_data.items() for part, a in components(name, np.asarray(array)).items()}
+    at_points = {
+        part: a for name, array in mesh.point_data.items() for part, a in components(name, np.asarray(array)).items()
+    }
     at_cells = {
         part: a
         for name, arrays in mesh.cell_data.items()

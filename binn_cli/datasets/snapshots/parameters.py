@@ -40,7 +40,9 @@ class Simulations:
     line: str
 
 
-def found_simulations(members: Members, table: str, pattern: str, column: str, parameters: Sequence[str], reading: Reading) -> Simulations:
+def found_simulations(
+    members: Members, table: str, pattern: str, column: str, parameters: Sequence[str], reading: Reading
+) -> Simulations:
     """The simulations of a folder.
 
     Args:
@@ -76,7 +78,9 @@ def _chosen(found: Simulations, parameters: Sequence[str]) -> Simulations:
 def _by_pattern(members: Members, pattern: str) -> Simulations:
     names = re.findall(r"\{([^{}]+)\}", pattern)
     if not names or len(set(names)) != len(names):
-        raise ConfigError("dataset.pattern", f"must name each parameter once in braces, as in run_{{k}}_{{P}}.vtu, not {pattern!r}")
+        raise ConfigError(
+            "dataset.pattern", f"must name each parameter once in braces, as in run_{{k}}_{{P}}.vtu, not {pattern!r}"
+        )
     pieces = re.split(r"\{[^{}]+\}", pattern)
     expression = re.compile(f"({NUMBER})".join(re.escape(piece).replace(r"\*", ".*") for piece in pieces))
     found = {}
@@ -106,7 +110,8 @@ def _by_any_table(members: Members, column: str, reading: Reading) -> Simulation
     why = f"; {reasons[0]}" if len(reasons) == 1 else ""
     raise ConfigError(
         "dataset.table",
-        f"{members.root} holds no table with a column of its files; name one, or say with dataset.pattern where the parameters stand "
+        f"{members.root} holds no table with a column of its files; name one, or say with dataset.pattern where the "
+        f"parameters stand "
         f"in the names of the files, such as '{hint}'{why}",
     )
 
@@ -158,7 +163,9 @@ def _file_column(members: Members, path: Path, shown: str, column: str) -> tuple
     hits = {name: sum(index.knows(text) for text in texts[k]) for k, name in enumerate(names)}
     best = max(hits, key=lambda name: hits[name], default="")
     if not best or hits[best] < max(1, len(lines) / 2):
-        raise DataError(f"{shown}: has no column that names files of {members.root}; say which with dataset.file_column")
+        raise DataError(
+            f"{shown}: has no column that names files of {members.root}; say which with dataset.file_column"
+        )
     return best, texts[names.index(best)], lines
 
 
@@ -171,18 +178,30 @@ def _texts(path: Path) -> tuple[list[list[str]], list[str], list[int]]:
         import pandas as pd
 
         frame = pd.read_parquet(path)
-        return [frame[name].astype(str).tolist() for name in frame], [str(name) for name in frame], list(range(1, len(frame) + 1))
+        return (
+            [frame[name].astype(str).tolist() for name in frame],
+            [str(name) for name in frame],
+            list(range(1, len(frame) + 1)),
+        )
     dialect = TextFile.of(path, Reading()).dialect
     rows = [record for record in records(path, dialect) if not record.is_blank]
-    columns = [[row.values[k].strip() if k < len(row.values) else "" for row in rows] for k in range(len(dialect.names))]
+    columns = [
+        [row.values[k].strip() if k < len(row.values) else "" for row in rows] for k in range(len(dialect.names))
+    ]
     return columns, list(dialect.names), [row.line for row in rows]
 
 
 def simulation_files(members: Members) -> tuple[str, ...]:
     """The files that may be simulations: without those in which an XDMF file keeps its numbers."""
-    described = {str(PurePosixPath(name).with_suffix("")) for name in members.names if name.lower().endswith((".xdmf", ".xmf"))}
+    described = {
+        str(PurePosixPath(name).with_suffix("")) for name in members.names if name.lower().endswith((".xdmf", ".xmf"))
+    }
     heavy = (".h5", ".hdf5", ".bin", ".raw")
-    return tuple(n for n in members.names if not (n.lower().endswith(heavy) and str(PurePosixPath(n).with_suffix("")) in described))
+    return tuple(
+        n
+        for n in members.names
+        if not (n.lower().endswith(heavy) and str(PurePosixPath(n).with_suffix("")) in described)
+    )
 
 
 class _Index:
@@ -214,7 +233,11 @@ class _Index:
         found = self._found(text)
         exact = [name for name in found if name == text] or found
         if not exact:
-            raise DataError(f"{where}: names {text!r}, but there is no such file in {self._root}; add it, or remove the line")
+            raise DataError(
+                f"{where}: names {text!r}, but there is no such file in {self._root}; add it, or remove the line"
+            )
         if len(exact) > 1:
-            raise DataError(f"{where}: {text!r} may be {' or '.join(exact[:3])}; write which, with its folder and ending")
+            raise DataError(
+                f"{where}: {text!r} may be {' or '.join(exact[:3])}; write which, with its folder and ending"
+            )
         return exact[0]

@@ -34,7 +34,9 @@ class Snapshot:
     output_units: tuple[str, ...]
 
 
-def read_snapshot(path: Path, shown: str, outputs: Sequence[str], location: str, coordinates: Sequence[str]) -> Snapshot:
+def read_snapshot(
+    path: Path, shown: str, outputs: Sequence[str], location: str, coordinates: Sequence[str]
+) -> Snapshot:
     """The fields of a file.
 
     Args:
@@ -58,12 +60,28 @@ def read_snapshot(path: Path, shown: str, outputs: Sequence[str], location: str,
     return from_mesh(path, shown, outputs, location, coordinates)
 
 
-TABULAR = (".csv", ".tsv", ".txt", ".dat", ".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5", ".npz", ".npy", ".parquet", ".pq")
+TABULAR = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".dat",
+    ".nc",
+    ".nc4",
+    ".cdf",
+    ".h5",
+    ".hdf5",
+    ".he5",
+    ".npz",
+    ".npy",
+    ".parquet",
+    ".pq",
+)
 """Endings of files without cells."""
 
 
 def components(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
-    """A field as one array per component: its own name for a scalar, `U_x` for vectors of two or three, `U[4]` beyond."""
+    """A field as one array per component: its own name for a scalar, `U_x` for vectors of two or three, `U[4]`
+    beyond."""
     if array.ndim == 1 or array.shape[1] == 1:
         return {name: array.reshape(len(array))}
     flat = array.reshape(len(array), -1)
@@ -90,7 +108,9 @@ def field_name(fields: Mapping[str, object], name: str, shown: str) -> str:
         return name
     for known in fields:
         stem, mark, component = known.rpartition("_")
-        if same_name(name, known) or (mark and component in COMPONENTS and name == f"{stem}[{COMPONENTS.index(component)}]"):
+        if same_name(name, known) or (
+            mark and component in COMPONENTS and name == f"{stem}[{COMPONENTS.index(component)}]"
+        ):
             return known
     held = ", ".join(fields) or "none"
     raise DataError(f"{shown}: has no field {name!r}; its fields are {held}; name others with dataset.outputs")

@@ -27,7 +27,12 @@ def read_vtk(path: Path, shown: str) -> MeshFields:
         raise MissingExtraError("vtk", f"reading {shown}") from error
     reader: Any = vtkGenericDataObjectReader() if path.suffix.lower() == ".vtk" else vtkXMLGenericDataObjectReader()
     if path.suffix.lower() == ".vtk":
-        for everything in (reader.ReadAllScalarsOn, reader.ReadAllVectorsOn, reader.ReadAllNormalsOn, reader.ReadAllFieldsOn):
+        for everything in (
+            reader.ReadAllScalarsOn,
+            reader.ReadAllVectorsOn,
+            reader.ReadAllNormalsOn,
+            reader.ReadAllFieldsOn,
+        ):
             everything()
     said: list[str] = []
     for event in ("ErrorEvent", "WarningEvent"):

@@ -51,7 +51,8 @@ def left_out_scores(fitted: FittedBinn) -> list[list[Float[np.ndarray, " p"]]]:
         scores = fitted.scores[output] if fitted.scores else None
         if scores is None:
             raise BinnError(
-                "model.calibration=conformal is for tables of at most some thousand rows whose modes and bases are chosen by "
+                "model.calibration=conformal is for tables of at most some thousand rows whose modes and bases are "
+                "chosen by "
                 "the data; set model.calibration=none"
             )
         found.append(list(scores[:, None]))
@@ -80,7 +81,8 @@ def _factor(scores: Sequence[Float[np.ndarray, " p"]]) -> float:
     least = int(np.ceil(LEVEL / (1.0 - LEVEL)))
     if n < least:
         raise BinnError(
-            f"model.calibration=conformal needs at least {least} cases for intervals of {LEVEL:.0%}, and there are {n}; set "
+            f"model.calibration=conformal needs at least {least} cases for intervals of {LEVEL:.0%}, and there are "
+            f"{n}; set "
             "model.calibration=none or give more"
         )
     candidates = np.unique(np.concatenate(scores))

@@ -107,7 +107,8 @@ class FittedBinn:
     def state(self) -> Tree:
         """All that predicts and all that learns on, as plain arrays."""
         outputs = {
-            f"{i:03d}": {"kind": "mixture" if isinstance(p, Mixture) else "tucker", **p.tree()} for i, p in enumerate(self.posteriors)
+            f"{i:03d}": {"kind": "mixture" if isinstance(p, Mixture) else "tucker", **p.tree()}
+            for i, p in enumerate(self.posteriors)
         }
         tree: dict[str, Any] = {
             "kind": "binn", "version": 2, **self.units.tree(), "outputs": outputs, "memory": self.memory.tree(),
@@ -118,7 +119,9 @@ class FittedBinn:
         if self.choices is not None:
             tree["choices"] = self.choices.tree()
         if self.stated is not None:
-            tree["stated"] = {"modes": self.stated[1]} | {f"{d:03d}": basis_tree(b) for d, b in enumerate(self.stated[0])}
+            tree["stated"] = {"modes": self.stated[1]} | {
+                f"{d:03d}": basis_tree(b) for d, b in enumerate(self.stated[0])
+            }
         return tree
 
     @classmethod

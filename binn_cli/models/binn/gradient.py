@@ -45,7 +45,9 @@ def _of_member(member: Member, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray,
     weights: Sequence[np.ndarray] = member.means if isinstance(member, BlockPosterior) else member.unpacked[0]
     functions = [f(x[:, d]) @ w for d, (f, w) in enumerate(zip(member.features, weights, strict=True))]
     slopes = [_slopes(f, x[:, d]) @ w for d, (f, w) in enumerate(zip(member.features, weights, strict=True))]
-    return np.stack([np.sum(own * rest, axis=1) for own, rest in zip(slopes, prefix_suffix(functions), strict=True)], axis=1)
+    return np.stack(
+        [np.sum(own * rest, axis=1) for own, rest in zip(slopes, prefix_suffix(functions), strict=True)], axis=1
+    )
 
 
 def _slopes(features: Features, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n K"]:

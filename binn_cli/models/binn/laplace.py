@@ -1,8 +1,8 @@
 """The linearised Laplace posterior: all weights at once, its evidence and its effective number of parameters.
 
-At the fitted weights the model is replaced by its tangent, f(w) ≈ f + J (w - ŵ). With prior precision Λ the posterior is
-normal with precision H = JᵀJ / σ² + Λ. Scales that modes can exchange lie in the null space of J and cost nothing, nor
-do superfluous modes; covariance between dimensions is kept. The same H gives the log evidence
+At the fitted weights the model is replaced by its tangent, f(w) ≈ f + J (w - ŵ). With prior precision Λ the posterior
+is normal with precision H = JᵀJ / σ² + Λ. Scales that modes can exchange lie in the null space of J and cost nothing,
+nor do superfluous modes; covariance between dimensions is kept. The same H gives the log evidence
 
     log p(u) ≈ -|u - f|² / (2 σ²) - N/2 log 2πσ² - (w - w₀)ᵀ Λ (w - w₀) / 2 - log |Λ^-½ H Λ^-½| / 2
 
@@ -70,7 +70,9 @@ class Summary(NamedTuple):
     parameters: Float[np.ndarray, " P"]
 
 
-def summarise(system: Linearised, scale: Float[np.ndarray, " P"], away: Float[np.ndarray, " P"], noise: float, count: int) -> Summary:
+def summarise(
+    system: Linearised, scale: Float[np.ndarray, " P"], away: Float[np.ndarray, " P"], noise: float, count: int
+) -> Summary:
     """The linearised posterior.
 
     Args:
@@ -89,7 +91,9 @@ def summarise(system: Linearised, scale: Float[np.ndarray, " P"], away: Float[np
         values, left = np.linalg.eigh(scaled @ scaled.T)
         seen = values > len(values) * np.finfo(float).eps * max(values[-1], np.finfo(float).tiny)
         values, vectors = values[seen], scaled.T @ (left[:, seen] / np.sqrt(values[seen]))
-    evidence = -0.5 * (system.squared / noise + count * np.log(2.0 * np.pi * noise) + away @ away + np.sum(np.log1p(values)))
+    evidence = -0.5 * (
+        system.squared / noise + count * np.log(2.0 * np.pi * noise) + away @ away + np.sum(np.log1p(values))
+    )
     kept = values > 1e-14
     values, vectors = values[kept], vectors[:, kept]
     parameters = vectors**2 @ (values / (1.0 + values))

@@ -71,13 +71,17 @@ class Mixture:
             return self.widening * self.members[0][0].covariance(x)
         means = [member.moments(x, variance=False)[0] for member, _ in self.members]
         centre = np.sum([w * m for m, (_, w) in zip(means, self.members, strict=True)], axis=0)
-        parts = [w * (member.covariance(x) + np.outer(m - centre, m - centre)) for m, (member, w) in zip(means, self.members, strict=True)]
+        parts = [
+            w * (member.covariance(x) + np.outer(m - centre, m - centre))
+            for m, (member, w) in zip(means, self.members, strict=True)
+        ]
         return self.widening * np.sum(parts, axis=0)
 
     def case_covariance(
         self, axes: Sequence[Float[np.ndarray, "n D"]], cases: Float[np.ndarray, "c D"], limit: int
     ) -> Float[np.ndarray, "c r c r"]:
-        """Covariance of the fields of cases at r of their points, scaled so that variances sum to those over all points.
+        """Covariance of the fields of cases at r of their points, scaled so that variances sum to those over all
+        points.
 
         Args:
             axes: points of the other axes of a case; none where a case is a single row.
@@ -87,7 +91,11 @@ class Mixture:
         sizes = [len(points) for points in axes]
         total = int(np.prod(sizes))
         count = min(total, limit)
-        drawn = np.arange(total) if count == total else np.sort(np.random.default_rng(0).choice(total, count, replace=False))
+        drawn = (
+            np.arange(total)
+            if count == total
+            else np.sort(np.random.default_rng(0).choice(total, count, replace=False))
+        )
         index = np.unravel_index(drawn, sizes) if axes else ()
         field = [np.tile(points[i], (len(cases), 1)) for points, i in zip(axes, index, strict=True)]
         rows = np.concatenate([*field, np.repeat(cases, count, axis=0)], axis=1)
@@ -96,7 +104,8 @@ class Mixture:
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
         members = {
-            f"{i:03d}": {"kind": _kind(member), "weight": weight, **member.tree()} for i, (member, weight) in enumerate(self.members)
+            f"{i:03d}": {"kind": _kind(member), "weight": weight, **member.tree()}
+            for i, (member, weight) in enumerate(self.members)
         }
         return {"members": members, "noise": self.noise, "widening": self.widening}
 

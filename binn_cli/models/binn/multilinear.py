@@ -1,4 +1,5 @@
-"""Multilinear algebra, in the terms of Kolda and Bader, "Tensor decompositions and applications", SIAM Review 51 (2009)."""
+"""Multilinear algebra, in the terms of Kolda and Bader, "Tensor decompositions and applications", SIAM Review 51
+(2009)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def mode_dot(tensor: Float[np.ndarray, "*n"], matrix: Float[np.ndarray, "m n"], 
     return np.moveaxis(np.tensordot(tensor, matrix, axes=(axis, 1)), -1, axis)
 
 
-def multi_mode_dot(tensor: Float[np.ndarray, "*n"], matrices: Sequence[Float[np.ndarray, "m n"] | None]) -> Float[np.ndarray, "*m"]:
+def multi_mode_dot(
+    tensor: Float[np.ndarray, "*n"], matrices: Sequence[Float[np.ndarray, "m n"] | None]
+) -> Float[np.ndarray, "*m"]:
     """Mode products with one matrix per axis, the one that shrinks the tensor most first; None leaves an axis alone."""
     growth = [1.0 if m is None else m.shape[0] / m.shape[1] for m in matrices]
     for axis in map(int, np.argsort(growth, kind="stable")):

@@ -32,8 +32,11 @@ LENGTH_PER_GAP = 1.5
 """Shortest length on an axis of several coordinates, in units of the gap between its points if they made a lattice."""
 
 
-def fit_products(config: BinnConfig, data: ProductData, units: Units, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
-    """Fit every output with the modes and bases that the configuration states, or the data choose where it says auto."""
+def fit_products(
+    config: BinnConfig, data: ProductData, units: Units, before: FittedBinn | None
+) -> tuple[FittedBinn, dict[str, Any]]:
+    """Fit every output with the modes and bases that the configuration states, or the data choose where it says
+    auto."""
     if before is not None and before.stated is not None:
         bases, modes = before.stated
         trace: dict[str, np.ndarray] = {}
@@ -51,9 +54,13 @@ def fit_products(config: BinnConfig, data: ProductData, units: Units, before: Fi
     fitted = FittedBinn(
         units, posteriors, Nothing(), np.ones(len(fits)), FitReport(0.0, 0.0, {}), (), (), None, (bases, modes),
     )  # fmt: skip
-    diagnostics: dict[str, Any] = {name: _together([fit.diagnostics[name] for fit in fits]) for name in fits[0].diagnostics}
+    diagnostics: dict[str, Any] = {
+        name: _together([fit.diagnostics[name] for fit in fits]) for name in fits[0].diagnostics
+    }
     for name in {"elbo", "log_evidence"} & set(diagnostics):  # densities of the outputs in their own units
-        density = diagnostics[name] - data.n_points * np.log(units.outputs.scale).reshape(-1, *[1] * (diagnostics[name].ndim - 1))
+        density = diagnostics[name] - data.n_points * np.log(units.outputs.scale).reshape(
+            -1, *[1] * (diagnostics[name].ndim - 1)
+        )
         diagnostics[name] = density
     diagnostics["settled"] = np.array([fit.settled for fit in fits], dtype=float)
     return fitted, {**diagnostics, **trace, "taken": [fit.note for fit in fits if fit.note]}
@@ -73,7 +80,9 @@ def _together(arrays: list[np.ndarray]) -> np.ndarray:
     return np.stack([np.pad(a, (0, longest - len(a)), constant_values=np.nan) if a.ndim else a for a in arrays])
 
 
-def choose_bases(config: BinnConfig, data: ProductData, units: Units) -> tuple[tuple[Basis, ...], int, dict[str, np.ndarray]]:
+def choose_bases(
+    config: BinnConfig, data: ProductData, units: Units
+) -> tuple[tuple[Basis, ...], int, dict[str, np.ndarray]]:
     """The basis of every input and the number of modes: stated, or from the evidence and the ranks of the data."""
     names, stated = data.inputs, Stated.of(config, data.inputs)
     standard = np.moveaxis((data.values - units.outputs.shift) / units.outputs.scale, -1, 0)

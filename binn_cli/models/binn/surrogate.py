@@ -131,7 +131,9 @@ class Binn:
         posterior = fitted.posteriors[0]
         return "limit" if isinstance(posterior, Mixture) or posterior.in_limit else "tucker"
 
-    def _fit_table(self, data: ProductData, units: Units, route: str, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
+    def _fit_table(
+        self, data: ProductData, units: Units, route: str, before: FittedBinn | None
+    ) -> tuple[FittedBinn, dict[str, Any]]:
         x, y = data.table()
         return self._of_rows(Rows(x, y), units, route, before)
 
@@ -142,7 +144,9 @@ class Binn:
             again, diagnostics = self._of_rows(rows, fitted.units, "auto", fitted)
         return self._finish(again, diagnostics, len(rows.inputs), began)
 
-    def _of_rows(self, rows: Rows, units: Units, route: str, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
+    def _of_rows(
+        self, rows: Rows, units: Units, route: str, before: FittedBinn | None
+    ) -> tuple[FittedBinn, dict[str, Any]]:
         config = self.config
         allowed = Allowed(limit=route in ("auto", "limit", "tucker"), products=route in ("auto", "products"))
         x = units.inputs(rows.inputs, slice(None))
@@ -168,7 +172,9 @@ class Binn:
         }
         return fitted, diagnostics
 
-    def _fit_cases(self, cases: Cases, units: Units, route: str, before: FittedBinn | None) -> tuple[FittedBinn, dict[str, Any]]:
+    def _fit_cases(
+        self, cases: Cases, units: Units, route: str, before: FittedBinn | None
+    ) -> tuple[FittedBinn, dict[str, Any]]:
         chosen_at: tuple[int, ...] = ()
         earlier: Choices | None = None
         count = cases.axes[-1].size
@@ -230,7 +236,8 @@ def _same_shape(fitted: FittedBinn, data: ProductData | RowChunks) -> None:
     known = fitted.units.dimensions, len(fitted.posteriors)
     if asked != known:
         raise DataError(
-            f"the new data have {asked[0]} inputs and {asked[1]} outputs, but the surrogate has learned {known[0]} and {known[1]}"
+            f"the new data have {asked[0]} inputs and {asked[1]} outputs, but the surrogate has learned {known[0]} "
+            f"and {known[1]}"
         )
 
 

@@ -1,4 +1,5 @@
-"""Fitting a table: the limit and sums of products with every number of modes, averaged by what they say of left-out rows."""
+"""Fitting a table: the limit and sums of products with every number of modes, averaged by what they say of left-out
+rows."""
 
 from __future__ import annotations
 
@@ -17,7 +18,13 @@ from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Prior
 from binn_cli.models.binn.limit.process import Process
-from binn_cli.models.binn.limit.table import FAR_BEHIND, MOST_ROWS, LimitChoice, choose_hyperparameters, draw_hyperparameters
+from binn_cli.models.binn.limit.table import (
+    FAR_BEHIND,
+    MOST_ROWS,
+    LimitChoice,
+    choose_hyperparameters,
+    draw_hyperparameters,
+)
 from binn_cli.models.binn.mixture import Member, mix
 from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
 from binn_cli.models.binn.selection.stacking import log_density, stacking_weights
@@ -35,7 +42,8 @@ REFITTED_ROWS = 600
 """Rows up to which the limit is judged with hyperparameters that were found without the left-out rows."""
 
 CONSTANT = 1e-12
-"""Range of an output, relative to its size, up to which it is a constant; and the prior variance of what it could be else."""
+"""Range of an output, relative to its size, up to which it is a constant; and the prior variance of what it could be
+else."""
 
 PSEUDO_ROWS = 5.0
 """Rows that count as having been predicted just as well as was said."""
@@ -143,7 +151,9 @@ def fit_table(
             left_out.append(predict_left_out(fit, design, own, folds))
     densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
     weights = stacking_weights(densities)
-    candidates = tuple(Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True))
+    candidates = tuple(
+        Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True)
+    )
     members: list[tuple[Member, float]] = []
     parameters, settled = 0.0, True
     for choice, weight in zip(limits, weights, strict=False):
@@ -162,7 +172,9 @@ def fit_table(
     noise = float(sum(weight * member.noise for member, weight in members))
     widening, honest = 1.0, list(left_out)
     if n <= SMALL_ROWS:
-        plain: list[tuple[Member, float]] = [(c.process(x, y), float(w)) for c, w in zip(limits, weights, strict=False) if w]
+        plain: list[tuple[Member, float]] = [
+            (c.process(x, y), float(w)) for c, w in zip(limits, weights, strict=False) if w
+        ]
         plain.extend(member for member in members if isinstance(member[0], CpPosterior))
         for i, (choice, weight) in enumerate(zip(limits, weights, strict=False)):
             if weight and len(own) <= REFITTED_ROWS:
@@ -203,8 +215,8 @@ def _widening(
 ) -> float:
     """By how much variances are too small: the mean square of left-out rows in units of what was said of them.
 
-    What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain` has
-    the same members without that. A few rows that are far off count as much as ones at four standard deviations.
+    What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain`
+    has the same members without that. A few rows that are far off count as much as ones at four standard deviations.
     """
     mean = np.sum([w * m for (m, _), w in zip(left_out, weights, strict=True)], axis=0)
     spread = np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(left_out, weights, strict=True)], axis=0)
@@ -217,7 +229,9 @@ def _widening(
     return max(1.0, factor / float(np.exp(max(already, 0.0))))
 
 
-def _products(x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowed, seed: int) -> list[tuple[CpFit, Design]]:
+def _products(
+    x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowed, seed: int
+) -> list[tuple[CpFit, Design]]:
     """The sums of products of highest evidence."""
     dimensions = x.shape[1]
     theta = choice.theta
@@ -225,7 +239,10 @@ def _products(x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowe
     found: list[tuple[CpFit, Design]] = []
     best, only = -np.inf, allowed.modes
     for factor in LENGTH_FACTORS:
-        features = [smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d])) for d in range(dimensions)]
+        features = [
+            smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d]))
+            for d in range(dimensions)
+        ]
         design = Design.table(AxisDesign.of(features, x), y)
         most = max(1, min(MOST_MODES, MOST_WEIGHTS // sum(design.sizes)))
         most = most if allowed.modes is None else min(allowed.modes, 4 * most)

@@ -2,5 +2,6 @@
 
 import jax
 
-# Positions of the samplers and sums over points are in float64; the network itself computes in the precision that is asked for.
+# Positions of the samplers and sums over points are in float64; the network itself computes in the precision that is
+# asked for.
 jax.config.update("jax_enable_x64", True)

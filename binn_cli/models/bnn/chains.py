@@ -1,4 +1,5 @@
-"""Markov chains over a network's vector: one loop for every kernel, compiled once, interruptible, and recorded in function space."""
+"""Markov chains over a network's vector: one loop for every kernel, compiled once, interruptible, and recorded in
+function space."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ LONGEST = 64
 """Draws that one such call records at most."""
 
 VECTORISED_POINTS = 2048
-"""Up to so many points, chains advance side by side; with more, one chain alone fills the processor, and side by side they took twice
-as long as one after the other (measured on 32,768 points, 2 cores)."""
+"""Up to so many points, chains advance side by side; with more, one chain alone fills the processor, and side by side
+they took twice as long as one after the other (measured on 32,768 points, 2 cores)."""
 
 
 class Kernel(Protocol):
@@ -63,7 +64,8 @@ class Chains(NamedTuple):
 
     Attributes:
         vectors: (chain, kept, P) draws, evenly thinned.
-        traces: (chain, draw, …) function at the reference points, log density, log noise and the kernel's statistics, of all draws.
+        traces: (chain, draw, …) function at the reference points, log density, log noise and the kernel's statistics,
+            of all draws.
         last: (chain, P) where the chains ended.
         tuning: (chain, …) what was adapted.
         seconds: seconds of warm-up and of sampling, without compilation.
@@ -90,23 +92,46 @@ def _each(function: Callable[..., Any], side_by_side: bool) -> Callable[..., Any
 
 
 def _begin(
-    keys: Array, vectors: Array, tuning: Mapping[str, Array], points: Points, *, kernel: Kernel, density: Density, side_by_side: bool
+    keys: Array,
+    vectors: Array,
+    tuning: Mapping[str, Array],
+    points: Points,
+    *,
+    kernel: Kernel,
+    density: Density,
+    side_by_side: bool,
 ) -> Any:
-    return _each(lambda key, vector, tuned: kernel.init(key, vector, tuned, points, density), side_by_side)(keys, vectors, tuning)
+    return _each(lambda key, vector, tuned: kernel.init(key, vector, tuned, points, density), side_by_side)(
+        keys, vectors, tuning
+    )
 
 
 def _advance(
-    states: Any, count: Array, points: Points, references: Array, *, kernel: Kernel, density: Density, side_by_side: bool
+    states: Any,
+    count: Array,
+    points: Points,
+    references: Array,
+    *,
+    kernel: Kernel,
+    density: Density,
+    side_by_side: bool,
 ) -> tuple[Any, dict[str, Array]]:
     """`count` transitions of every chain, recorded in the first `count` rows of buffers of `LONGEST`."""
 
     def recorded(state: Any) -> dict[str, Array]:
         vector = kernel.vector(state)
         function = density.function(vector, references).reshape(-1)
-        return {"vector": vector, "function": function, "log_noise": density.log_noise(vector), **kernel.statistics(state)}
+        return {
+            "vector": vector,
+            "function": function,
+            "log_noise": density.log_noise(vector),
+            **kernel.statistics(state),
+        }
 
     def one_chain(state: Any) -> tuple[Any, dict[str, Array]]:
-        buffers = jax.tree.map(lambda leaf: jnp.zeros((LONGEST, *leaf.shape), leaf.dtype), jax.eval_shape(recorded, state))
+        buffers = jax.tree.map(
+            lambda leaf: jnp.zeros((LONGEST, *leaf.shape), leaf.dtype), jax.eval_shape(recorded, state)
+        )
 
         def body(i: Array, carry: tuple[Any, dict[str, Array]]) -> tuple[Any, dict[str, Array]]:
             state, buffers = carry

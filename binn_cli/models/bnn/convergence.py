@@ -1,9 +1,11 @@
-"""Whether chains have converged: rank-normalised split R-hat and bulk effective sample size of what the network says, not of its weights.
+"""Whether chains have converged: rank-normalised split R-hat and bulk effective sample size of what the network says,
+not of its weights.
 
-Weights have no meaning of their own: swapping two hidden units, or changing the signs on both sides of one, gives the same function, so
-chains that agree on every prediction may disagree on every weight. What is compared is therefore the function at fixed points, the log
-density and the noise. Formulas: Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization: an
-improved R-hat", 2021.
+Weights have no meaning of their own: swapping two hidden units, or changing the signs on both sides of one, gives the
+same function, so chains that agree on every prediction may disagree on every weight. What is compared is therefore the
+function at fixed points, the log density and the noise. Formulas: Vehtari, Gelman, Simpson, Carpenter and Bürkner,
+"Rank-normalization, folding, and
+localization: an improved R-hat", 2021.
 """
 
 from __future__ import annotations

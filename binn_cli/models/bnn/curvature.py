@@ -45,15 +45,19 @@ def probe(points: Points) -> tuple[Points, float]:
     return Points(points.x[rows], points.y[rows]), float(number)
 
 
-def marginal_variances(density: Density, points: Points, vector: Float[np.ndarray, " P"], watch: Stopwatch) -> Float[np.ndarray, " P"]:
-    """One over the diagonal of the negative log posterior's Gauss-Newton matrix: scales for a sampler's steps in every direction."""
+def marginal_variances(
+    density: Density, points: Points, vector: Float[np.ndarray, " P"], watch: Stopwatch
+) -> Float[np.ndarray, " P"]:
+    """One over the diagonal of the negative log posterior's Gauss-Newton matrix: scales for a sampler's steps in every
+    direction."""
     some, number = probe(points)
     found = diagonal(watch, vector, some, number, density=density)
     return 1 / (np.asarray(found) + 1 / density.prior_std**2)
 
 
 def _stiffness(vector: Array, inverse_mass: Array, points: Points, represented: Array, *, density: Density) -> Array:
-    """Largest curvature of the negative log density in coordinates in which `inverse_mass` is one, by power iteration."""
+    """Largest curvature of the negative log density in coordinates in which `inverse_mass` is one, by power
+    iteration."""
     scale = jnp.sqrt(inverse_mass)
     slope = jax.grad(lambda position: -density(vector + scale * position, points, represented / len(points.x)))
 
@@ -71,8 +75,13 @@ stiffness = CompiledFunction(_stiffness)
 
 
 def longest_step(
-    density: Density, points: Points, vector: Float[np.ndarray, " P"], inverse_mass: Float[np.ndarray, " P"], watch: Stopwatch
+    density: Density,
+    points: Points,
+    vector: Float[np.ndarray, " P"],
+    inverse_mass: Float[np.ndarray, " P"],
+    watch: Stopwatch,
 ) -> float:
-    """The longest stable step of gradient descent on all points, preconditioned by `inverse_mass`: 2 over the largest curvature."""
+    """The longest stable step of gradient descent on all points, preconditioned by `inverse_mass`: 2 over the largest
+    curvature."""
     some, number = probe(points)
     return 2.0 / float(stiffness(watch, vector, inverse_mass, some, number, density=density))

@@ -1,4 +1,5 @@
-"""The posterior density of a network's weights and noise: the one function that every inference of this package climbs or samples."""
+"""The posterior density of a network's weights and noise: the one function that every inference of this package climbs
+or samples."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from binn_cli.config.schema.bnn import NetworkConfig
 from binn_cli.models.perceptron import Network
 
 LOG_NOISE_SPREAD = 4.0
-"""Prior standard deviation of the log noise variance: the stated one is right within a factor of 3,000 (two deviations)."""
+"""Prior standard deviation of the log noise variance: the stated one is right within a factor of 3,000 (two
+deviations)."""
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -22,7 +24,8 @@ _LOG_2PI = math.log(2 * math.pi)
 class Points(NamedTuple):
     """Training points in scaled units: inputs (n, D) and outputs (n, L), in the network's precision.
 
-    With `used`, only so many of the rows are points; those behind them fill up a shape, so that more points need no other executable.
+    With `used`, only so many of the rows are points; those behind them fill up a shape, so that more points need no
+    other executable.
     """
 
     x: Float[Array, "n D"]
@@ -59,7 +62,13 @@ class Density:
     def of(cls, config: NetworkConfig, inputs: int, outputs: int) -> Density:
         """The density that a configuration describes, for data of so many inputs and outputs."""
         network = Network((inputs, *config.widths, outputs), config.activation, config.prior)
-        return cls(network, float(config.noise_variance), config.noise == "learned", float(config.temperature), config.precision)
+        return cls(
+            network,
+            float(config.noise_variance),
+            config.noise == "learned",
+            float(config.temperature),
+            config.precision,
+        )
 
     @property
     def outputs(self) -> int:
@@ -113,7 +122,11 @@ class Density:
         return -0.5 * jnp.sum(squares * jnp.exp(-log_noise) + points.n * (log_noise + _LOG_2PI))
 
     def __call__(
-        self, vector: Float[Array, " P"], points: Points, scale: float | Array = 1.0, center: Float[Array, " P"] | None = None
+        self,
+        vector: Float[Array, " P"],
+        points: Points,
+        scale: float | Array = 1.0,
+        center: Float[Array, " P"] | None = None,
     ) -> Float[Array, ""]:
         """The log density; `scale` is N/n where the points are n drawn out of N."""
         return self.log_prior(vector, center) + scale / self.temperature * self.log_likelihood(vector, points)

@@ -1,7 +1,9 @@
-"""model=bnn_ensemble: networks trained from different draws of the prior, each a draw; anchored, the spread among them is a posterior's.
+"""model=bnn_ensemble: networks trained from different draws of the prior, each a draw; anchored, the spread among them
+is a posterior's.
 
-Anchored: each member's prior is centered on its own draw of the prior (Pearce, Leibfried and Brintrup, "Uncertainty in neural networks:
-approximately Bayesian ensembling", 2020). Exact for a linear model only where outputs are perturbed too; else somewhat too narrow.
+Anchored: each member's prior is centered on its own draw of the prior (Pearce, Leibfried and Brintrup, "Uncertainty in
+neural networks: approximately Bayesian ensembling", 2020). Exact for a linear model only where outputs are perturbed
+too; else somewhat too narrow.
 """
 
 from __future__ import annotations

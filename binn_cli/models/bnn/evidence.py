@@ -1,7 +1,8 @@
 """The Laplace approximation's Gaussian, and the prior precision and noise that make the data most probable under it.
 
-MacKay, "A practical Bayesian framework for backpropagation networks", 1992: each hyperparameter is set from the number of weights that the
-data determine, until nothing changes. Where the network is linear in the weights, all of it is exact Bayesian linear regression.
+MacKay, "A practical Bayesian framework for backpropagation networks", 1992: each hyperparameter is set from the number
+of weights that the data determine, until nothing changes. Where the network is linear in the weights, all of it is
+exact Bayesian linear regression.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def cholesky(precision: Float[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
         except np.linalg.LinAlgError:
             ridge = 10 * ridge or np.finfo(float).eps
             if not ridge < 1e-3:
-                raise DataError("the curvature at the most probable weights is not finite; train for longer (model.steps)") from None
+                raise DataError(
+                    "the curvature at the most probable weights is not finite; train for longer (model.steps)"
+                ) from None
 
 
 @dataclass(frozen=True)
@@ -99,16 +102,21 @@ class Laplace:
         determined = weight * np.einsum("kj,lkj->l", covariance, sums.gram)
         misfit = np.sum(weight * self.squares(step)) + sums.n / self.temperature * np.sum(np.log(2 * math.pi * noise))
         log_prior = 0.5 * np.sum(np.log(prior)) - 0.5 * np.sum(prior * mean**2)
-        return Gaussian(mean, factor, noise, scale, determined, float(log_prior - 0.5 * misfit - np.sum(np.log(np.diag(factor)))))
+        return Gaussian(
+            mean, factor, noise, scale, determined, float(log_prior - 0.5 * misfit - np.sum(np.log(np.diag(factor))))
+        )
 
     def squares(self, step: Float[np.ndarray, " K"]) -> Float[np.ndarray, " L"]:
         """Sums of squared residuals after a step of the weights, by the linearised network."""
         if not self.linear:
             return self.sums.squares
-        return np.maximum(self.sums.squares - 2 * self.sums.slope @ step + np.einsum("k,lkj,j->l", step, self.sums.gram, step), 0.0)
+        return np.maximum(
+            self.sums.squares - 2 * self.sums.slope @ step + np.einsum("k,lkj,j->l", step, self.sums.gram, step), 0.0
+        )
 
     def tuned(self, noise: Float[np.ndarray, " L"], *, noise_too: bool) -> Gaussian:
-        """The approximation of largest evidence, looked for from the prior as it is and a noise; `noise_too` tunes that as well."""
+        """The approximation of largest evidence, looked for from the prior as it is and a noise; `noise_too` tunes that
+        as well."""
         found = self.at(noise, 1.0)
         for _ in range(ROUNDS):
             size = float(np.sum(self.prior * found.mean**2))

@@ -96,7 +96,11 @@ class FittedBnn:
     def state(self) -> Tree:
         """Draws by layer with dimensions (chain, draw, …), the network, the units, and where to go on."""
         density = self.density
-        network = {"sizes": np.asarray(density.network.sizes), "activation": density.network.activation, "prior": density.network.prior}
+        network = {
+            "sizes": np.asarray(density.network.sizes),
+            "activation": density.network.activation,
+            "prior": density.network.prior,
+        }
         noise = {name: getattr(density, name) for name in ("noise_variance", "learned", "temperature", "precision")}
         return {
             "kind": self.kind,

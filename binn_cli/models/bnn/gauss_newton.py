@@ -1,4 +1,5 @@
-"""The network linearised in its last weights: Jacobians, and the sums over all points that a Gaussian around the weights is made of."""
+"""The network linearised in its last weights: Jacobians, and the sums over all points that a Gaussian around the
+weights is made of."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ ROWS = 256
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the training points, for each of L outputs, with J the derivatives of an output by the last K weights and r its residual.
+    """Sums over the training points, for each of L outputs, with J the derivatives of an output by the last K weights
+    and r its residual.
 
     Attributes:
         gram: (L, K, K) sums of J Jᵀ.
@@ -55,7 +57,9 @@ def in_blocks(rows: Array) -> Array:
 def _sums(vector: Array, points: Points, *, density: Density, last: int) -> tuple[Array, Array, Array]:
     counts = in_blocks((jnp.arange(len(points.x)) < points.n).astype(jnp.float64))
 
-    def add(sums: tuple[Array, Array, Array], block: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array, Array], None]:
+    def add(
+        sums: tuple[Array, Array, Array], block: tuple[Array, Array, Array]
+    ) -> tuple[tuple[Array, Array, Array], None]:
         x, y, counted = block
         jacobian = jacobians(vector, x, density, last) * counted[:, None, None]
         residual = (y - density.function(vector, x)).astype(jnp.float64) * counted[:, None]

@@ -39,8 +39,11 @@ class Hamiltonian:
     def _sampler(self, points: Points, density: Density) -> tuple[Callable[..., HMCState], Callable[..., HMCState]]:
         return hmc(lambda vector: -density(vector, points), algo=self.algorithm)
 
-    def _begin(self, begin: Callable[..., HMCState], vector: Array, tuning: Mapping[str, Array], key: Array, search: bool) -> HMCState:
-        # With a fixed number of steps, a trajectory length must not be given too: NumPyro would adapt that instead of the step.
+    def _begin(
+        self, begin: Callable[..., HMCState], vector: Array, tuning: Mapping[str, Array], key: Array, search: bool
+    ) -> HMCState:
+        # With a fixed number of steps, a trajectory length must not be given too: NumPyro would adapt that instead of
+        # the step.
         return begin(
             vector,
             self.warmup,
@@ -56,7 +59,9 @@ class Hamiltonian:
             rng_key=key,
         )
 
-    def init(self, key: Array, vector: Array, tuning: Mapping[str, Array], points: Points, density: Density) -> HMCState:
+    def init(
+        self, key: Array, vector: Array, tuning: Mapping[str, Array], points: Points, density: Density
+    ) -> HMCState:
         """State at a vector; where the step is adapted, one of a sensible size is looked for first."""
         begin, _ = self._sampler(points, density)
         return self._begin(begin, vector, tuning, key, self.adapt_step)
@@ -64,7 +69,8 @@ class Hamiltonian:
     def step(self, state: HMCState, points: Points, density: Density) -> HMCState:
         """The next state."""
         begin, advance = self._sampler(points, density)
-        # NumPyro keeps its settings in what `begin` leaves behind; the state that it returns here is not used, and so not computed.
+        # NumPyro keeps its settings in what `begin` leaves behind; the state that it returns here is not used, and so
+        # not computed.
         self._begin(begin, state.z, self.tuning(state), jax.random.key(0), False)
         return advance(state)
 

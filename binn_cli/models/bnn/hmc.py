@@ -25,4 +25,6 @@ class BnnHmc(Bnn[BnnHmcConfig]):
                 leapfrog=config.leapfrog,
             )
 
-        return sampled(config, problem, kernel, lambda start: tuning_of(config, problem, start, config.step, config.metric))
+        return sampled(
+            config, problem, kernel, lambda start: tuning_of(config, problem, start, config.step, config.metric)
+        )

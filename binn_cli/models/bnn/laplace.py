@@ -1,7 +1,8 @@
-"""model=bnn_laplace: a Gaussian around the most probable weights, with the generalised Gauss-Newton matrix as its precision.
+"""model=bnn_laplace: a Gaussian around the most probable weights, with the generalised Gauss-Newton matrix as its
+precision.
 
-Of all weights where they are few, else of the last layer's alone; predictions are those of the network linearised in these weights
-(Immer, Korzepa and Bauer, "Improving predictions of Bayesian neural nets via local linearization", 2021).
+Of all weights where they are few, else of the last layer's alone; predictions are those of the network linearised in
+these weights (Immer, Korzepa and Bauer, "Improving predictions of Bayesian neural nets via local linearization", 2021).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""From product data to the points that a network learns from: scaled, in a canonical order, thinned where asked, filled up to a shape."""
+"""From product data to the points that a network learns from: scaled, in a canonical order, thinned where asked, filled
+up to a shape."""
 
 from __future__ import annotations
 
@@ -73,5 +74,7 @@ def learning_data(
     x = standardised(inputs)
     spread = np.linspace(0, len(x) - 1, min(REFERENCES, len(x))).round().astype(int)
     fill = ((0, size - len(x)), (0, 0))
-    learned = Points(jnp.asarray(np.pad(x, fill), precision), jnp.asarray(np.pad(y, fill), precision), jnp.asarray(len(x)))
+    learned = Points(
+        jnp.asarray(np.pad(x, fill), precision), jnp.asarray(np.pad(y, fill), precision), jnp.asarray(len(x))
+    )
     return LearningData(learned, jnp.asarray(x[spread], precision), units, len(x), data.n_points)

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 
-def drawn_from(guide: Mapping[str, Float[np.ndarray, "..."]], draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draws P"]:
+def drawn_from(
+    guide: Mapping[str, Float[np.ndarray, "..."]], draws: int, rng: np.random.Generator
+) -> Float[np.ndarray, "draws P"]:
     """Draws from the guide; halves of them mirror each other, so that their mean is the guide's."""
     half = -(-draws // 2)
     noise = guide["scale"] * rng.standard_normal((half, len(guide["location"])))

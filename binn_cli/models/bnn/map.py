@@ -1,4 +1,5 @@
-"""model=bnn_map: the most probable weights, without epistemic variance; the baseline that every other inference must beat."""
+"""model=bnn_map: the most probable weights, without epistemic variance; the baseline that every other inference must
+beat."""
 
 from __future__ import annotations
 
@@ -20,5 +21,7 @@ class BnnMap(Bnn[BnnMapConfig]):
         warm = problem.warm
         start = problem.density.prior_draw(self.rng(2)) if warm is None else warm.vectors[0, 0]
         training = training_of(self.config, warm is not None)
-        found = most_probable(problem.density, problem.learning.points, start, training, self.config.seed, problem.watch)
+        found = most_probable(
+            problem.density, problem.learning.points, start, training, self.config.seed, problem.watch
+        )
         return Inferred(found.vector[None, None], diagnostics={"loss": found.losses})

@@ -1,4 +1,5 @@
-"""What the models that sample by Markov chains share: where chains start, how long they run, and what is said about them."""
+"""What the models that sample by Markov chains share: where chains start, how long they run, and what is said about
+them."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ Tuning = dict[str, np.ndarray]
 
 
 def starts(config: McmcConfig, problem: Problem) -> Float[np.ndarray, "chain P"]:
-    """Where the chains begin: where the round before ended, or at most probable vectors, each found from its own draw of the prior.
+    """Where the chains begin: where the round before ended, or at most probable vectors, each found from its own draw
+    of the prior.
 
     Chains from different modes are what makes R-hat worth reading; from one mode they would agree too easily.
     """
@@ -41,10 +43,14 @@ def starts(config: McmcConfig, problem: Problem) -> Float[np.ndarray, "chain P"]
 
 def curvature_metric(problem: Problem, start: Float[np.ndarray, "chain P"]) -> Float[np.ndarray, "chain P"]:
     """Inverse mass matrices whose entries are the directions' variances by their own curvature at the start."""
-    return np.stack([marginal_variances(problem.density, problem.learning.points, vector, problem.watch) for vector in start])
+    return np.stack(
+        [marginal_variances(problem.density, problem.learning.points, vector, problem.watch) for vector in start]
+    )
 
 
-def tuning_of(config: McmcConfig, problem: Problem, start: Float[np.ndarray, "chain P"], step: float, metric: str) -> Tuning:
+def tuning_of(
+    config: McmcConfig, problem: Problem, start: Float[np.ndarray, "chain P"], step: float, metric: str
+) -> Tuning:
     """Step size and inverse mass matrix at the beginning; after a warm start those that were adapted before."""
     warm = problem.warm
     if warm is not None and warm.continuation["last"].shape == start.shape:
@@ -53,7 +59,9 @@ def tuning_of(config: McmcConfig, problem: Problem, start: Float[np.ndarray, "ch
     return {"step": np.full(len(start), step), "inverse_mass": inverse_mass}
 
 
-def sampled(config: McmcConfig, problem: Problem, kernel: Callable[[int], Kernel], tuning: Callable[[np.ndarray], Tuning]) -> Inferred:
+def sampled(
+    config: McmcConfig, problem: Problem, kernel: Callable[[int], Kernel], tuning: Callable[[np.ndarray], Tuning]
+) -> Inferred:
     """Run the chains; `kernel` is made for a number of warm-up transitions, `tuning` for where the chains start."""
     again = problem.warm is not None
     warmup, samples = (config.warmup_again, config.samples_again) if again else (config.warmup, config.samples)
@@ -61,7 +69,15 @@ def sampled(config: McmcConfig, problem: Problem, kernel: Callable[[int], Kernel
     lengths = Lengths(warmup, samples, config.keep)
     learning = problem.learning
     chains = sample(
-        kernel(warmup), problem.density, learning.points, learning.references, start, tuning(start), lengths, config.seed, problem.watch
+        kernel(warmup),
+        problem.density,
+        learning.points,
+        learning.references,
+        start,
+        tuning(start),
+        lengths,
+        config.seed,
+        problem.watch,
     )
     return Inferred(chains.vectors, {"last": chains.last, **chains.tuning}, diagnostics_of(chains, problem))
 

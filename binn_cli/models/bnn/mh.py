@@ -41,12 +41,15 @@ class RandomWalk:
         """The next state."""
         deviation = state.step * jnp.sqrt(state.inverse_mass)
         walk = blackjax.additive_step_random_walk(
-            lambda vector: density(vector, points), lambda key, position: deviation * jax.random.normal(key, position.shape)
+            lambda vector: density(vector, points),
+            lambda key, position: deviation * jax.random.normal(key, position.shape),
         )
         key, own = jax.random.split(state.key)
         before = blackjax.mcmc.random_walk.RWState(state.position, state.log_density)
         found, info = walk.step(own, before)
-        return state._replace(position=found.position, log_density=found.logdensity, key=key, acceptance=info.acceptance_rate)
+        return state._replace(
+            position=found.position, log_density=found.logdensity, key=key, acceptance=info.acceptance_rate
+        )
 
     def rows(self, available: int) -> int:
         """All points."""
@@ -66,7 +69,8 @@ class RandomWalk:
 
 
 class BnnMh(Bnn[BnnMhConfig]):
-    """Every weight takes a normal step; the whole is taken or refused. The poorest of the samplers, and the paper's baseline."""
+    """Every weight takes a normal step; the whole is taken or refused. The poorest of the samplers, and the paper's
+    baseline."""
 
     def infer(self, problem: Problem) -> Inferred:
         """Draws from the posterior."""

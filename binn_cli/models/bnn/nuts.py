@@ -20,7 +20,13 @@ class BnnNuts(Bnn[BnnNutsConfig]):
 
         def kernel(warmup: int) -> Hamiltonian:
             return Hamiltonian(
-                "NUTS", warmup, config.target_accept, adapt_metric=config.metric == "adapted", max_tree_depth=config.max_tree_depth
+                "NUTS",
+                warmup,
+                config.target_accept,
+                adapt_metric=config.metric == "adapted",
+                max_tree_depth=config.max_tree_depth,
             )
 
-        return sampled(config, problem, kernel, lambda start: tuning_of(config, problem, start, FIRST_STEP, config.metric))
+        return sampled(
+            config, problem, kernel, lambda start: tuning_of(config, problem, start, FIRST_STEP, config.metric)
+        )

@@ -1,7 +1,7 @@
 """model=bnn_sgld: stochastic gradient Langevin dynamics by BlackJAX, preconditioned, with a step that decreases.
 
-Welling and Teh, "Bayesian learning via stochastic gradient Langevin dynamics", 2011; minibatches as differences from a start:
-Baker, Fearnhead, Fox and Nemeth, "Control variates for stochastic gradient MCMC", 2019.
+Welling and Teh, "Bayesian learning via stochastic gradient Langevin dynamics", 2011; minibatches as differences from a
+start: Baker, Fearnhead, Fox and Nemeth, "Control variates for stochastic gradient MCMC", 2019.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from binn_cli.models.bnn.training import minibatch
 class Diffusion(NamedTuple):
     """Where a diffusion is, with its own random numbers and what it was tuned to.
 
-    `center` and `gradient` are a vector near the mode and the gradient there on all points; `transitions` counts those that were made.
+    `center` and `gradient` are a vector near the mode and the gradient there on all points; `transitions` counts those
+    that were made.
     """
 
     position: Array
@@ -60,10 +61,14 @@ class Langevin:
         """The points of a minibatch."""
         return min(self.batch or available, available)
 
-    def init(self, key: Array, vector: Array, tuning: Mapping[str, Array], points: Points, density: Density) -> Diffusion:
+    def init(
+        self, key: Array, vector: Array, tuning: Mapping[str, Array], points: Points, density: Density
+    ) -> Diffusion:
         """State at a vector."""
         value, gradient = jax.value_and_grad(density)(vector, points)
-        return Diffusion(vector, value, key, vector, gradient, tuning["step"], tuning["inverse_mass"], tuning["transitions"])
+        return Diffusion(
+            vector, value, key, vector, gradient, tuning["step"], tuning["inverse_mass"], tuning["transitions"]
+        )
 
     def step(self, state: Diffusion, points: Points, density: Density) -> Diffusion:
         """The next state."""
@@ -84,7 +89,9 @@ class Langevin:
             return langevin.step(for_noise, position, minibatch(for_rows, points, self.batch), size)
 
         position = scale * jax.lax.fori_loop(0, self.steps, one, state.position / scale)
-        return state._replace(position=position, log_density=density(position, points), key=key, transitions=state.transitions + 1)
+        return state._replace(
+            position=position, log_density=density(position, points), key=key, transitions=state.transitions + 1
+        )
 
     def vector(self, state: Diffusion) -> Array:
         """Where the diffusion is."""

@@ -95,7 +95,9 @@ class Bnn(ABC, Generic[Config]):
             capacity=capacity,
         )
         found = self.infer(Problem(density, learning, warm, watch))
-        noise = found.vectors[..., density.network.n_weights :] if density.learned else np.log([[[density.noise_variance]]])
+        noise = (
+            found.vectors[..., density.network.n_weights :] if density.learned else np.log([[[density.noise_variance]]])
+        )
         diagnostics = {
             **found.diagnostics,
             "noise_std": np.exp(0.5 * noise).mean(axis=(0, 1)) * units.outputs.scale,

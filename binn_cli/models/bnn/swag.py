@@ -1,8 +1,10 @@
-"""model=bnn_swag: the first two moments of the weights along gradient descent with a constant step, and draws from the Gaussian they make.
+"""model=bnn_swag: the first two moments of the weights along gradient descent with a constant step, and draws from the
+Gaussian they make.
 
-Maddox, Garipov, Izmailov, Vetrov and Wilson, "A simple baseline for Bayesian uncertainty in deep learning", 2019; from several starts,
-MultiSWAG: Wilson and Izmailov, "Bayesian deep learning and a probabilistic perspective of generalization", 2020. Descent is preconditioned
-by the curvature at the most probable weights, where it begins.
+Maddox, Garipov, Izmailov, Vetrov and Wilson, "A simple baseline for Bayesian uncertainty in deep learning", 2019; from
+several starts,
+MultiSWAG: Wilson and Izmailov, "Bayesian deep learning and a probabilistic perspective of generalization", 2020.
+Descent is preconditioned by the curvature at the most probable weights, where it begins.
 """
 
 from __future__ import annotations
@@ -25,11 +27,21 @@ from binn_cli.models.bnn.training import minibatch, most_probable
 from binn_cli.models.compilation import CompiledFunction
 
 DIVERGED = 1e6
-"""Size of an entry of the vector, whose prior standard deviations are of order one, beyond which descent goes astray."""
+"""Size of an entry of the vector, whose prior standard deviations are of order one, beyond which descent goes
+astray."""
 
 
 def _descended(
-    vector: Array, key: Array, first: Array, steps: Array, rate: Array, inverse_mass: Array, points: Points, *, density: Density, batch: int
+    vector: Array,
+    key: Array,
+    first: Array,
+    steps: Array,
+    rate: Array,
+    inverse_mass: Array,
+    points: Points,
+    *,
+    density: Density,
+    batch: int,
 ) -> Array:
     """The vector after `steps` steps up the log density, each on a minibatch; `first` counts those before."""
 
@@ -70,7 +82,8 @@ class Moments:
         self.deviations = [*self.deviations, vector - self.mean][-self.rank :] if self.rank > 0 else []
 
     def gaussian(self) -> dict[str, np.ndarray]:
-        """Half the covariance from the diagonal, half from the deviations (their Eq. 1), as `low_rank.drawn_from` takes it."""
+        """Half the covariance from the diagonal, half from the deviations (their Eq. 1), as `low_rank.drawn_from` takes
+        it."""
         if len(self.deviations) < 2:
             return {"location": self.mean, "scale": np.sqrt(self.squares)}
         factor = np.stack(self.deviations, axis=1) / np.sqrt(2 * (len(self.deviations) - 1))
@@ -111,7 +124,8 @@ class BnnSwag(Bnn[BnnSwagConfig]):
             vector = np.asarray(descended(watch, *arguments, density=density, batch=config.batch))
             if not np.max(np.abs(vector)) < DIVERGED:
                 raise ConfigError(
-                    "model.step", f"gradient descent with {config.step} of the longest stable step diverged; try a tenth of it"
+                    "model.step",
+                    f"gradient descent with {config.step} of the longest stable step diverged; try a tenth of it",
                 )
             moments.add(vector)
         return moments, rate

@@ -44,7 +44,8 @@ class Training:
 
 
 def minibatch(key: Array, points: Points, batch: int) -> tuple[Points, Any]:
-    """Points drawn with replacement, and by how much their likelihood stands for all; all points where `batch` is 0 or not fewer."""
+    """Points drawn with replacement, and by how much their likelihood stands for all; all points where `batch` is 0 or
+    not fewer."""
     if batch == 0 or batch >= len(points.x):
         return points, 1.0
     rows = jax.random.randint(key, (batch,), 0, points.n)
@@ -58,7 +59,16 @@ def decayed(rate: Array, done: Array, total: Array) -> Array:
 
 
 def _adam(
-    state: Any, key: Array, count: Array, total: Array, rate: Array, points: Points, center: Array, *, density: Density, batch: int
+    state: Any,
+    key: Array,
+    count: Array,
+    total: Array,
+    rate: Array,
+    points: Points,
+    center: Array,
+    *,
+    density: Density,
+    batch: int,
 ) -> tuple[Any, Array]:
     """`count` steps of Adam, and the mean over them of the loss a point."""
     optimiser = Adam(lambda done: decayed(rate, done, total))

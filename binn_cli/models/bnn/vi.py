@@ -32,8 +32,8 @@ RATE = 1e-3
 
 @dataclass(frozen=True)
 class Variational:
-    """The settings that are compiled in: the density, the rank of the guide's covariance beside its diagonal, its standard deviations at
-    the beginning, and the minibatch."""
+    """The settings that are compiled in: the density, the rank of the guide's covariance beside its diagonal, its
+    standard deviations at the beginning, and the minibatch."""
 
     density: Density
     rank: int
@@ -51,7 +51,11 @@ class Variational:
 
         begin = init_to_value(values={"vector": start})
         options = {"init_loc_fn": begin, "init_scale": self.scale}
-        guide = AutoNormal(model, **options) if self.rank == 0 else AutoLowRankMultivariateNormal(model, rank=self.rank, **options)
+        guide = (
+            AutoNormal(model, **options)
+            if self.rank == 0
+            else AutoLowRankMultivariateNormal(model, rank=self.rank, **options)
+        )
         return SVI(model, guide, Adam(rate), Trace_ELBO())
 
 
@@ -60,7 +64,15 @@ def _begun(key: Array, start: Array, points: Points, *, variational: Variational
 
 
 def _advanced(
-    state: Any, count: Array, done: Array, total: Array, rate: Array, start: Array, points: Points, *, variational: Variational
+    state: Any,
+    count: Array,
+    done: Array,
+    total: Array,
+    rate: Array,
+    start: Array,
+    points: Points,
+    *,
+    variational: Variational,
 ) -> tuple[Any, Array]:
     """`count` steps, and the mean of the negative evidence lower bound over them."""
     svi = variational.svi(start, lambda step: decayed(rate, step, total))
@@ -114,15 +126,20 @@ class BnnVi(Bnn[BnnViConfig]):
         vectors = drawn_from(guide, config.draws, self.rng(4))[None]
         # Unconstrained, as the optimiser sees them.
         unconstrained = Adam(RATE).get_params(state.optim_state)
-        return Inferred(vectors, {name: np.asarray(values) for name, values in unconstrained.items()}, {"elbo": np.asarray(bounds)})
+        return Inferred(
+            vectors, {name: np.asarray(values) for name, values in unconstrained.items()}, {"elbo": np.asarray(bounds)}
+        )
 
     def _start(self, problem: Problem) -> tuple[np.ndarray, int]:
-        """Where the guide begins, and how many steps it takes from there; a warm start puts its own guide in the place of it."""
+        """Where the guide begins, and how many steps it takes from there; a warm start puts its own guide in the place
+        of it."""
         config = self.config
         if problem.warm is not None:
             return problem.density.prior_mean, config.steps_again
         start = problem.density.prior_draw(self.rng(2))
         if config.start_steps + config.start_polish > 0:
             training = Training(config.start_steps, START_BATCH, START_RATE, config.start_polish)
-            start = most_probable(problem.density, problem.learning.points, start, training, config.seed, problem.watch).vector
+            start = most_probable(
+                problem.density, problem.learning.points, start, training, config.seed, problem.watch
+            ).vector
         return start, config.steps

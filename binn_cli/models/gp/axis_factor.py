@@ -1,10 +1,11 @@
 """The covariance matrix of one axis of a grid as a square: K = A Aᵀ, and the singular values of A.
 
-The eigenvalues of K are known to a rounding error of the largest one, those of A Aᵀ through the singular values of A to the square of
-it. This is what lets the noise of simulation data, learned from the evidence, fall to 1e-20 of the signal's variance and below.
+The eigenvalues of K are known to a rounding error of the largest one, those of A Aᵀ through the singular values of A to
+the square of it. This is what lets the noise of simulation data, learned from the evidence, fall to 1e-20 of the
+signal's variance and below.
 
-For the rbf kernel A is explicit: exp(−(x − x')² / 2l²) is the integral over c of products of Gaussians exp(−(x − c)² / l²), and the
-trapezoidal rule on equispaced c is as good as exact, with an error of exp(−π² l² / 2h²) for a spacing h.
+For the rbf kernel A is explicit: exp(−(x − x')² / 2l²) is the integral over c of products of Gaussians exp(−(x − c)² /
+l²), and the trapezoidal rule on equispaced c is as good as exact, with an error of exp(−π² l² / 2h²) for a spacing h.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Factor(NamedTuple):
     Attributes:
         vectors: (n, n) U.
         values: (n,) S, the square roots of the eigenvalues, not negative.
-        readout: (J, n) what turns `representation` of any point into its coordinates P, such that k(x, X) = P diag(S) Uᵀ.
+        readout: (J, n) what turns `representation` of any point into its coordinates P, such that k(x, X) = P diag(S)
+            Uᵀ.
     """
 
     vectors: Float[Array, "n n"]
@@ -89,9 +91,15 @@ def _scaled(points: Float[Array, "n K"], bends: Float[Array, " K"]) -> list[Floa
 
 
 def representation(
-    plan: AxisPlan, new: Float[Array, "m K"], points: Float[Array, "n K"], mask: Float[Array, " n"], lengths: Array, bends: Array
+    plan: AxisPlan,
+    new: Float[Array, "m K"],
+    points: Float[Array, "n K"],
+    mask: Float[Array, " n"],
+    lengths: Array,
+    bends: Array,
 ) -> Float[Array, "m J"]:
-    """The features of new points, or their covariance with the axis's own points where there are no explicit features."""
+    """The features of new points, or their covariance with the axis's own points where there are no explicit
+    features."""
     coordinates = _scaled(new, bends)
     if not plan.features:
         own = jnp.stack(_scaled(points, bends), axis=1)
@@ -103,7 +111,9 @@ def representation(
     return found
 
 
-def root(plan: AxisPlan, points: Float[Array, "n K"], mask: Float[Array, " n"], lengths: Array, bends: Array) -> Float[Array, "n J"]:
+def root(
+    plan: AxisPlan, points: Float[Array, "n K"], mask: Float[Array, " n"], lengths: Array, bends: Array
+) -> Float[Array, "n J"]:
     """A, or the covariance matrix K itself where there are no explicit features; rows of masked points are zero."""
     return representation(plan, points, points, mask, lengths, bends) * mask[:, None]
 
@@ -120,14 +130,18 @@ def factorised(plan: AxisPlan, matrix: Float[Array, "n J"]) -> Factor:
 
 
 def root_weight(plan: AxisPlan, factor: Factor, inner: Float[Array, "n n"]) -> Float[Array, "n J"]:
-    """The derivative with respect to what `root` gives of a function with the derivative U · inner · Uᵀ with respect to K."""
+    """The derivative with respect to what `root` gives of a function with the derivative U · inner · Uᵀ with respect to
+    K."""
     if plan.features:
         return 2.0 * factor.vectors @ ((inner * factor.values) @ factor.readout.T)
     return factor.vectors @ inner @ factor.vectors.T
 
 
-def unknown(plan: AxisPlan, represented: Float[Array, "m J"], kept: Float[Array, "J r"], coordinates: Float[Array, "m r"]) -> Array:
-    """(m,) the part of the prior variance 1 that lies outside the kept directions, without taking nearly equal numbers apart."""
+def unknown(
+    plan: AxisPlan, represented: Float[Array, "m J"], kept: Float[Array, "J r"], coordinates: Float[Array, "m r"]
+) -> Array:
+    """(m,) the part of the prior variance 1 that lies outside the kept directions, without taking nearly equal numbers
+    apart."""
     if plan.features:
         return jnp.sum((represented - coordinates @ kept.T) ** 2, axis=1)
     return jnp.maximum(1.0 - jnp.sum(coordinates**2, axis=1), 0.0)

@@ -14,7 +14,8 @@ from binn_cli.models.gp.partition import kdtree_cells, kmeans_cells
 
 @dataclass(frozen=True)
 class Cells:
-    """The points of all experts, each filled up to the same number; the first expert is the communication expert, if there is one.
+    """The points of all experts, each filled up to the same number; the first expert is the communication expert, if
+    there is one.
 
     Attributes:
         x: (E, n, D) inputs in scaled units.
@@ -51,7 +52,8 @@ class CellSizes:
 
     @classmethod
     def of(cls, config: GpLocalConfig, size: int) -> CellSizes:
-        """The sizes for `size` points: no communication unless the combination asks for it, and none where one expert has all points."""
+        """The sizes for `size` points: no communication unless the combination asks for it, and none where one expert
+        has all points."""
         count = -(-size // config.expert_points)
         common = config.expert_points if config.combination == "grbcm" and count > 1 else 0
         return cls(count, -(-size // count), common)
@@ -63,7 +65,11 @@ class CellSizes:
 
 
 def divided(
-    config: GpLocalConfig, sizes: CellSizes, x: Float[np.ndarray, "N D"], y: Float[np.ndarray, "N L"], lengths: Float[np.ndarray, " D"]
+    config: GpLocalConfig,
+    sizes: CellSizes,
+    x: Float[np.ndarray, "N D"],
+    y: Float[np.ndarray, "N L"],
+    lengths: Float[np.ndarray, " D"],
 ) -> Cells:
     """The points divided among the experts, by their distances in coordinates where every length scale is 1."""
     if config.partition == "kdtree":

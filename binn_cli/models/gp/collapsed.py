@@ -1,8 +1,8 @@
 """The collapsed bound of a Gaussian process with inducing points, and its posterior, accumulated over blocks of rows.
 
-Titsias, "Variational learning of inducing variables in sparse Gaussian processes", 2009. In whitened coordinates u = L v, K_zz = L Lᵀ, the
-optimal q(v) is Gaussian with precision B = I + A / noise and mean B⁻¹ c / noise, where A = Σ a aᵀ and c = Σ a y over all points with
-a = L⁻¹ k(Z, x). Only A (M × M) and c are kept, whatever the number of points.
+Titsias, "Variational learning of inducing variables in sparse Gaussian processes", 2009. In whitened coordinates u = L
+v, K_zz = L Lᵀ, the optimal q(v) is Gaussian with precision B = I + A / noise and mean B⁻¹ c / noise, where A = Σ a aᵀ
+and c = Σ a y over all points with a = L⁻¹ k(Z, x). Only A (M × M) and c are kept, whatever the number of points.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from binn_cli.models.arrays import Array
 from binn_cli.models.gp.kernels import covariance
 
 JITTER = 1e-9
-"""Share of the signal variance that is added to the diagonal of K_zz, which near-equal inducing points would make singular."""
+"""Share of the signal variance that is added to the diagonal of K_zz, which near-equal inducing points would make
+singular."""
 
 
 def inducing_factor(theta: Float[Array, " P"], z: Float[Array, "M D"], kind: str) -> Float[Array, "M M"]:
@@ -28,7 +29,9 @@ def inducing_factor(theta: Float[Array, " P"], z: Float[Array, "M D"], kind: str
     return jnp.linalg.cholesky(covariance(kind, jnp.exp(theta[:-2]), signal, z, z) + JITTER * signal * jnp.eye(len(z)))
 
 
-def whitened(theta: Float[Array, " P"], z: Float[Array, "M D"], lower: Float[Array, "M M"], x: Float[Array, "b D"], kind: str) -> Array:
+def whitened(
+    theta: Float[Array, " P"], z: Float[Array, "M D"], lower: Float[Array, "M M"], x: Float[Array, "b D"], kind: str
+) -> Array:
     """a = L⁻¹ k(Z, x), (M, b)."""
     return solve_triangular(lower, covariance(kind, jnp.exp(theta[:-2]), jnp.exp(theta[-2]), z, x), lower=True)
 
@@ -91,7 +94,8 @@ def solution(theta: Float[Array, " P"], z: Float[Array, "M D"], blocks: Blocks, 
 
 
 def negative_bound(theta: Float[Array, " P"], z: Float[Array, "M D"], blocks: Blocks, *, kind: str) -> Float[Array, ""]:
-    """What the search minimises, per point: the first steps of L-BFGS are as long as the gradient, which grows with the data."""
+    """What the search minimises, per point: the first steps of L-BFGS are as long as the gradient, which grows with the
+    data."""
     return -solution(theta, z, blocks, kind=kind).bound / jnp.sum(blocks.mask)
 
 
@@ -108,13 +112,21 @@ class Readout(NamedTuple):
 
 
 def readout(
-    theta: Float[Array, " P"], z: Float[Array, "M D"], mean: Float[Array, "M L"], root: Float[Array, "M M"], *, kind: str
+    theta: Float[Array, " P"],
+    z: Float[Array, "M D"],
+    mean: Float[Array, "M L"],
+    root: Float[Array, "M M"],
+    *,
+    kind: str,
 ) -> Readout:
-    """With k = L a the variance is signal − aᵀ (1 − R Rᵀ) a, and 1 − R Rᵀ, which has no negative eigenvalues, is U S Uᵀ: T = S^½ Uᵀ L⁻¹."""
+    """With k = L a the variance is signal − aᵀ (1 − R Rᵀ) a, and 1 − R Rᵀ, which has no negative eigenvalues, is U S
+    Uᵀ: T = S^½ Uᵀ L⁻¹."""
     lower = inducing_factor(theta, z, kind)
     eigenvalues, vectors = jnp.linalg.eigh(jnp.eye(len(z)) - root @ root.T)
     scaled = vectors * jnp.sqrt(jnp.maximum(eigenvalues, 0.0))
-    return Readout(solve_triangular(lower, mean, lower=True, trans=1), solve_triangular(lower, scaled, lower=True, trans=1).T)
+    return Readout(
+        solve_triangular(lower, mean, lower=True, trans=1), solve_triangular(lower, scaled, lower=True, trans=1).T
+    )
 
 
 def predicted(

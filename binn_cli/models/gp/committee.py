@@ -1,8 +1,8 @@
 """Local experts and how their opinions become one.
 
-Tresp, A Bayesian committee machine, Neural Computation 2000; Deisenroth and Ng, Distributed Gaussian processes, ICML 2015 (robust Bayesian
-committee machine, generalised product of experts); Liu, Cai, Wang and Ong, Generalized robust Bayesian committee machine for large-scale
-Gaussian process regression, ICML 2018.
+Tresp, A Bayesian committee machine, Neural Computation 2000; Deisenroth and Ng, Distributed Gaussian processes, ICML
+2015 (robust Bayesian committee machine, generalised product of experts); Liu, Cai, Wang and Ong, Generalized robust
+Bayesian committee machine for large-scale Gaussian process regression, ICML 2018.
 """
 
 from __future__ import annotations
@@ -40,10 +40,17 @@ class Experts(NamedTuple):
 
 
 def trained(
-    theta: Float[Array, " P"], x: Float[Array, "E n D"], y: Float[Array, "E n L"], mask: Float[Array, "E n"], *, kind: str
+    theta: Float[Array, " P"],
+    x: Float[Array, "E n D"],
+    y: Float[Array, "E n L"],
+    mask: Float[Array, "E n"],
+    *,
+    kind: str,
 ) -> tuple[Experts, Float[Array, " E"]]:
     """Every expert's factor, and its log evidence summed over the outputs."""
-    lower, weights, evidence = jax.lax.map(lambda own: factorised(theta, *own, kind=kind), (x, y, mask), batch_size=TOGETHER)
+    lower, weights, evidence = jax.lax.map(
+        lambda own: factorised(theta, *own, kind=kind), (x, y, mask), batch_size=TOGETHER
+    )
     return Experts(x, mask, lower, weights), evidence
 
 
@@ -72,10 +79,11 @@ def combined(
 
     Args:
         mean, variance: the experts', nearest first.
-        prior_mean, prior_variance: of the process that all experts share: the prior, or the communication expert (grbcm).
-        combination: bcm, where each weighs fully and what they share is taken off again as often as it was counted too much; rbcm or
-            grbcm, where an expert weighs as much as it lowers the entropy of what they share; or gpoe, where all weigh the same and
-            the shared knowledge counts for nothing.
+        prior_mean, prior_variance: of the process that all experts share: the prior, or the communication expert
+            (grbcm).
+        combination: bcm, where each weighs fully and what they share is taken off again as often as it was counted too
+            much; rbcm or grbcm, where an expert weighs as much as it lowers the entropy of what they share; or gpoe,
+            where all weigh the same and the shared knowledge counts for nothing.
     """
     variance = jnp.clip(variance, SURE * prior_variance[:, None], prior_variance[:, None])
     experts = variance.shape[1]

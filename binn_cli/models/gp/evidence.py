@@ -17,8 +17,8 @@ from binn_cli.models.gp.kernels import covariance
 def negative_log_normal(matrix: Float[Array, "n n"], values: Float[Array, "n L"]) -> Float[Array, ""]:
     """−log N(values; 0, matrix) without its constant, summed over L outputs.
 
-    The gradient is ½(L K⁻¹ − α αᵀ) with α = K⁻¹ y (Rasmussen and Williams, Eq. 5.9): two thirds of the memory and half of the time
-    of differentiating the Cholesky factorisation.
+    The gradient is ½(L K⁻¹ − α αᵀ) with α = K⁻¹ y (Rasmussen and Williams, Eq. 5.9): two thirds of the memory and half
+    of the time of differentiating the Cholesky factorisation.
     """
     return _negative_log_normal(matrix, values)[0]
 
@@ -39,14 +39,20 @@ negative_log_normal.defvjp(_negative_log_normal, _backward)
 
 
 def noisy_covariance(
-    theta: Float[Array, " D+2"], x: Float[Array, "n D"], mask: Float[Array, " n"], kind: str, relative: Float[Array, " n"] | float = 1.0
+    theta: Float[Array, " D+2"],
+    x: Float[Array, "n D"],
+    mask: Float[Array, " n"],
+    kind: str,
+    relative: Float[Array, " n"] | float = 1.0,
 ) -> Float[Array, "n n"]:
     """K + noise of the points that `mask` marks with 1; rows that only fill up the shape are those of the identity.
 
     `relative` multiplies the noise variance of every point.
     """
     lengths, signal, noise = jnp.exp(theta[:-2]), jnp.exp(theta[-2]), jnp.exp(theta[-1])
-    return covariance(kind, lengths, signal, x, x) * mask[:, None] * mask[None, :] + jnp.diag(noise * relative * mask + 1.0 - mask)
+    return covariance(kind, lengths, signal, x, x) * mask[:, None] * mask[None, :] + jnp.diag(
+        noise * relative * mask + 1.0 - mask
+    )
 
 
 def negative_log_evidence(

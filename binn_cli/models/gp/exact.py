@@ -61,7 +61,13 @@ class FittedGp:
             relative = np.ones(size) if self.noise_field is None else self.noise_field.factors(self.table.x)
             parts = [
                 factorise(
-                    watch, theta, self.table.x, self.table.y[:, self.found.members(g)], self.table.mask, relative[:, g], kind=self.kind
+                    watch,
+                    theta,
+                    self.table.x,
+                    self.table.y[:, self.found.members(g)],
+                    self.table.mask,
+                    relative[:, g],
+                    kind=self.kind,
                 )
                 for g, theta in enumerate(self.found.theta)
             ]
@@ -73,7 +79,9 @@ class FittedGp:
 
         def evaluate(watch: Stopwatch, group: int, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             lower, weights, _ = self.factors(watch)[group]
-            return condition(watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind)
+            return condition(
+                watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind
+            )
 
         prediction = predict_groups(self.units, axes, self.found, BATCH, evaluate)
         if self.noise_field is None:
@@ -95,7 +103,9 @@ class FittedGp:
     def mean_function(self) -> Callable[[Array], Array]:
         """See `models.gradient.HasMeanFunction`."""
         weights = [part[1] for part in self.factors(Stopwatch())]
-        return grouped_mean(self.kind, self.found, [self.table.x] * len(weights), [w * self.table.mask[:, None] for w in weights])
+        return grouped_mean(
+            self.kind, self.found, [self.table.x] * len(weights), [w * self.table.mask[:, None] for w in weights]
+        )
 
     def state(self) -> Tree:
         """Training points, hyperparameters and units; the factors are worked out again from them."""
@@ -159,7 +169,8 @@ class Gp:
         return done
 
     def update(self, fitted: FittedGp, data: ProductData, forgetting: float = 1.0) -> FittedGp:
-        """The process conditioned on more points, with the hyperparameters that it has: what a fit to all points gives with those.
+        """The process conditioned on more points, with the hyperparameters that it has: what a fit to all points gives
+        with those.
 
         Raises:
             BinnError: if older points are to count less, which a Gaussian process with one noise cannot say.
@@ -170,7 +181,9 @@ class Gp:
         old, known = fitted.table, fitted.table.mask > 0
         x, y = fitted.units.table(data)
         require_dense(int(known.sum()) + len(x), 0, len(fitted.found.theta), self.config.memory)
-        table = Table.of(np.concatenate([old.x[known], x]), np.concatenate([old.y[known], y]), int(known.sum()) + len(x))
+        table = Table.of(
+            np.concatenate([old.x[known], x]), np.concatenate([old.y[known], y]), int(known.sum()) + len(x)
+        )
         grown = replace(fitted, table=table, report=FitReport(0.0, 0.0, {}))
         evidence = _log_evidence(grown, watch := Stopwatch())
         trace = {**hyperparameter_diagnostics(fitted.found, fitted.units), "log_evidence": evidence}
@@ -182,7 +195,14 @@ class Gp:
         """The fitted surrogate that `FittedGp.state` described."""
         found = Hyperparameters(np.atleast_2d(state["theta"]), np.atleast_1d(state["group"]))
         table = Table(*(np.asarray(state[name]) for name in ("x", "y", "mask")))
-        return FittedGp(str(state["kernel"]), found, table, Units.from_tree(state), FitReport(0.0, 0.0, {}), NoiseField.from_tree(state))
+        return FittedGp(
+            str(state["kernel"]),
+            found,
+            table,
+            Units.from_tree(state),
+            FitReport(0.0, 0.0, {}),
+            NoiseField.from_tree(state),
+        )
 
 
 def _log_evidence(fitted: FittedGp, watch: Stopwatch) -> Float[np.ndarray, " G"]:
@@ -198,7 +218,8 @@ def _log_evidence(fitted: FittedGp, watch: Stopwatch) -> Float[np.ndarray, " G"]
     if not np.isfinite(values).all():
         noises = ", ".join(f"{noise:.1e}" for noise in found.noise)
         raise DataError(
-            f"model=gp: the covariance matrix of the {points:,.0f} points is not positive definite, because the noise variance "
+            f"model=gp: the covariance matrix of the {points:,.0f} points is not positive definite, because the "
+            f"noise variance "
             f"({noises} of the scaled outputs) is too small for such long length scales; raise model.noise_variance"
         )
     return values

@@ -27,7 +27,8 @@ from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
 MOST_ON_AXIS = 3000
-"""Points of the largest axis: every evaluation of the evidence decomposes a matrix of this size, which takes seconds."""
+"""Points of the largest axis: every evaluation of the evidence decomposes a matrix of this size, which takes
+seconds."""
 
 TENSORS = 10
 """Arrays of all N values that a fit holds at its peak."""
@@ -69,7 +70,9 @@ class FittedGpGrid:
         mean, variance = (np.empty((len(self.group), *(len(p) for p in points))) for _ in range(2))
         for g, part in enumerate(self.readouts):
             mean[self.group == g], variance[self.group == g] = predict(part, self.plans, points, watch)
-        return self.units.prediction(np.moveaxis(mean, 0, -1), np.moveaxis(variance, 0, -1), self.noise, watch.compile_seconds)
+        return self.units.prediction(
+            np.moveaxis(mean, 0, -1), np.moveaxis(variance, 0, -1), self.noise, watch.compile_seconds
+        )
 
     def mean_function(self) -> Callable[[Array], Array]:
         """See `models.gradient.HasMeanFunction`."""
@@ -80,10 +83,20 @@ class FittedGpGrid:
         """Hyperparameters, coefficients, directions of every axis and units as plain arrays."""
         groups = {}
         for g, part in enumerate(self.readouts):
-            axes = {f"axis_{a}": {name: np.asarray(value) for name, value in axis._asdict().items()} for a, axis in enumerate(part.axes)}
+            axes = {
+                f"axis_{a}": {name: np.asarray(value) for name, value in axis._asdict().items()}
+                for a, axis in enumerate(part.axes)
+            }
             groups[f"group_{g}"] = {"theta": part.theta, "coefficients": part.coefficients, "axes": axes}
         plans = np.array([[plan.first, plan.last, plan.features] for plan in self.plans])
-        return {"kind": "gp_grid", "kernel": self.plans[0].kind, "plans": plans, "group": self.group, "groups": groups, **self.units.tree()}
+        return {
+            "kind": "gp_grid",
+            "kernel": self.plans[0].kind,
+            "plans": plans,
+            "group": self.group,
+            "groups": groups,
+            **self.units.tree(),
+        }
 
 
 @dataclass(frozen=True)
@@ -125,23 +138,32 @@ class GpGrid:
         readouts = tuple(readout(theta, grid.points, grid.masks, solution) for theta, solution in parts)
         done = FittedGpGrid(plans, readouts, found.group, units, FitReport(0.0, 0.0, {}))
         diagnostics = {**_diagnostics(done, solutions, data.n_points), **trace}
-        return replace(done, report=FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics))
+        return replace(
+            done,
+            report=FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics),
+        )
 
     def from_state(self, state: Tree) -> FittedGpGrid:
         """The fitted surrogate that `FittedGpGrid.state` described."""
         kind = str(state["kernel"])
-        plans = tuple(AxisPlan(int(first), int(last), int(features), kind) for first, last, features in np.atleast_2d(state["plans"]))
+        plans = tuple(
+            AxisPlan(int(first), int(last), int(features), kind)
+            for first, last, features in np.atleast_2d(state["plans"])
+        )
         readouts = []
         for g in range(len(state["groups"])):
             part = state["groups"][f"group_{g}"]
             kept = [part["axes"][f"axis_{a}"] for a in range(len(plans))]
             axes = tuple(AxisReadout(**{name: np.asarray(axis[name]) for name in AxisReadout._fields}) for axis in kept)
             readouts.append(Readout(np.asarray(part["theta"]), np.asarray(part["coefficients"]), axes))
-        return FittedGpGrid(plans, tuple(readouts), np.atleast_1d(state["group"]), Units.from_tree(state), FitReport(0.0, 0.0, {}))
+        return FittedGpGrid(
+            plans, tuple(readouts), np.atleast_1d(state["group"]), Units.from_tree(state), FitReport(0.0, 0.0, {})
+        )
 
 
 def _filled(data: ProductData, units: Units, capacity: int | None) -> Grid:
-    """The data in scaled units, the last axis filled up to its final number of cases, so that new ones do not compile again."""
+    """The data in scaled units, the last axis filled up to its final number of cases, so that new ones do not compile
+    again."""
     points = units.axes(data.axes)
     masks = [np.ones(len(p)) for p in points]
     values = np.moveaxis((data.values - units.outputs.shift) / units.outputs.scale, -1, 0)
@@ -154,7 +176,8 @@ def _filled(data: ProductData, units: Units, capacity: int | None) -> Grid:
 
 
 def _diagnostics(fitted: FittedGpGrid, solutions: Sequence[Solution], points: int) -> dict[str, np.ndarray]:
-    """What stands in `/diagnostics`: lengths in units of the domain and bends, one row a group; the rest in the units of the outputs."""
+    """What stands in `/diagnostics`: lengths in units of the domain and bends, one row a group; the rest in the units
+    of the outputs."""
     theta, group, scale, dimensions = fitted.theta, fitted.group, fitted.units.outputs.scale, fitted.units.dimensions
     shift = np.array([points * np.log(scale[group == g]).sum() for g in range(len(theta))])
     return {
@@ -183,7 +206,8 @@ def _require_grid(data: ProductData, capacity: int | None) -> None:
                 "take gp, or for so many points gp_sparse, gp_local or binn"
             )
         raise TooLarge(
-            f"model=gp_grid: axis {largest.name!r} has {largest.size:,} points, but at most {MOST_ON_AXIS:,} can be decomposed in "
+            f"model=gp_grid: axis {largest.name!r} has {largest.size:,} points, but at most {MOST_ON_AXIS:,} can be "
+            f"decomposed in "
             "reasonable time; take fewer, or gp_sparse, gp_local or binn"
         )
     cases = data.axes[-1].size

@@ -1,4 +1,5 @@
-"""The evidence of a Gaussian process on a grid, and its gradient, from one small decomposition an axis (Saatçi, thesis 2011, chapter 5).
+"""The evidence of a Gaussian process on a grid, and its gradient, from one small decomposition an axis (Saatçi, thesis
+2011, chapter 5).
 
 The covariance is a Kronecker product, K = K_1 ⊗ … ⊗ K_A, and so are its eigenvectors: N × N matrices never appear.
 """
@@ -61,16 +62,21 @@ def rotated(values: Float[Array, "L *n"], factors: list[Factor]) -> Float[Array,
 def spectrum(factors: list[Factor], skipped: int | None = None) -> Float[Array, "*n"]:
     """Eigenvalues of the Kronecker product, one an entry of the grid, without the factor of the axis `skipped`."""
     shape = [len(factor.values) for factor in factors]
-    squares = [jnp.ones(n) if a == skipped else factor.values**2 for a, (n, factor) in enumerate(zip(shape, factors, strict=True))]
-    return reduce(jnp.multiply, [s.reshape([-1 if a == b else 1 for b in range(len(shape))]) for a, s in enumerate(squares)])
+    squares = [
+        jnp.ones(n) if a == skipped else factor.values**2
+        for a, (n, factor) in enumerate(zip(shape, factors, strict=True))
+    ]
+    return reduce(
+        jnp.multiply, [s.reshape([-1 if a == b else 1 for b in range(len(shape))]) for a, s in enumerate(squares)]
+    )
 
 
 def negative_log_evidence(theta: Float[Array, " P"], grid: Grid, *, plans: tuple[AxisPlan, ...]) -> tuple[Array, Array]:
     """−log p(values | θ), summed over the outputs, and its gradient.
 
-    The gradient is ½ tr((C⁻¹ − α αᵀ / s) dC) with C = K + ratio · 1, the signal variance s, ratio = noise variance / s and α = C⁻¹ y
-    (Rasmussen and Williams, Eq. 5.9), gathered axis by axis in the eigenvectors' coordinates, so that no derivative of an eigenvector
-    is needed.
+    The gradient is ½ tr((C⁻¹ − α αᵀ / s) dC) with C = K + ratio · 1, the signal variance s, ratio = noise variance / s
+    and α = C⁻¹ y (Rasmussen and Williams, Eq. 5.9), gathered axis by axis in the eigenvectors' coordinates, so that no
+    derivative of an eigenvector is needed.
     """
     matrices, back = jax.vjp(lambda t: roots(t, grid, plans), theta)
     factors = [factorised(plan, matrix) for plan, matrix in zip(plans, matrices, strict=True)]

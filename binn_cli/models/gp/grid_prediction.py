@@ -20,7 +20,8 @@ ENTRIES = 2**23
 """Numbers in the largest array of one chunk of a prediction (64 MB)."""
 
 NEGLIGIBLE = 1e-9
-"""Share of the noise's standard deviation below which a direction of an axis says nothing that the noise does not drown."""
+"""Share of the noise's standard deviation below which a direction of an axis says nothing that the noise does not
+drown."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxy"
 
@@ -55,7 +56,8 @@ class Readout(NamedTuple):
 
 
 def readout(theta: np.ndarray, points: Sequence[Array], masks: Sequence[Array], solution: Solution) -> Readout:
-    """What of a solution matters for predictions; the directions left out count as unknown, which is exact for the variance.
+    """What of a solution matters for predictions; the directions left out count as unknown, which is exact for the
+    variance.
 
     Args:
         theta: hyperparameters of the group.
@@ -98,7 +100,9 @@ def _predict(
     return mean, jnp.broadcast_to(variance, mean.shape)
 
 
-def _contracted(core: Float[Array, "l *r"], tables: list[Float[Array, "m r"]], homes: tuple[int, ...]) -> Float[Array, "l *m"]:
+def _contracted(
+    core: Float[Array, "l *r"], tables: list[Float[Array, "m r"]], homes: tuple[int, ...]
+) -> Float[Array, "l *m"]:
     """Σ core[o, i_1, …] Π tables_a[p_home(a), i_a]: training axes that share a new axis share its index."""
     inner = LETTERS[: len(tables)]
     outer = [chr(ord("A") + home) for home in homes]
@@ -106,8 +110,11 @@ def _contracted(core: Float[Array, "l *r"], tables: list[Float[Array, "m r"]], h
     return jnp.einsum(f"z{inner},{operands}->z{''.join(sorted(set(outer)))}", core, *tables, optimize="optimal")
 
 
-def _outside(tables: list[Array], missing: list[Array], homes: tuple[int, ...], sizes: list[int]) -> Float[Array, "1 *m"]:
-    """Π (q_a + u_a) − Π q_a with q_a = Σ P_a², as a sum of products that are not negative: Σ_a u_a Π_{b<a} (q_b + u_b) Π_{b>a} q_b."""
+def _outside(
+    tables: list[Array], missing: list[Array], homes: tuple[int, ...], sizes: list[int]
+) -> Float[Array, "1 *m"]:
+    """Π (q_a + u_a) − Π q_a with q_a = Σ P_a², as a sum of products that are not negative: Σ_a u_a Π_{b<a} (q_b + u_b)
+    Π_{b>a} q_b."""
     known = [jnp.sum(table**2, axis=1) for table in tables]
     total = jnp.zeros([1, *sizes])
     for a in range(len(tables)):
@@ -127,8 +134,11 @@ def scattered_mean(found: Readout, plans: tuple[AxisPlan, ...], points: Float[Ar
     return _predict(found, (points,), plans=plans, homes=(0,) * len(plans))[0]
 
 
-def merged(points: Sequence[Float[np.ndarray, "m K"]], plans: Sequence[AxisPlan]) -> tuple[list[np.ndarray], tuple[int, ...]]:
-    """New axes of which every training axis lies within one, by taking the product of those that share one; and each one's new axis."""
+def merged(
+    points: Sequence[Float[np.ndarray, "m K"]], plans: Sequence[AxisPlan]
+) -> tuple[list[np.ndarray], tuple[int, ...]]:
+    """New axes of which every training axis lies within one, by taking the product of those that share one; and each
+    one's new axis."""
     groups: list[tuple[int, int, np.ndarray]] = []
     inside = {boundary for plan in plans for boundary in range(plan.first + 1, plan.last)}
     end = 0
@@ -147,7 +157,8 @@ def merged(points: Sequence[Float[np.ndarray, "m K"]], plans: Sequence[AxisPlan]
 def predict(
     found: Readout, plans: tuple[AxisPlan, ...], points: Sequence[Float[np.ndarray, "m K"]], watch: Stopwatch
 ) -> tuple[Float[np.ndarray, "l *m"], Float[np.ndarray, "l *m"]]:
-    """Mean and variance of a group's outputs on the product of axes of points in scaled units, in chunks of one shape."""
+    """Mean and variance of a group's outputs on the product of axes of points in scaled units, in chunks of one
+    shape."""
     shape = [len(part) for part in points]
     parts, homes = merged(points, plans)
     sizes = [len(part) for part in parts]

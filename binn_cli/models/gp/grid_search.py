@@ -1,4 +1,5 @@
-"""Hyperparameters of a grid's Gaussian process by its evidence: where the search starts, its bounds, and the part of a grid it looks at."""
+"""Hyperparameters of a grid's Gaussian process by its evidence: where the search starts, its bounds, and the part of a
+grid it looks at."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ LONGEST, SHARPEST_BEND, MOST_NOISE = 30.0, 6.0, 1e2
 """Bounds of the search: length in units of the domain, bend of the coordinate, noise variance of the scaled outputs."""
 
 SIGNALS = (1e-6, 1e26)
-"""Bounds of the signal variance: over the smallest scaled variance, and over the noise variance that is allowed, beyond which the
-singular values of an axis are rounding errors."""
+"""Bounds of the signal variance: over the smallest scaled variance, and over the noise variance that is allowed, beyond
+which the singular values of an axis are rounding errors."""
 
 objective = CompiledFunction(negative_log_evidence)
 
@@ -29,7 +30,9 @@ objective = CompiledFunction(negative_log_evidence)
 def planned(kind: str, grid: Grid) -> tuple[AxisPlan, ...]:
     """How every axis of the grid is factorised."""
     ends = np.cumsum([0, *(points.shape[1] for points in grid.points)])
-    return tuple(AxisPlan.of(kind, int(begin), p.shape[1], len(p)) for begin, p in zip(ends[:-1], grid.points, strict=True))
+    return tuple(
+        AxisPlan.of(kind, int(begin), p.shape[1], len(p)) for begin, p in zip(ends[:-1], grid.points, strict=True)
+    )
 
 
 def unbent(found: Hyperparameters) -> Hyperparameters:
@@ -70,13 +73,19 @@ def learned_on_grid(
             value, gradient = objective(watch, point, own, plans=plans)
             return float(value), np.asarray(gradient)
 
-        begin = warm[group][None] if warm is not None else best_of(evaluated, _candidates(config, theta, box), config.starts)
+        begin = (
+            warm[group][None]
+            if warm is not None
+            else best_of(evaluated, _candidates(config, theta, box), config.starts)
+        )
         searches.append((evaluated, begin))
     found, trace = searched(searches, box, config.iterations)
     return Hyperparameters(found, first.group), {**trace, "evidence_points": np.asarray(grid.size)}
 
 
-def _candidates(config: GpGridConfig, first: Float[np.ndarray, " P"], box: Float[np.ndarray, "P 2"]) -> Float[np.ndarray, "C P"]:
+def _candidates(
+    config: GpGridConfig, first: Float[np.ndarray, " P"], box: Float[np.ndarray, "P 2"]
+) -> Float[np.ndarray, "C P"]:
     """The stated point, a ladder of lengths that are the same in every dimension, and random lengths."""
     dimensions = (len(first) - 2) // 2
     drawn = stream(config.seed, "gp_grid starts").uniform(np.log(0.05), np.log(3.0), (config.starts - 1, dimensions))
@@ -85,10 +94,11 @@ def _candidates(config: GpGridConfig, first: Float[np.ndarray, " P"], box: Float
 
 
 def thinned(grid: Grid, most: int) -> Grid:
-    """A part of the grid with at most `most` points: every second point of whichever axis is then the longest, again and again.
+    """A part of the grid with at most `most` points: every second point of whichever axis is then the longest, again
+    and again.
 
-    The points are counted in the order of their coordinates, so that the part does not depend on the order of the rows. A grid that
-    has no more points is left as it is, with the rows that fill it up; the part has none.
+    The points are counted in the order of their coordinates, so that the part does not depend on the order of the rows.
+    A grid that has no more points is left as it is, with the rows that fill it up; the part has none.
     """
     if math.prod(len(points) for points in grid.points) <= most:
         return grid

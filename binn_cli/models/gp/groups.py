@@ -17,11 +17,15 @@ from binn_cli.models.pointwise import predict_pointwise
 from binn_cli.models.surrogate import Prediction
 from binn_cli.models.units import Units
 
-EvaluateGroup = Callable[[Stopwatch, int, Float[np.ndarray, "b D"]], tuple[Float[np.ndarray, "b l"], Float[np.ndarray, " b"]]]
+EvaluateGroup = Callable[
+    [Stopwatch, int, Float[np.ndarray, "b D"]], tuple[Float[np.ndarray, "b l"], Float[np.ndarray, " b"]]
+]
 """Mean of the outputs of a group at b points, and the epistemic variance that they share, in scaled units."""
 
 
-def predict_groups(units: Units, axes: Sequence[Axis], found: Hyperparameters, batch: int, evaluate: EvaluateGroup) -> Prediction:
+def predict_groups(
+    units: Units, axes: Sequence[Axis], found: Hyperparameters, batch: int, evaluate: EvaluateGroup
+) -> Prediction:
     """The predictive distribution at every combination of the axes' points; see `predict_pointwise`."""
 
     def together(watch: Stopwatch, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +39,11 @@ def predict_groups(units: Units, axes: Sequence[Axis], found: Hyperparameters, b
     return predict_pointwise(units, axes, found.output_noise, batch, together)
 
 
-def grouped_mean(kind: str, found: Hyperparameters, points: Sequence[Array], weights: Sequence[Array]) -> Callable[[Array], Array]:
-    """The predictive mean in scaled units as a function that JAX can differentiate: Σ k(x, x_i) w_i for every group of outputs."""
+def grouped_mean(
+    kind: str, found: Hyperparameters, points: Sequence[Array], weights: Sequence[Array]
+) -> Callable[[Array], Array]:
+    """The predictive mean in scaled units as a function that JAX can differentiate: Σ k(x, x_i) w_i for every group of
+    outputs."""
     order = np.argsort(np.concatenate([found.members(g) for g in range(len(found.theta))]))
 
     def mean(x: Array) -> Array:

@@ -1,4 +1,5 @@
-"""Hyperparameters of one or more groups of outputs: where the search for them starts, and the bounds within which it stays."""
+"""Hyperparameters of one or more groups of outputs: where the search for them starts, and the bounds within which it
+stays."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from binn_cli.models.binn.bases.base import per_dimension
 from binn_cli.models.normalization import InputMap
 
 LENGTHS, SIGNALS, NOISES = (1e-3, 1e2), (1e-6, 1e6), (1e-10, 1e2)
-"""Bounds of the search: lengths in units of the domain, variances in those of the scaled outputs. With less noise than 1e-10 the dense
-covariance of a smooth function is no longer positive definite in float64."""
+"""Bounds of the search: lengths in units of the domain, variances in those of the scaled outputs. With less noise than
+1e-10 the dense covariance of a smooth function is no longer positive definite in float64."""
 
 LADDER = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 """Lengths in units of the domain, the same in every dimension, that are tried before any search."""
@@ -78,11 +79,16 @@ def bounds(dimensions: int, noises: tuple[float, float] = NOISES) -> Float[np.nd
 
 
 def candidates(first: Float[np.ndarray, " P"], count: int, seed: int) -> Float[np.ndarray, "C P"]:
-    """Where a search might begin: the given point, a ladder of lengths, and `count` random ones with lengths from 0.05 to 3 domains.
+    """Where a search might begin: the given point, a ladder of lengths, and `count` random ones with lengths from 0.05
+    to 3 domains.
 
-    A search from lengths that are too long ends where all is noise, so that looking before leaping is worth its evaluations.
+    A search from lengths that are too long ends where all is noise, so that looking before leaping is worth its
+    evaluations.
     """
     dimensions = len(first) - 2
     rungs = np.stack([np.log([*[length] * dimensions, 1.0, 1e-3]) for length in LADDER])
-    low, high = (np.log([*[length] * dimensions, signal, noise]) for length, signal, noise in ((0.05, 0.5, 1e-5), (3.0, 2.0, 1e-2)))
+    low, high = (
+        np.log([*[length] * dimensions, signal, noise])
+        for length, signal, noise in ((0.05, 0.5, 1e-5), (3.0, 2.0, 1e-2))
+    )
     return np.concatenate([first[None], rungs, stream(seed, "gp starts").uniform(low, high, (count, len(first)))])

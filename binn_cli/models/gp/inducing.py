@@ -16,9 +16,9 @@ def by_conditional_variance(
 ) -> Float[np.ndarray, "m D"]:
     """At most `count` of the points, each the one whose value those before it leave most uncertain.
 
-    This is pivoted Cholesky factorisation (Burt, Rasmussen and van der Wilk, Convergence of sparse variational inference, JMLR 2020),
-    in O(n · count²) time and O(n · count) memory. It ends early where nothing is left to know. Ties go to the point that comes first
-    by its coordinates, so that the order of the rows does not matter.
+    This is pivoted Cholesky factorisation (Burt, Rasmussen and van der Wilk, Convergence of sparse variational
+    inference, JMLR 2020), in O(n · count²) time and O(n · count) memory. It ends early where nothing is left to know.
+    Ties go to the point that comes first by its coordinates, so that the order of the rows does not matter.
     """
     x = x[np.lexsort(x.T[::-1])]
     scaled = x / lengths

@@ -1,8 +1,8 @@
 """Stationary kernels with one length scale a dimension (ARD), of unit variance.
 
-Differences are taken before they are squared, not expanded into products: near-equal points would lose half of their digits, which
-a condition number of 1e10 does not forgive. The gradient is written out, so that a matrix of N × N pairs costs two of that size and
-not one for each dimension.
+Differences are taken before they are squared, not expanded into products: near-equal points would lose half of their
+digits, which a condition number of 1e10 does not forgive. The gradient is written out, so that a matrix of N × N pairs
+costs two of that size and not one for each dimension.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def _matern52(r2: Array, xp: Any = jnp) -> tuple[Array, Array]:
 
 
 PROFILES: dict[str, Callable[..., tuple[Array, Array]]] = {"rbf": _rbf, "matern52": _matern52}
-"""Value and derivative with respect to the squared scaled distance (Rasmussen and Williams, Gaussian Processes for ML, section 4.2.1), by
-JAX or, given as the second argument, by NumPy."""
+"""Value and derivative with respect to the squared scaled distance (Rasmussen and Williams, Gaussian Processes for ML,
+section 4.2.1), by JAX or, given as the second argument, by NumPy."""
 
 
 def _squared_distances(a: Float[Array, "n D"], b: Float[Array, "m D"]) -> Float[Array, "n m"]:

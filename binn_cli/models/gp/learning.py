@@ -42,7 +42,11 @@ class Table:
         """The rows, and behind them copies of the last one up to `size`."""
         short = size - len(x)
         mask = np.concatenate([np.ones(len(x)), np.zeros(short)])
-        return cls(np.concatenate([x, np.repeat(x[-1:], short, axis=0)]), np.concatenate([y, np.zeros((short, y.shape[1]))]), mask)
+        return cls(
+            np.concatenate([x, np.repeat(x[-1:], short, axis=0)]),
+            np.concatenate([y, np.zeros((short, y.shape[1]))]),
+            mask,
+        )
 
 
 def final_size(data: ProductData, capacity: int | None) -> int:
@@ -101,7 +105,8 @@ def first_guess(
 
 
 def hyperparameter_diagnostics(found: Hyperparameters, units: Units) -> dict[str, np.ndarray]:
-    """What stands in `/diagnostics`: lengths in units of the domain, one row a group; standard deviations in those of the outputs."""
+    """What stands in `/diagnostics`: lengths in units of the domain, one row a group; standard deviations in those of
+    the outputs."""
     return {
         "length_scales": found.lengths,
         "signal_std": np.sqrt(found.signal[found.group]) * units.outputs.scale,

@@ -25,8 +25,8 @@ from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
 PREDICTED_AT_ONCE, ASKED_AT_ONCE = 2**19, 128
-"""Points of one call, so many that most of thousands of experts are asked about many of them, and points that one expert is asked
-about at once."""
+"""Points of one call, so many that most of thousands of experts are asked about many of them, and points that one
+expert is asked about at once."""
 
 train_experts, ask, combine = CompiledFunction(trained), CompiledFunction(opinions), CompiledFunction(combined)
 
@@ -75,7 +75,9 @@ class FittedGpLocal:
     ) -> tuple[Float[np.ndarray, "b L"], Float[np.ndarray, " b"]]:
         """Mean of one group's outputs and their variance at new points."""
         lengths, nearest, signal = np.exp(theta[:-2]), min(self.nearest, len(centers)), np.exp(theta[-2])
-        closest = cKDTree(centers / lengths).query(new / lengths, k=nearest)[1].reshape(len(new), nearest) + self.cells.shared
+        closest = (
+            cKDTree(centers / lengths).query(new / lengths, k=nearest)[1].reshape(len(new), nearest) + self.cells.shared
+        )
         mean, variance = self._asked(watch, theta, experts, closest, new)
         if len(centers) == 1:
             return mean[:, 0], variance[:, 0]  # It has all points: there is nothing to weigh.
@@ -87,7 +89,12 @@ class FittedGpLocal:
         return combine(watch, mean, variance, prior_mean, prior_variance, combination=self.combination)
 
     def _asked(
-        self, watch: Stopwatch, theta: np.ndarray, experts: Experts, asked: Int[np.ndarray, "b k"], new: Float[np.ndarray, "b D"]
+        self,
+        watch: Stopwatch,
+        theta: np.ndarray,
+        experts: Experts,
+        asked: Int[np.ndarray, "b k"],
+        new: Float[np.ndarray, "b D"],
     ) -> tuple[Float[np.ndarray, "b k L"], Float[np.ndarray, "b k"]]:
         """Opinions of the given experts, gathered so that each call of one expert is about many points."""
         flat = asked.ravel()
@@ -95,13 +102,17 @@ class FittedGpLocal:
         names, counts = np.unique(flat, return_counts=True)
         # Every expert's questions, filled up to whole tasks with copies of its last one.
         ends = np.cumsum(counts)
-        tasks = [order[a:b] for begin, end in zip(ends - counts, ends, strict=True) for a, b in _pieces(int(begin), int(end))]
+        tasks = [
+            order[a:b] for begin, end in zip(ends - counts, ends, strict=True) for a, b in _pieces(int(begin), int(end))
+        ]
         whom = np.repeat(names, -(-counts // ASKED_AT_ONCE))
         short = _task_limit(len(flat), len(experts.x)) - len(tasks)
         rows = np.stack([np.resize(task, ASKED_AT_ONCE) for task in tasks])
         rows = np.concatenate([rows, np.repeat(rows[-1:], short, axis=0)])
         whom = np.concatenate([whom, np.repeat(whom[-1:], short)])
-        mean, variance = (np.asarray(part) for part in ask(watch, theta, experts, whom, new[rows // asked.shape[1]], kind=self.kind))
+        mean, variance = (
+            np.asarray(part) for part in ask(watch, theta, experts, whom, new[rows // asked.shape[1]], kind=self.kind)
+        )
         found_mean, found_variance = np.empty((len(flat), mean.shape[2])), np.empty(len(flat))
         found_mean[rows.ravel()], found_variance[rows.ravel()] = mean.reshape(-1, mean.shape[2]), variance.ravel()
         return found_mean.reshape(*asked.shape, -1), found_variance.reshape(asked.shape)
@@ -110,8 +121,10 @@ class FittedGpLocal:
         """Points, hyperparameters and units; the experts' factors are worked out again from them."""
         cells = self.cells
         return {
-            "kind": "gp_local", "kernel": self.kind, "combination": self.combination, "nearest": self.nearest, "theta": self.found.theta,
-            "group": self.found.group, "x": cells.x, "y": cells.y, "mask": cells.mask, "shared": cells.shared, **self.units.tree(),
+            "kind": "gp_local", "kernel": self.kind, "combination": self.combination, "nearest": self.nearest,
+            "theta": self.found.theta,
+            "group": self.found.group, "x": cells.x, "y": cells.y, "mask": cells.mask, "shared": cells.shared,
+            **self.units.tree(),
         }  # fmt: skip
 
 
@@ -120,7 +133,8 @@ def _pieces(begin: int, end: int) -> list[tuple[int, int]]:
 
 
 def _task_limit(questions: int, experts: int) -> int:
-    """The largest number of tasks that so many questions to so many experts can make, so that their shape is always the same."""
+    """The largest number of tasks that so many questions to so many experts can make, so that their shape is always the
+    same."""
     return min(questions, questions // ASKED_AT_ONCE + experts)
 
 
@@ -139,7 +153,8 @@ class GpLocal:
         domain: Float[np.ndarray, "D 2"] | None = None,
         capacity: int | None = None,
     ) -> FittedGpLocal:
-        """Choose hyperparameters by the evidence of random points, then of a few experts, and factorise all; see `Surrogate.fit`.
+        """Choose hyperparameters by the evidence of random points, then of a few experts, and factorise all; see
+        `Surrogate.fit`.
 
         A warm start gives the hyperparameters from which their search starts.
 
@@ -155,11 +170,17 @@ class GpLocal:
         require_experts(sizes.count, sizes.width, size, len(first.theta), config.memory)
         guess, trace = first if former is None else former, dict[str, np.ndarray]()
         if former is None or config.hyperparameters == "fixed":
-            guess, trace = learned(config, sample(units, data, config.evidence_points, config.seed, capacity), first, None, watch)
+            guess, trace = learned(
+                config, sample(units, data, config.evidence_points, config.seed, capacity), first, None, watch
+            )
         table = units.table(data)
-        found, more = learned_from_experts(config, divided(config, sizes, *table, guess.lengths.mean(axis=0)), guess, watch)
+        found, more = learned_from_experts(
+            config, divided(config, sizes, *table, guess.lengths.mean(axis=0)), guess, watch
+        )
         cells = divided(config, sizes, *table, found.lengths.mean(axis=0))
-        fitted = FittedGpLocal(config.kernel, config.combination, config.nearest, found, cells, units, FitReport(0.0, 0.0, {}))
+        fitted = FittedGpLocal(
+            config.kernel, config.combination, config.nearest, found, cells, units, FitReport(0.0, 0.0, {})
+        )
         trace = {**hyperparameter_diagnostics(found, units), **_committee_diagnostics(fitted, watch), **trace, **more}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
         done = replace(fitted, report=report)
@@ -178,7 +199,9 @@ def _committee_diagnostics(fitted: FittedGpLocal, watch: Stopwatch) -> dict[str,
     """How many experts there are, and the sum of their log evidences in original units, by group."""
     cells, found = fitted.cells, fitted.found
     own = cells.mask[cells.shared :].sum()
-    shift = np.array([own * np.log(fitted.units.outputs.scale[found.members(g)]).sum() for g in range(len(found.theta))])
+    shift = np.array(
+        [own * np.log(fitted.units.outputs.scale[found.members(g)]).sum() for g in range(len(found.theta))]
+    )
     evidence = np.array([float(np.sum(values[cells.shared :])) for _, values in fitted.experts(watch)])
     return {
         "log_evidence_experts": evidence - shift,

@@ -18,9 +18,15 @@ from binn_cli.models.gp.search import searched
 
 
 def experts_evidence(
-    theta: Float[Array, " P"], x: Float[Array, "E n D"], y: Float[Array, "E n L"], mask: Float[Array, "E n"], *, kind: str
+    theta: Float[Array, " P"],
+    x: Float[Array, "E n D"],
+    y: Float[Array, "E n L"],
+    mask: Float[Array, "E n"],
+    *,
+    kind: str,
 ) -> Float[Array, ""]:
-    """−log of the product of the experts' evidences, per point, as if they were independent (Deisenroth and Ng 2015, Eq. 9)."""
+    """−log of the product of the experts' evidences, per point, as if they were independent (Deisenroth and Ng 2015,
+    Eq. 9)."""
     own = jax.lax.map(lambda expert: negative_log_evidence(theta, *expert, kind=kind), (x, y, mask))
     return jnp.sum(own) / jnp.sum(mask)
 
@@ -31,9 +37,11 @@ objective = CompiledFunction(jax.value_and_grad(experts_evidence))
 def learned_from_experts(
     config: GpLocalConfig, cells: Cells, guess: Hyperparameters, watch: Stopwatch
 ) -> tuple[Hyperparameters, dict[str, np.ndarray]]:
-    """Hyperparameters of the highest evidence of a few experts near the given ones, and what the search found on its way.
+    """Hyperparameters of the highest evidence of a few experts near the given ones, and what the search found on its
+    way.
 
-    Points drawn at random from all are so far apart that a fine structure looks like noise to them; within a cell it does not.
+    Points drawn at random from all are so far apart that a fine structure looks like noise to them; within a cell it
+    does not.
 
     Args:
         config: says how many experts are looked at, and for how long.

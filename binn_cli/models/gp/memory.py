@@ -9,14 +9,15 @@ from pathlib import Path
 from binn_cli.errors import TooLarge
 
 MATRICES = 6
-"""n × n matrices that the evidence of n points and its gradient hold at their peak: covariance, factor, inverse and the kernel's gradient
-among them."""
+"""n × n matrices that the evidence of n points and its gradient hold at their peak: covariance, factor, inverse and the
+kernel's gradient among them."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int:
-    """Memory that this process may still take: what the system has to spare, or what is left of its control group's limit."""
+    """Memory that this process may still take: what the system has to spare, or what is left of its control group's
+    limit."""
     found = [_system()]
     try:
         limit, used = ((_CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
@@ -39,7 +40,8 @@ def require_dense(points: int, evidence_points: int, groups: int, share: float) 
     """Refuse a number of points whose covariance matrix would not fit.
 
     Args:
-        points: N, whose factor is kept for every group of outputs, beside the covariance matrix from which the last one comes.
+        points: N, whose factor is kept for every group of outputs, beside the covariance matrix from which the last one
+            comes.
         evidence_points: points whose evidence is looked at; 0 where hyperparameters are stated.
         groups: groups of outputs with hyperparameters of their own.
         share: of the available memory that may be taken.
@@ -56,8 +58,10 @@ def require_dense(points: int, evidence_points: int, groups: int, share: float) 
         looked_at = min(points, evidence_points)
         kept, wide = max(((groups + 1, points), (MATRICES, looked_at)), key=lambda pair: pair[0] * pair[1] ** 2)
         raise TooLarge(
-            f"model=gp: {points:,} points need {kept} matrices of {wide:,} × {wide:,} numbers ({8e-9 * kept * wide**2:.3g} GB), "
-            f"but at most {most:,} points fit into model.memory = {share:g} of the {available / 1e9:.3g} GB that are available; "
+            f"model=gp: {points:,} points need {kept} matrices of {wide:,} × {wide:,} numbers "
+            f"({8e-9 * kept * wide**2:.3g} GB), "
+            f"but at most {most:,} points fit into model.memory = {share:g} of the {available / 1e9:.3g} GB that are "
+            f"available; "
             "take fewer points, or one of gp_sparse, gp_local, gp_grid (on grids) and binn, which need no such matrix"
         )
 
@@ -80,7 +84,9 @@ def require_experts(experts: int, width: int, points: int, groups: int, share: f
     if needed > share * available:
         most = int(points * share * available / needed)
         raise TooLarge(
-            f"model=gp_local: {points:,} points in experts of {width:,} need {needed / 1e9:.3g} GB, but about {most:,} points fit into "
-            f"model.memory = {share:g} of the {available / 1e9:.3g} GB that are available; lower model.expert_points, or take gp_sparse, "
+            f"model=gp_local: {points:,} points in experts of {width:,} need {needed / 1e9:.3g} GB, but about "
+            f"{most:,} points fit into "
+            f"model.memory = {share:g} of the {available / 1e9:.3g} GB that are available; lower "
+            f"model.expert_points, or take gp_sparse, "
             "gp_grid (on grids) or binn"
         )

@@ -13,7 +13,8 @@ Objective = Callable[[Float[np.ndarray, " P"]], tuple[float, Float[np.ndarray, "
 """Value and gradient of what is minimised."""
 
 REFUSED = 1e25
-"""What stands for a value that is not a number, such as that of a matrix that is no longer positive definite: the search turns back."""
+"""What stands for a value that is not a number, such as that of a matrix that is no longer positive definite: the
+search turns back."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def best_of(objective: Objective, candidates: Float[np.ndarray, "C P"], count: i
 def searched(
     searches: Sequence[tuple[Objective, Float[np.ndarray, "S P"]]], bounds: Float[np.ndarray, "P 2"], iterations: int
 ) -> tuple[Float[np.ndarray, "G P"], dict[str, np.ndarray]]:
-    """The best theta of every group of outputs, each with its negative log evidence and its starts, and what the searches found."""
+    """The best theta of every group of outputs, each with its negative log evidence and its starts, and what the
+    searches found."""
     found = [minimised(objective, starts, bounds, iterations) for objective, starts in searches]
     trace = {
         "evidence_starts": np.array([-each.values for each in found]),
@@ -51,8 +53,11 @@ def searched(
     return np.array([each.theta for each in found]), trace
 
 
-def minimised(objective: Objective, starts: Float[np.ndarray, "S P"], bounds: Float[np.ndarray, "P 2"], iterations: int) -> Found:
-    """Minimise from every start, within bounds, with at most `iterations` steps each; 0 iterations only compares the starts."""
+def minimised(
+    objective: Objective, starts: Float[np.ndarray, "S P"], bounds: Float[np.ndarray, "P 2"], iterations: int
+) -> Found:
+    """Minimise from every start, within bounds, with at most `iterations` steps each; 0 iterations only compares the
+    starts."""
     ends, values, evaluations = [], [], 0
 
     def guarded(theta: np.ndarray) -> tuple[float, np.ndarray]:

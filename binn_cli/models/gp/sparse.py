@@ -28,7 +28,8 @@ BATCH = 2048
 """Points of one step of a prediction."""
 
 MOST_COLLAPSED = 200_000
-"""Points up to which `auto` means the collapsed posterior, which takes a pass over all of them with M² numbers a point."""
+"""Points up to which `auto` means the collapsed posterior, which takes a pass over all of them with M² numbers a
+point."""
 
 solved, trained_on_batches = CompiledFunction(solution), CompiledFunction(trained)
 read_out, conditioned = CompiledFunction(readout), CompiledFunction(predicted)
@@ -119,8 +120,10 @@ class GpSparse:
     ) -> FittedGpSparse:
         """Choose hyperparameters, place the inducing points and condition; see `Surrogate.fit`.
 
-        The hyperparameters are those of highest evidence of a random part of the data, or those of the round before, and then of the
-        highest bound: of another random part and, if stochastic, by minibatches of all points. The posterior rests on all points.
+        The hyperparameters are those of highest evidence of a random part of the data, or those of the round before,
+        and then of the
+        highest bound: of another random part and, if stochastic, by minibatches of all points. The posterior rests on
+            all points.
         """
         watch, began, config = Stopwatch(), time.perf_counter(), self.config
         warm = warm_start if isinstance(warm_start, FittedGpSparse) else None
@@ -129,19 +132,27 @@ class GpSparse:
         fixed = config.hyperparameters == "fixed"
         guess, trace = first if former is None else former, dict[str, np.ndarray]()
         if former is None or fixed:
-            guess, trace = learned(config, sample(units, data, config.evidence_points, config.seed, capacity), first, None, watch)
+            guess, trace = learned(
+                config, sample(units, data, config.evidence_points, config.seed, capacity), first, None, watch
+            )
         part = sample(units, data, config.bound_points, config.seed, capacity)
         table = Table.of(*units.table(data), final_size(data, capacity))
         theta, parts, values = [], [], []
         for group, row in enumerate(guess.theta):
             members = guess.members(group)
-            begin = placed(config, row, part) if fixed or former is not None else begun(config, row, part, members, watch)
+            begin = (
+                placed(config, row, part) if fixed or former is not None else begun(config, row, part, members, watch)
+            )
             own, posterior, bound = self._conditioned(begin, part, table, members, watch)
             theta.append(own)
             parts.append(posterior)
             values.append(None if bound is None else bound - data.n_points * np.log(units.outputs.scale[members]).sum())
         found = Hyperparameters(np.array(theta), guess.group)
-        trace = {**hyperparameter_diagnostics(found, units), **trace, "inducing_points": np.array([len(p.inducing) for p in parts])}
+        trace = {
+            **hyperparameter_diagnostics(found, units),
+            **trace,
+            "inducing_points": np.array([len(p.inducing) for p in parts]),
+        }
         if None not in values:
             trace["log_evidence_bound"] = np.array(values)
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
@@ -150,7 +161,8 @@ class GpSparse:
     def _conditioned(
         self, begin: Beginning, part: Table, table: Table, members: Int[np.ndarray, " l"], watch: Stopwatch
     ) -> tuple[Float[np.ndarray, " P"], InducingValues, float | None]:
-        """θ, the posterior of the inducing values of one group, and the bound, for which minibatches lack a pass over all points."""
+        """θ, the posterior of the inducing values of one group, and the bound, for which minibatches lack a pass over
+        all points."""
         config, theta, z = self.config, begin.theta, begin.z
         fixed = config.hyperparameters == "fixed"
         stochastic = config.method == "stochastic" or (config.method == "auto" and len(table.x) > MOST_COLLAPSED)
@@ -163,12 +175,16 @@ class GpSparse:
         box = bounds(len(theta) - 2) if rate else np.array([[-np.inf, np.inf]] * len(theta))
         key, points = jax.random.key_data(jax.random.key(config.seed)), int(table.mask.sum())
         size = {"kind": config.kernel, "steps": config.steps, "batch": config.batch}
-        learned_theta, mean, root = trained_on_batches(watch, theta, z, table.x, table.y[:, members], box, key, points, rate, **size)
+        learned_theta, mean, root = trained_on_batches(
+            watch, theta, z, table.x, table.y[:, members], box, key, points, rate, **size
+        )
         return np.asarray(learned_theta), InducingValues(z, np.asarray(mean), np.asarray(root)), None
 
     def from_state(self, state: Tree) -> FittedGpSparse:
         """The fitted surrogate that `FittedGpSparse.state` described."""
         found = Hyperparameters(np.atleast_2d(state["theta"]), np.atleast_1d(state["group"]))
         fields = [state["groups"][f"group_{g}"] for g in range(len(found.theta))]
-        parts = tuple(InducingValues(**{name: np.asarray(part[name]) for name in ("inducing", "mean", "root")}) for part in fields)
+        parts = tuple(
+            InducingValues(**{name: np.asarray(part[name]) for name in ("inducing", "mean", "root")}) for part in fields
+        )
         return FittedGpSparse(str(state["kernel"]), found, parts, Units.from_tree(state), FitReport(0.0, 0.0, {}))

@@ -51,16 +51,22 @@ def blocks_of(table: Table, members: Int[np.ndarray, " l"]) -> Blocks:
 def placed(config: GpSparseConfig, theta: Float[np.ndarray, " P"], part: Table) -> Beginning:
     """The inducing points that these hyperparameters ask for."""
     with one_blas_thread():
-        return Beginning(theta, by_conditional_variance(part.x[part.mask > 0], config.inducing, config.kernel, np.exp(theta[:-2])))
+        return Beginning(
+            theta, by_conditional_variance(part.x[part.mask > 0], config.inducing, config.kernel, np.exp(theta[:-2]))
+        )
 
 
 def begun(
-    config: GpSparseConfig, theta: Float[np.ndarray, " P"], part: Table, members: Int[np.ndarray, " l"], watch: Stopwatch
+    config: GpSparseConfig,
+    theta: Float[np.ndarray, " P"],
+    part: Table,
+    members: Int[np.ndarray, " l"],
+    watch: Stopwatch,
 ) -> Beginning:
     """Hyperparameters near the given ones, and inducing points, of the highest bound among a few.
 
-    Where the inducing points are too few for the lengths that the evidence has found, the bound is so low there that a search ends in
-    noise alone; somewhat longer lengths and more noise are a better beginning.
+    Where the inducing points are too few for the lengths that the evidence has found, the bound is so low there that a
+    search ends in noise alone; somewhat longer lengths and more noise are a better beginning.
     """
     blocks, tried = blocks_of(part, members), []
     for longer in LONGER:
@@ -77,7 +83,8 @@ def begun(
 def raised(
     config: GpSparseConfig, begin: Beginning, part: Table, members: Int[np.ndarray, " l"], watch: Stopwatch
 ) -> Float[np.ndarray, " P"]:
-    """Hyperparameters of the highest bound of a part of the points near the given ones, with the inducing points where they are."""
+    """Hyperparameters of the highest bound of a part of the points near the given ones, with the inducing points where
+    they are."""
     blocks = blocks_of(part, members)
 
     def evaluated(theta: np.ndarray) -> tuple[float, np.ndarray]:

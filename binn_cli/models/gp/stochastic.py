@@ -1,7 +1,9 @@
-"""Stochastic variational inference with inducing points: each step sees a minibatch, so that the cost does not grow with the data.
+"""Stochastic variational inference with inducing points: each step sees a minibatch, so that the cost does not grow
+with the data.
 
-Hensman, Fusi and Lawrence, "Gaussian processes for big data", 2013. The variational distribution takes natural-gradient steps, which for a
-Gaussian likelihood are closed-form averages of natural parameters, and the hyperparameters steps of Adam.
+Hensman, Fusi and Lawrence, "Gaussian processes for big data", 2013. The variational distribution takes natural-gradient
+steps, which for a Gaussian likelihood are closed-form averages of natural parameters, and the hyperparameters steps of
+Adam.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def negative_elbo(
     y: Float[Array, "b L"],
     kind: str,
 ) -> Float[Array, ""]:
-    """The part of −ELBO per point that depends on θ, for a given q(v) in whitened coordinates, whose divergence from the prior does not."""
+    """The part of −ELBO per point that depends on θ, for a given q(v) in whitened coordinates, whose divergence from
+    the prior does not."""
     noise = jnp.exp(theta[-1])
     a = whitened(theta, z, inducing_factor(theta, z, kind), x, kind)
     spread = jnp.exp(theta[-2]) - jnp.sum(a**2, axis=0) + jnp.sum((root.T @ a) ** 2, axis=0)

@@ -1,8 +1,8 @@
 """Noise that varies over the inputs: its logarithm is a smooth function, found together with the hyperparameters.
 
-log σ²(x) = log σ² + B(x) w, where B are functions of a Gaussian process with a few centres, whitened so that w ~ N(0, s²)
-gives g(x) = B(x) w the prior variance s² at the centres. θ and w maximise log p(y | θ, w) + log p(w): with w = 0, the
-most probable value before any data, the noise is the same everywhere.
+log σ²(x) = log σ² + B(x) w, where B are functions of a Gaussian process with a few centres, whitened so that w ~ N(0,
+s²) gives g(x) = B(x) w the prior variance s² at the centres. θ and w maximise log p(y | θ, w) + log p(w): with w = 0,
+the most probable value before any data, the noise is the same everywhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from binn_cli.models.gp.search import minimised
 CENTERS, POINTS_PER_CENTER = 12, 8
 """Most centres, and fewest points for each of them."""
 LENGTH, SPREAD = 0.3, 1.5
-"""Length of the functions in units of the domain for one input (it grows with √D), and prior standard deviation s of log σ²."""
+"""Length of the functions in units of the domain for one input (it grows with √D), and prior standard deviation s of
+log σ²."""
 FURTHEST = 6.0
 """Largest weight in units of its prior standard deviation."""
 STEPS = 100
@@ -83,7 +84,9 @@ def _objective(
 ) -> Float[Array, ""]:
     theta, weights = point[: x.shape[1] + 2], point[x.shape[1] + 2 :]
     relative = jnp.exp(b @ weights)
-    return negative_log_normal(noisy_covariance(theta, x, mask, kind, relative), y) + 0.5 * jnp.sum((weights / SPREAD) ** 2)
+    return negative_log_normal(noisy_covariance(theta, x, mask, kind, relative), y) + 0.5 * jnp.sum(
+        (weights / SPREAD) ** 2
+    )
 
 
 objective = CompiledFunction(jax.value_and_grad(_objective))

@@ -12,10 +12,11 @@ STRAIGHT = 1e-3
 
 
 def warped(x: Float[Array, "*n"], bend: Float[Array, ""]) -> Float[Array, "*n"]:
-    """log(1 + (eᵇ − 1) x) / b: maps [0, 1] onto itself, stretched near 0 for b > 0, near 1 for b < 0, and left alone for b = 0.
+    """log(1 + (eᵇ − 1) x) / b: maps [0, 1] onto itself, stretched near 0 for b > 0, near 1 for b < 0, and left alone
+    for b = 0.
 
-    A transient that decays, or a parameter that acts through its logarithm, is stationary in such a coordinate. Beyond the domain the
-    logarithm's argument is kept from falling below half of its smallest value inside.
+    A transient that decays, or a parameter that acts through its logarithm, is stationary in such a coordinate. Beyond
+    the domain the logarithm's argument is kept from falling below half of its smallest value inside.
     """
     straight = jnp.abs(bend) < STRAIGHT
     safe = jnp.where(straight, 1.0, bend)

@@ -1,4 +1,5 @@
-"""Networks as plain functions of parameters and inputs: each is a hashable value that makes parameters and applies them."""
+"""Networks as plain functions of parameters and inputs: each is a hashable value that makes parameters and applies
+them."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ class MlpArchitecture:
 
 @dataclass(frozen=True)
 class KanArchitecture:
-    """A Kolmogorov–Arnold network: every edge is a cubic spline plus a multiple of silu (Liu et al., 2024, Eqs. 2.10 to 2.12).
+    """A Kolmogorov–Arnold network: every edge is a cubic spline plus a multiple of silu (Liu et al., 2024, Eqs. 2.10 to
+    2.12).
 
     Attributes:
         widths: numbers of nodes from the D inputs to the L outputs.
@@ -102,7 +104,8 @@ class KanArchitecture:
 
 @dataclass(frozen=True)
 class InnArchitecture:
-    """The interpolating neural network: a sum over modes of products of one-dimensional interpolations, the form of B-INN (Eq. 2).
+    """The interpolating neural network: a sum over modes of products of one-dimensional interpolations, the form of
+    B-INN (Eq. 2).
 
     Attributes:
         inputs, outputs: D and L.

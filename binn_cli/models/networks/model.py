@@ -66,7 +66,10 @@ class FittedNetwork:
 
         def evaluate(watch: Stopwatch, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             mean = np.asarray(
-                applied(watch, self.parameters, np.round(new, DECIMALS).astype(np.float32), architecture=self.architecture), dtype=float
+                applied(
+                    watch, self.parameters, np.round(new, DECIMALS).astype(np.float32), architecture=self.architecture
+                ),
+                dtype=float,
             )
             return mean, np.zeros_like(mean)
 
@@ -79,7 +82,13 @@ class FittedNetwork:
     def state(self) -> Tree:
         """Parameters, architecture and units."""
         architecture = to_tree(self.architecture)
-        return {"kind": self.kind, "architecture": architecture, "parameters": self.parameters, "noise": self.noise, **self.units.tree()}
+        return {
+            "kind": self.kind,
+            "architecture": architecture,
+            "parameters": self.parameters,
+            "noise": self.noise,
+            **self.units.tree(),
+        }
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,11 @@ class _Network(ABC):
         watch, began, config = Stopwatch(), time.perf_counter(), self.config
         assert isinstance(config, NetworkConfig)
         architecture = self.architecture(data)
-        warm = warm_start if isinstance(warm_start, FittedNetwork) and _continues(warm_start.architecture, architecture) else None
+        warm = (
+            warm_start
+            if isinstance(warm_start, FittedNetwork) and _continues(warm_start.architecture, architecture)
+            else None
+        )
         architecture = warm.architecture if warm else architecture
         units = warm.units if warm else Units.of(data, domain, config.output_scaling)
         x, y = canonical_table(units, data)
@@ -120,7 +133,10 @@ class _Network(ABC):
     def from_state(self, state: Tree) -> FittedNetwork:
         """The fitted surrogate that `FittedNetwork.state` described."""
         kind, noise = str(state["kind"]), np.atleast_1d(state["noise"])
-        architecture, parameters = from_tree(kind, state["architecture"]), jax.tree.map(np.asarray, dict(state["parameters"]))
+        architecture, parameters = (
+            from_tree(kind, state["architecture"]),
+            jax.tree.map(np.asarray, dict(state["parameters"])),
+        )
         return FittedNetwork(kind, architecture, parameters, noise, Units.from_tree(state), FitReport(0.0, 0.0, {}))
 
 
@@ -133,7 +149,9 @@ class Mlp(_Network):
 
     def architecture(self, data: ProductData) -> Architecture:
         """The network for such data."""
-        return MlpArchitecture((len(data.inputs), *[self.config.width] * self.config.layers, len(data.outputs)), self.config.activation)
+        return MlpArchitecture(
+            (len(data.inputs), *[self.config.width] * self.config.layers, len(data.outputs)), self.config.activation
+        )
 
 
 @dataclass(frozen=True)
@@ -145,11 +163,14 @@ class Kan(_Network):
 
     def architecture(self, data: ProductData) -> Architecture:
         """The network for such data."""
-        return KanArchitecture((len(data.inputs), *[self.config.width] * self.config.layers, len(data.outputs)), self.config.intervals)
+        return KanArchitecture(
+            (len(data.inputs), *[self.config.width] * self.config.layers, len(data.outputs)), self.config.intervals
+        )
 
 
 def _continues(before: Architecture, now: Architecture) -> bool:
-    """Whether training can go on from one network for data that ask for another; more cases ask for more centres, but keep the old ones."""
+    """Whether training can go on from one network for data that ask for another; more cases ask for more centres, but
+    keep the old ones."""
     if isinstance(before, InnArchitecture) and isinstance(now, InnArchitecture):
         return replace(before, centers=()) == replace(now, centers=())
     return before == now
@@ -167,7 +188,8 @@ class Inn(_Network):
     name: str = "inn"
 
     def architecture(self, data: ProductData) -> Architecture:
-        """The network for such data; few distinct values of a coordinate get few centres, or what lies between them would be random."""
+        """The network for such data; few distinct values of a coordinate get few centres, or what lies between them
+        would be random."""
         c = self.config
         distinct = [len(np.unique(column)) for axis in data.axes for column in axis.points.T]
         centers = tuple(min(c.centers, max(2, values // VALUES_PER_CENTER)) for values in distinct)

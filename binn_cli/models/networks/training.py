@@ -55,7 +55,8 @@ def _round(
     rate: float,
     steps: int,
 ) -> tuple[Any, Float[Array, ""]]:
-    """`ROUND` steps, each on `batch` of the first `points` rows drawn with replacement; the mean of their losses beside it."""
+    """`ROUND` steps, each on `batch` of the first `points` rows drawn with replacement; the mean of their losses beside
+    it."""
     optimiser = _optimiser(rate, steps)
 
     def loss(parameters: Parameters, rows: Array) -> Array:
@@ -73,7 +74,12 @@ def _round(
 
 
 def _residual(
-    parameters: Parameters, x: Float[Array, "n D"], y: Float[Array, "n L"], mask: Float[Array, " n"], *, architecture: Architecture
+    parameters: Parameters,
+    x: Float[Array, "n D"],
+    y: Float[Array, "n L"],
+    mask: Float[Array, " n"],
+    *,
+    architecture: Architecture,
 ) -> Float[Array, " L"]:
     """Mean squared residual of each output over the points that the mask marks."""
     return jnp.sum((architecture(parameters, x) - y) ** 2 * mask[:, None], axis=0) / jnp.sum(mask)

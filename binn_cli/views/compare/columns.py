@@ -34,8 +34,8 @@ def value_of(run: Run, key: str) -> Scalar:
 def differing(runs: Sequence[Run]) -> list[str]:
     """The columns that tell the runs apart, seeds left out.
 
-    A key of an option counts where it differs between runs with that option: what the model brings with it says nothing that its name does
-    not say.
+    A key of an option counts where it differs between runs with that option: what the model brings with it says nothing
+    that its name does not say.
     """
     options = [key for key in OPTIONS if len({value_of(run, key) for run in runs}) > 1]
     alike: dict[tuple[Scalar, ...], list[Run]] = defaultdict(list)
@@ -48,7 +48,9 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 
 def _counts(key: str) -> bool:
-    return key not in (*OPTIONS, *(f"{option}.name" for option in OPTIONS), *NOT_SCIENCE) and not key.startswith(_PASSED_OVER)
+    return key not in (*OPTIONS, *(f"{option}.name" for option in OPTIONS), *NOT_SCIENCE) and not key.startswith(
+        _PASSED_OVER
+    )
 
 
 def _differs(key: str, runs: Sequence[Run]) -> bool:
@@ -57,7 +59,9 @@ def _differs(key: str, runs: Sequence[Run]) -> bool:
 
 def _is_seed(key: str, runs: Sequence[Run]) -> bool:
     """Whether a key only repeats the seed of the run, as model.seed does unless told otherwise."""
-    return key.endswith(".seed") and all(key not in run.head.config or run.head.config[key] == run.head.seed for run in runs)
+    return key.endswith(".seed") and all(
+        key not in run.head.config or run.head.config[key] == run.head.seed for run in runs
+    )
 
 
 def chosen(names: Iterable[str], runs: Sequence[Run]) -> list[str]:
@@ -79,5 +83,6 @@ def _chosen(name: str, known: Sequence[str]) -> str:
     if ends:
         raise BinnError(f"--by {name}: means several keys: {', '.join(ends)}; write one of them")
     raise BinnError(
-        f"--by {name}: no run has such a key{did_you_mean(name, known) or '; keys are those of the configuration, as model.modes'}"
+        f"--by {name}: no run has such a "
+        f"key{did_you_mean(name, known) or '; keys are those of the configuration, as model.modes'}"
     )

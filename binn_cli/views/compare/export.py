@@ -76,7 +76,9 @@ def _csv(comparison: Comparison) -> bytes:
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: label_of(value) if isinstance(value, bool) else value for name, value in row.items()} for row in rows)
+        writer.writerows(
+            {name: label_of(value) if isinstance(value, bool) else value for name, value in row.items()} for row in rows
+        )
     return text.getvalue().encode()
 
 
@@ -110,7 +112,11 @@ def _json(comparison: Comparison) -> bytes:
 
 
 def _metrics_of(row: Row, split: str) -> dict[str, Any]:
-    return {metric: {**_plain(mean), "mark": row.marks.get((s, metric))} for (s, metric), mean in row.metrics.items() if s == split}
+    return {
+        metric: {**_plain(mean), "mark": row.marks.get((s, metric))}
+        for (s, metric), mean in row.metrics.items()
+        if s == split
+    }
 
 
 def _plain(mean: Mean) -> dict[str, Any]:
@@ -171,7 +177,11 @@ def _one_kind(values: list[Any]) -> list[Any]:
     """A column has one type: text where numbers and text stand beside each other, as in a key that may be `auto`."""
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} or len(kinds) < 2:
-        return [float(value) for value in values] if kinds == {int, float} and None not in values else _floats(values, kinds)
+        return (
+            [float(value) for value in values]
+            if kinds == {int, float} and None not in values
+            else _floats(values, kinds)
+        )
     return [None if value is None else label_of(value) for value in values]
 
 

@@ -58,7 +58,8 @@ class Row:
         metrics: means by split and metric.
         timings: mean seconds by phase, of runs that had the machine to themselves, or of all that were asked for.
         side_by_side: how many runs shared the machine with others.
-        marks: `BEST` or `NEAR` by split and metric; `NEAR` is within the standard error of the difference from the best.
+        marks: `BEST` or `NEAR` by split and metric; `NEAR` is within the standard error of the difference from the
+            best.
     """
 
     keys: Mapping[str, Scalar]
@@ -92,7 +93,9 @@ class Comparison:
     notes: list[str]
 
 
-def compared(found: Gathered, by: Sequence[str], metrics: Sequence[str], splits: Sequence[str], *, all_times: bool) -> Comparison:
+def compared(
+    found: Gathered, by: Sequence[str], metrics: Sequence[str], splits: Sequence[str], *, all_times: bool
+) -> Comparison:
     """Group the runs and take means.
 
     Args:
@@ -112,7 +115,9 @@ def compared(found: Gathered, by: Sequence[str], metrics: Sequence[str], splits:
         for values, runs in sorted(groups.items(), key=lambda group: [_order(value) for value in group[0]])
         for output in dict.fromkeys(output for run in runs for output in run.head.outputs)
     ]
-    cells = [(split, metric) for split in splits for metric in metrics if any((split, metric) in row.metrics for row in rows)]
+    cells = [
+        (split, metric) for split in splits for metric in metrics if any((split, metric) in row.metrics for row in rows)
+    ]
     _mark(rows, cells)
     outputs = list(dict.fromkeys(row.output for row in rows))
     return Comparison(columns, cells, rows, outputs, found, _notes(found, by, apart, rows, all_times))
@@ -134,11 +139,17 @@ def _row(
     all_times: bool,
 ) -> Row:
     having = [run for run in runs if output in run.head.outputs]
-    means = {(split, metric): Mean.of([_score(run, output, split, metric) for run in having]) for split in splits for metric in metrics}
+    means = {
+        (split, metric): Mean.of([_score(run, output, split, metric) for run in having])
+        for split in splits
+        for metric in metrics
+    }
     shared = [run for run in having if run.head.provenance.get(SIDE_BY_SIDE)]
     timed = having if all_times else [run for run in having if run not in shared]
     phases = dict.fromkeys(phase for run in timed for phase in run.head.timings)
-    timings = {phase: Mean.of([run.head.timings[phase] for run in timed if phase in run.head.timings]) for phase in phases}
+    timings = {
+        phase: Mean.of([run.head.timings[phase] for run in timed if phase in run.head.timings]) for phase in phases
+    }
     head = having[0].head
     return Row(
         keys=keys,
@@ -165,7 +176,9 @@ def _mark(rows: Sequence[Row], cells: Sequence[Cell]) -> None:
     for group in same.values():
         for cell in cells:
             scored = [
-                (row, badness) for row in group if cell in row.metrics and (badness := _badness(cell[1], row.metrics[cell])) is not None
+                (row, badness)
+                for row in group
+                if cell in row.metrics and (badness := _badness(cell[1], row.metrics[cell])) is not None
             ]
             if len(scored) > 1:
                 _mark_cell(cell, scored)
@@ -182,7 +195,8 @@ def _mark_cell(cell: Cell, scored: Sequence[tuple[Row, float]]) -> None:
 
 
 def _badness(metric: str, mean: Mean) -> float | None:
-    """How far from the best that can be; None for a metric of which neither more nor less is better, such as the sharpness."""
+    """How far from the best that can be; None for a metric of which neither more nor less is better, such as the
+    sharpness."""
     if metric in LOWER:
         return mean.value
     if metric in HIGHER:
@@ -199,10 +213,15 @@ def _notes(found: Gathered, by: Sequence[str], apart: Sequence[str], rows: Seque
     if SEED not in by and any(len(row.runs) > 1 for row in rows):
         notes.append("mean ± standard error over runs with different seeds")
     if found.repeated:
-        again = f"{len(found.repeated)} {'run' if len(found.repeated) == 1 else 'runs'} with the configuration, data and code of another"
+        again = (
+            f"{len(found.repeated)} {'run' if len(found.repeated) == 1 else 'runs'} with the configuration, data "
+            f"and code of another"
+        )
         notes.append(f"{again} are left out: the last one counts")
     shared = sum(row.side_by_side for row in rows if row.output == rows[0].output)
     if shared:
         took = f"{shared} {'run' if shared == 1 else 'runs'} shared the machine with others"
-        notes.append(f"{took}: their times {'are among those shown' if all_times else 'are left out; --all-times shows them'}")
+        notes.append(
+            f"{took}: their times {'are among those shown' if all_times else 'are left out; --all-times shows them'}"
+        )
     return notes

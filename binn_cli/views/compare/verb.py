@@ -49,7 +49,9 @@ def compare(
     for path in found.not_runs:
         complaints.print(f"{path}: holds no run and is passed over", markup=False, highlight=False, soft_wrap=True)
     known_splits = list(dict.fromkeys(split for run in found.runs for split in run.head.metrics))
-    known_metrics = list(dict.fromkeys(name for run in found.runs for scores in run.head.metrics.values() for name in scores))
+    known_metrics = list(
+        dict.fromkeys(name for run in found.runs for scores in run.head.metrics.values() for name in scores)
+    )
     if found.runs:
         _require("--metric", metrics, known_metrics)
         _require("--split", splits, known_splits)

@@ -1,1 +1,2 @@
-"""What is seen in a terminal: a run while it goes on (`live`), and tables afterwards (`show`, `tables`, `compare`, `comparison`)."""
+"""What is seen in a terminal: a run while it goes on (`live`), and tables afterwards (`show`, `tables`, `compare`,
+`comparison`)."""

@@ -8,7 +8,19 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from binn_cli.results.calls import ABANDONED, COMPLETE, FAILED, KNOWN, PENDING, SIMULATED, STORED, TIMED_OUT, TOLD, Call, Calls
+from binn_cli.results.calls import (
+    ABANDONED,
+    COMPLETE,
+    FAILED,
+    KNOWN,
+    PENDING,
+    SIMULATED,
+    STORED,
+    TIMED_OUT,
+    TOLD,
+    Call,
+    Calls,
+)
 from binn_cli.views.console import quantities
 
 LISTED = 20

@@ -51,7 +51,10 @@ def _beyond(found: DataCheck) -> str:
     if not found.n_outside:
         return ", all within the training range"
     parts = [f"{one.name} by up to {100 * one.farthest:.2g} % of its range ({one.count:,})" for one in found.outside]
-    return f"; {found.n_outside:,} {'lies' if found.n_outside == 1 else 'lie'} outside the training range: {', '.join(parts)}"
+    return (
+        f"; {found.n_outside:,} {'lies' if found.n_outside == 1 else 'lie'} outside the training range: "
+        f"{', '.join(parts)}"
+    )
 
 
 def _say(console: Console, text: str, style: str | None = None) -> None:

@@ -1,4 +1,5 @@
-"""Table 2 of the paper beside runs on BlendedNet, and how their error bars do inside the flight envelope and beyond it."""
+"""Table 2 of the paper beside runs on BlendedNet, and how their error bars do inside the flight envelope and beyond
+it."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from binn_cli.views.published import MODELS, OUTPUTS, SOURCE, TABLE_2, TEST_CASE
 
 
 def compare(records: Sequence[RunRecord], console: Console | None = None) -> bool:
-    """Print the comparison, on stderr unless a console is given; gives whether the runs call for one: at least two of the table's fits."""
+    """Print the comparison, on stderr unless a console is given; gives whether the runs call for one: at least two of
+    the table's fits."""
     fits = _fits(records)
     if len(fits) < 2:
         return False
@@ -39,7 +41,8 @@ def _fits(records: Sequence[RunRecord]) -> list[Fit]:
     found = [
         (record, i)
         for record in records
-        if (record.header.dataset, record.header.task, record.status) == ("blendednet", "regress", "complete") and record.steps
+        if (record.header.dataset, record.header.task, record.status) == ("blendednet", "regress", "complete")
+        and record.steps
         for i, output in enumerate(record.outputs)
         if (output, record.header.model) in TABLE_2
     ]
@@ -59,7 +62,9 @@ def _score(fit: Fit, split: str, metric: str) -> float:
 
 
 def _errors(fits: Sequence[Fit]) -> Table:
-    table = headed(("output", "model"), ("train\npaper", "train\nhere", "test\npaper", "test\nhere", "fit\npaper", "fit\nhere"))
+    table = headed(
+        ("output", "model"), ("train\npaper", "train\nhere", "test\npaper", "test\nhere", "fit\npaper", "fit\nhere")
+    )
     for fit in fits:
         record, output = fit[0], fit[0].outputs[fit[1]]
         paper, timings = TABLE_2[output, record.header.model], record.steps[-1].timings
@@ -86,10 +91,15 @@ def _error_bars(fits: Sequence[Fit]) -> Table:
 
 def _explanation(fits: Sequence[Fit]) -> str:
     notes = [record.header.note for record, _ in fits if record.header.note]
-    warned = [f"These runs learned from {notes[0]} data: their errors say nothing about the data set of the paper."] if notes else []
+    warned = (
+        [f"These runs learned from {notes[0]} data: their errors say nothing about the data set of the paper."]
+        if notes
+        else []
+    )
     return " ".join(
         [
-            "Errors here: root mean square over the standard deviation of the split; the paper does not say how it normalises.",
+            "Errors here: root mean square over the standard deviation of the split; the paper does not say how it "
+            "normalises.",
             "Coverage: of 95 % intervals. std: root mean predicted variance, in the unit of the output.",
             *warned,
         ]

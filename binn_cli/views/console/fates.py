@@ -1,4 +1,5 @@
-"""What became of every job of a sweep, and what would become of it: as a table, and as lines where nobody looks at a terminal."""
+"""What became of every job of a sweep, and what would become of it: as a table, and as lines where nobody looks at a
+terminal."""
 
 from __future__ import annotations
 
@@ -58,7 +59,9 @@ def print_plan(jobs: Sequence[Planned], console: Console | None = None) -> None:
     console.print(table)
     actions = [action for _, action, *_ in jobs]
     console.print(
-        "would " + ", ".join(f"{action}: {actions.count(action)}" for action in dict.fromkeys(actions)) + "; nothing has been done",
+        "would "
+        + ", ".join(f"{action}: {actions.count(action)}" for action in dict.fromkeys(actions))
+        + "; nothing has been done",
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -66,7 +69,8 @@ def print_plan(jobs: Sequence[Planned], console: Console | None = None) -> None:
 
 
 def report_sweep(directory: Path, fates: Sequence[Fate]) -> None:
-    """Print paths of results files on stdout, one a line in the order of the jobs; on stderr how each went, and what is published of it."""
+    """Print paths of results files on stdout, one a line in the order of the jobs; on stderr how each went, and what is
+    published of it."""
     console = Notices()
     _print_published(fates)
     told = fates if len(fates) <= MOST_ROWS else [fate for fate in fates if not fate.succeeded]
@@ -75,7 +79,9 @@ def report_sweep(directory: Path, fates: Sequence[Fate]) -> None:
         console.print(fate_table(told, fates))
     if len(told) < len(fates):
         command = shlex.join(["binn", "show", str(directory)])
-        console.print(f"the others are complete; {command} lists all", style="dim", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"the others are complete; {command} lists all", style="dim", markup=False, highlight=False, soft_wrap=True
+        )
     for fate in fates:
         if (path := fate.results) is not None:
             print(path)
@@ -96,7 +102,9 @@ def fate_table(fates: Sequence[Fate], among: Sequence[Fate] | None = None) -> Ta
         colour = COLOURS.get(fate.status, "default")
         took = quantities.seconds(fate.seconds) if fate.seconds else quantities.MISSING
         label = f"[{colour}]{fate.status}[/{colour}]"
-        table.add_row(str(fate.job), label, took, escape(labels[fate.job]), *([escape(_why(fate))] if explained else []))
+        table.add_row(
+            str(fate.job), label, took, escape(labels[fate.job]), *([escape(_why(fate))] if explained else [])
+        )
     return table
 
 
@@ -139,7 +147,9 @@ def _headed(names: Iterable[str]) -> Table:
 def _print_published(fates: Sequence[Fate]) -> None:
     """Print what the jobs found beside what is published of the same, where something is."""
     files = [path for fate in fates if fate.succeeded and (path := fate.results) is not None]
-    published = [path for path, head in heads_of(files).items() if isinstance(head, Head) and head.dataset == "blendednet"]
+    published = [
+        path for path, head in heads_of(files).items() if isinstance(head, Head) and head.dataset == "blendednet"
+    ]
     if published:
         from binn_cli.results.store import read
         from binn_cli.views.console.comparison import compare

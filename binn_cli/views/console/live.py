@@ -46,7 +46,9 @@ class LiveView:
             self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
 
     def on_note(self, note: str) -> None:
@@ -126,7 +128,9 @@ class LiveView:
         for warning in step.warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
-                self._console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True, style="yellow")
+                self._console.print(
+                    f"warning: {warning}", markup=False, highlight=False, soft_wrap=True, style="yellow"
+                )
 
     def _stop(self) -> None:
         if self._progress is not None:
@@ -154,5 +158,9 @@ def _expectations(step: Step) -> list[str]:
     if expected is None:
         return []
     gain = float(np.ravel(step.diagnostics.get(EXPECTED_GAIN, np.nan))[0])
-    more = f", {quantities.numbers(np.ravel(expected) * (1 - gain))} after one more simulation" if np.isfinite(gain) else ""
+    more = (
+        f", {quantities.numbers(np.ravel(expected) * (1 - gain))} after one more simulation"
+        if np.isfinite(gain)
+        else ""
+    )
     return [f"predicted RMSE {quantities.numbers(np.ravel(expected))}{more}"]

@@ -1,4 +1,5 @@
-"""`binn show`: the tables of runs that were kept, or the same as JSON for programs; nothing but the results file is read."""
+"""`binn show`: the tables of runs that were kept, or the same as JSON for programs; nothing but the results file is
+read."""
 
 from __future__ import annotations
 
@@ -27,11 +28,13 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
     """Print runs on stdout.
 
     Args:
-        paths: run directories or results files, or directories of them; what is none is passed over where others are named too.
+        paths: run directories or results files, or directories of them; what is none is passed over where others are
+            named too.
         as_json: print one JSON list with an object per run instead of tables; what is not a number is null.
 
     Returns:
-        The exit status: 1 if a run could not be read or there was none (one sentence on stderr; the others are shown), else 0.
+        The exit status: 1 if a run could not be read or there was none (one sentence on stderr; the others are shown),
+            else 0.
     """
     console, complaints = Results(), Notices()
     shown: list[dict[str, Any]] = []
@@ -49,7 +52,11 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
             complaints.print(str(error), markup=False, highlight=False, soft_wrap=True)
             status = 1
     for path in [path for path in found.not_runs if path not in sweeps]:
-        rest = " and is passed over" if found.files else f"; name the directory of a run, of a sweep or of all outputs, or a {FILE_NAME}"
+        rest = (
+            " and is passed over"
+            if found.files
+            else f"; name the directory of a run, of a sweep or of all outputs, or a {FILE_NAME}"
+        )
         complaints.print(f"{path}: holds no run{rest}", markup=False, highlight=False, soft_wrap=True)
     for file in found.files:
         try:
@@ -113,7 +120,10 @@ def _step(step: Step, outputs: Sequence[str]) -> dict[str, Any]:
         "coordinates": {name: _plain(value) for name, value in step.coordinates.items()},
         "acquired": None if step.acquired is None else {name: _plain(value) for name, value in step.acquired.items()},
         "metrics": {
-            split: {name: {output: _plain(value) for output, value in zip(outputs, values, strict=True)} for name, values in scores.items()}
+            split: {
+                name: {output: _plain(value) for output, value in zip(outputs, values, strict=True)}
+                for name, values in scores.items()
+            }
             for split, scores in step.metrics.items()
         },
         "timings": {name: _plain(value) for name, value in step.timings.items()},

@@ -1,4 +1,5 @@
-"""Consoles on stdout and stderr whose reader may leave (binn show … | head); rich itself would end the program with status 1."""
+"""Consoles on stdout and stderr whose reader may leave (binn show … | head); rich itself would end the program with
+status 1."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ class Results(Console):
 
 
 class Notices(Console):
-    """A console on stderr, for what is said beside the result; when nobody reads any more, the run goes on in silence."""
+    """A console on stderr, for what is said beside the result; when nobody reads any more, the run goes on in
+    silence."""
 
     def __init__(self) -> None:
         """Write to stderr as it is now."""

@@ -1,4 +1,5 @@
-"""A sweep while it goes on, whatever launches its jobs: one screen in a terminal, plain lines elsewhere; all of it read from the disk."""
+"""A sweep while it goes on, whatever launches its jobs: one screen in a terminal, plain lines elsewhere; all of it read
+from the disk."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class SweepView:
     """Looks at the directory of a sweep now and then; a context manager around the launch of its jobs."""
 
     def __init__(self, directory: Path, jobs: Sequence[int], total: int, console: Console | None = None) -> None:
-        """`jobs` are the numbers of those that are launched, `total` how many the sweep has; `console` is stderr unless given."""
+        """`jobs` are the numbers of those that are launched, `total` how many the sweep has; `console` is stderr unless
+        given."""
         self._directory = directory
         self._left = set(jobs)
         self._launched = len(self._left)
@@ -63,7 +65,9 @@ class SweepView:
 
     def __enter__(self) -> SweepView:
         fates = fates_of(self._directory)
-        self._labels = {fate.job: label for fate, label in zip(fates, varied(fates), strict=True) if fate.job is not None}
+        self._labels = {
+            fate.job: label for fate, label in zip(fates, varied(fates), strict=True) if fate.job is not None
+        }
         # What lay there before the launch is no news.
         self._seen = {fate.directory for fate in fates if fate.directory is not None and fate.job not in self._left}
         skipped = self._total - self._launched
@@ -81,7 +85,9 @@ class SweepView:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         self._thread.join()
         self._look()

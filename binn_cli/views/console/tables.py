@@ -20,7 +20,14 @@ from binn_cli.views.console.streams import Notices
 from binn_cli.views.growth import by_size, slope
 
 _COVERAGE = "95 %\ncoverage"
-_SCORES = {"RMSE": "rmse", "relative\nRMSE": "rel_rmse", "R²": "r2", "NLPD": "nlpd", "CRPS": "crps", _COVERAGE: "coverage_95"}
+_SCORES = {
+    "RMSE": "rmse",
+    "relative\nRMSE": "rel_rmse",
+    "R²": "r2",
+    "NLPD": "nlpd",
+    "CRPS": "crps",
+    _COVERAGE: "coverage_95",
+}
 _COLOURS = {"complete": "green", "running": "yellow"}
 
 
@@ -30,7 +37,8 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     header = record.header
     colour = _COLOURS.get(record.status, "red")
     console.print(
-        f"[bold]{escape(f'{header.task} · {header.data} · {header.model}')}[/bold]  [{colour}]{escape(record.status)}[/{colour}]"
+        f"[bold]{escape(f'{header.task} · {header.data} · {header.model}')}[/bold]  "
+        f"[{colour}]{escape(record.status)}[/{colour}]"
         f"  [dim]seed {header.seed}, config {escape(header.config_id)}[/dim]",
         highlight=False,
         soft_wrap=True,
@@ -43,7 +51,10 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
         console.print("no step was finished", style="dim")
         _print_calls(record, console)
         return
-    tables: dict[str, Callable[[RunRecord], Sequence[RenderableType]]] = {"active_learn": _active_learn, "scaling": _scaling}
+    tables: dict[str, Callable[[RunRecord], Sequence[RenderableType]]] = {
+        "active_learn": _active_learn,
+        "scaling": _scaling,
+    }
     for table in tables.get(header.task, _regress)(record):
         console.print(table)
     console.print(_wrapped(_costs(record), console.width), highlight=False, style="dim", markup=False, soft_wrap=True)
@@ -93,7 +104,9 @@ def _score(found: dict[str, float], metric: str) -> str:
 
 
 def _active_learn(record: RunRecord) -> list[Table]:
-    table = headed(("split", "output"), ("initial\nRMSE", "best\nRMSE", "final\nRMSE", "reduced\nby", f"final {_COVERAGE}"))
+    table = headed(
+        ("split", "output"), ("initial\nRMSE", "best\nRMSE", "final\nRMSE", "reduced\nby", f"final {_COVERAGE}")
+    )
     for split in record.splits:
         rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
         for i, output in enumerate(record.outputs):
@@ -130,7 +143,10 @@ def _scaling(record: RunRecord) -> list[Table | Text]:
     # where the sizes are cases or grid lines, they are not the points
     sized = any(row.size != row.n_train for row in rows)
     outputs = [f"test RMSE\n{output}" for output in record.outputs]
-    table = headed((), (*(["size"] if sized else []), "points", "fits\ntimed", "fit\n(median)", "compile", *outputs, "peak\nmemory"))
+    table = headed(
+        (),
+        (*(["size"] if sized else []), "points", "fits\ntimed", "fit\n(median)", "compile", *outputs, "peak\nmemory"),
+    )
     for row in rows:
         size = [f"{row.size:,.0f}"] if sized else []
         points = f"{row.n_train:,}" if row.n_train else quantities.MISSING
@@ -140,7 +156,10 @@ def _scaling(record: RunRecord) -> list[Table | Text]:
         table.add_row(*size, points, fits, *costs, *scores, quantities.size(row.peak_rss_bytes))
     n, fit = np.array([row.n_train for row in rows]), np.array([row.fit for row in rows])
     exponents = (quantities.number(slope(n, fit)), quantities.number(slope(n, fit, decade=True)))
-    return [table, Text(f"fit time ~ N^{exponents[0]} over all sizes, N^{exponents[1]} over the top decade", style="italic")]
+    return [
+        table,
+        Text(f"fit time ~ N^{exponents[0]} over all sizes, N^{exponents[1]} over the top decade", style="italic"),
+    ]
 
 
 def _warnings(record: RunRecord) -> list[str]:

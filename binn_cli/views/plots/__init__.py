@@ -13,8 +13,9 @@ __all__ = ["draw"]
 def draw(directory: Path) -> list[Path]:
     """Draw every figure that a run has the data for, as PNG files in its directory.
 
-    `curve` for one input, `parity` and `calibration` for every run with predictions, `acquisitions` for active learning,
-    `scaling` for the scaling task, `surface_plan` and `surface_oblique` where a case was predicted on a surface.
+    `curve` for one input, `parity` and `calibration` for every run with predictions, `acquisitions` for active
+    learning, `scaling` for the scaling task, `surface_plan` and `surface_oblique` where a case was predicted on a
+    surface.
 
     Returns:
         The paths of the figures.

@@ -12,7 +12,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from binn_cli.results.record import RunRecord
-from binn_cli.views.plots.style import BLUE, COLOURS, GREY, INK, LINES, MARKERS, case_label, label, legends_above, panels, verbatim
+from binn_cli.views.plots.style import (
+    BLUE,
+    COLOURS,
+    GREY,
+    INK,
+    LINES,
+    MARKERS,
+    case_label,
+    label,
+    legends_above,
+    panels,
+    verbatim,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,11 @@ def drawn(record: RunRecord) -> Figure | None:
     cases = _cases(record)
     planar = cases is not None and len(cases.names) > 1
     figure, axes = panels(
-        record, "Active learning: error and chosen cases", 1 if cases is None else 2, width=5.0 if planar else 4.6, height=3.9
+        record,
+        "Active learning: error and chosen cases",
+        1 if cases is None else 2,
+        width=5.0 if planar else 4.6,
+        height=3.9,
     )
     _errors(axes[0], record)
     titles = ["Error on each split"]
@@ -61,7 +77,9 @@ def _errors(ax: Axes, record: RunRecord) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     unit = record.predictions.output_units[0] if record.predictions is not None and not several else ""
     ax.set_ylabel(
-        "RMSE over the standard deviation" if several else label(f"RMSE of {record.outputs[0]}" if record.outputs else "RMSE", unit)
+        "RMSE over the standard deviation"
+        if several
+        else label(f"RMSE of {record.outputs[0]}" if record.outputs else "RMSE", unit)
     )
     ax.set_xlabel("acquired cases")
 
@@ -74,9 +92,13 @@ def _cases(record: RunRecord) -> Cases | None:
     if not names:
         return None
     seen = [step.acquired for step in record.steps if step.acquired and set(names) <= set(step.acquired)]
-    chosen = [case for acquired in seen for case in zip(*(np.atleast_1d(acquired[name]) for name in names), strict=True)]
+    chosen = [
+        case for acquired in seen for case in zip(*(np.atleast_1d(acquired[name]) for name in names), strict=True)
+    ]
     acquired = state.get("acquired", chosen)
-    return Cases(names, *(_rows(cases, len(names)) for cases in (state.get("initial", []), acquired, state.get("held_out", []))))
+    return Cases(
+        names, *(_rows(cases, len(names)) for cases in (state.get("initial", []), acquired, state.get("held_out", [])))
+    )
 
 
 def _rows(cases: object, width: int) -> np.ndarray:
@@ -106,7 +128,9 @@ def _plane(ax: Axes, record: RunRecord, cases: Cases) -> str:
     ax.set_ylabel(case_label(record, cases.names[1]))
     rest = ", ".join(cases.names[2:])
     ax.margins(0.06)
-    return verbatim(f"Chosen cases in their order, seen along {rest}" if rest else "Chosen cases, numbered in their order")
+    return verbatim(
+        f"Chosen cases in their order, seen along {rest}" if rest else "Chosen cases, numbered in their order"
+    )
 
 
 def _numbers(ax: Axes, points: np.ndarray, order: Sequence[int] | np.ndarray) -> None:
@@ -122,9 +146,26 @@ def _line(ax: Axes, record: RunRecord, cases: Cases) -> str:
     for case in cases.held_out[:, 0]:
         ax.axvline(case, color=INK, linewidth=0.7, linestyle=":")
     ax.plot([], [], color=INK, linewidth=0.7, linestyle=":", label="held out")
-    ax.plot(cases.initial[:, 0], np.zeros(len(cases.initial)), "o", markerfacecolor="none", color=GREY, clip_on=False, label="initial")
+    ax.plot(
+        cases.initial[:, 0],
+        np.zeros(len(cases.initial)),
+        "o",
+        markerfacecolor="none",
+        color=GREY,
+        clip_on=False,
+        label="initial",
+    )
     if len(order):
-        ax.scatter(cases.acquired[:, 0], order, color=BLUE, s=36, edgecolors="white", linewidths=0.5, zorder=3, label="acquired")
+        ax.scatter(
+            cases.acquired[:, 0],
+            order,
+            color=BLUE,
+            s=36,
+            edgecolors="white",
+            linewidths=0.5,
+            zorder=3,
+            label="acquired",
+        )
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(case_label(record, cases.names[0]))
     ax.set_ylabel("order of acquisition")

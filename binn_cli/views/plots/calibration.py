@@ -19,11 +19,22 @@ def drawn(record: RunRecord) -> Figure | None:
         return None
     figure, (ax,) = panels(record, "Calibration of central intervals, test split", 1, width=4.6, height=4.2)
     marks = np.array(LEVELS) / 100
-    ax.plot((0, 1), (0, 1), color=INK, linewidth=0.9, linestyle="--", label="perfect; above it too cautious, below it too confident")
+    ax.plot(
+        (0, 1),
+        (0, 1),
+        color=INK,
+        linewidth=0.9,
+        linestyle="--",
+        label="perfect; above it too cautious, below it too confident",
+    )
     for i, name in enumerate(shown.output_names):
         column = (shown.truth[:, i], shown.mean[:, i], shown.std_total[:, i])
         observed, at_marks = observed_coverage(*column, _GRID), observed_coverage(*column, marks)
-        colour, line, marker = COLOURS[i % len(COLOURS)], LINES[i // len(COLOURS) % len(LINES)], MARKERS[i % len(MARKERS)]
+        colour, line, marker = (
+            COLOURS[i % len(COLOURS)],
+            LINES[i // len(COLOURS) % len(LINES)],
+            MARKERS[i % len(MARKERS)],
+        )
         area = float(np.mean(np.abs(observed - _GRID)))
         ax.plot(_GRID, observed, color=colour, linestyle=line)
         if len(shown.output_names) == 1:

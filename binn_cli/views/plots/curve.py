@@ -38,7 +38,9 @@ def _bands(ax: Axes, shown: Predictions, i: int) -> None:
     x, mean, truth = shown.inputs[order, 0], shown.mean[order, i], shown.truth[order, i]
     total, epistemic = _REACH * shown.std_total[order, i], _REACH * shown.std_epistemic[order, i]
     ax.fill_between(x, mean - total, mean + total, color=SKY, alpha=0.25, linewidth=0, label="95 %, with noise")
-    ax.fill_between(x, mean - epistemic, mean + epistemic, color=BLUE, alpha=0.35, linewidth=0, label="95 %, model only")
+    ax.fill_between(
+        x, mean - epistemic, mean + epistemic, color=BLUE, alpha=0.35, linewidth=0, label="95 %, model only"
+    )
     ax.plot(x, mean, color=BLUE, label="mean")
     ax.plot(x, truth, "o", color=INK, markersize=2.6, alpha=0.5, markeredgewidth=0, label="test points")
 
@@ -47,4 +49,12 @@ def _training(ax: Axes, record: RunRecord, i: int) -> None:
     state = record.state or {}
     if "train_inputs" in state and "train_truth" in state:
         inputs, values = np.asarray(state["train_inputs"]), np.asarray(state["train_truth"])
-        ax.plot(inputs[:, 0], values[:, i], "x", color=VERMILION, markersize=4.5, markeredgewidth=1.2, label="training points")
+        ax.plot(
+            inputs[:, 0],
+            values[:, i],
+            "x",
+            color=VERMILION,
+            markersize=4.5,
+            markeredgewidth=1.2,
+            label="training points",
+        )

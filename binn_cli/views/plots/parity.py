@@ -56,11 +56,15 @@ def _errors(figure: Figure, ax: Axes, shown: Predictions, i: int, finite: np.nda
         figure.colorbar(crowd, ax=ax, label="points a cell", shrink=0.85, pad=0.02)
 
 
-def _points(ax: Axes, x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float]) -> PolyCollection | None:
+def _points(
+    ax: Axes, x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> PolyCollection | None:
     """The points themselves, or where they crowd their density, which is given back for its scale."""
     crowd = None
     if x.size >= _CROWD:
-        crowd = ax.hexbin(x, y, gridsize=60, bins="log", cmap=DENSITY, mincnt=1, extent=(*x_range, *y_range), linewidths=0.1)
+        crowd = ax.hexbin(
+            x, y, gridsize=60, bins="log", cmap=DENSITY, mincnt=1, extent=(*x_range, *y_range), linewidths=0.1
+        )
     else:
         ax.plot(x, y, "o", color=BLUE, markersize=3, alpha=0.5, markeredgewidth=0)
     ax.set(xlim=x_range, ylim=y_range)

@@ -9,11 +9,24 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from binn_cli.results.record import RunRecord
 from binn_cli.views.growth import SizeRow, by_size, slope
-from binn_cli.views.plots.style import BLUE, COLOURS, INK, MARKERS, ORANGE, SKY, VERMILION, label, legends_above, panels, verbatim
+from binn_cli.views.plots.style import (
+    BLUE,
+    COLOURS,
+    INK,
+    MARKERS,
+    ORANGE,
+    SKY,
+    VERMILION,
+    label,
+    legends_above,
+    panels,
+    verbatim,
+)
 
 
 def drawn(record: RunRecord) -> Figure | None:
-    """Fit time and test RMSE against the number of points, both logarithmic; None for other tasks or where nothing was fitted."""
+    """Fit time and test RMSE against the number of points, both logarithmic; None for other tasks or where nothing was
+    fitted."""
     sizes = by_size(record) if record.header.task == "scaling" else []
     rows = [row for row in sizes if row.seconds]
     failed = [row.n_train for row in sizes if not row.seconds and row.n_train]
@@ -77,4 +90,6 @@ def _errors(ax: Axes, record: RunRecord, rows: list[SizeRow]) -> None:
             marker=marker,
             label=verbatim(output) if several else None,
         )
-    ax.set_ylabel("test RMSE" if several or not record.outputs else label(f"test RMSE of {record.outputs[0]}", units[0]))
+    ax.set_ylabel(
+        "test RMSE" if several or not record.outputs else label(f"test RMSE of {record.outputs[0]}", units[0])
+    )

@@ -51,7 +51,8 @@ STYLE: dict[Any, Any] = {
 def panels(
     record: RunRecord, title: str, count: int, width: float = 3.6, height: float = 3.4, columns: int = 3
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels, titled with what it shows and for which data set and model; sizes in inches a panel."""
+    """A figure of `count` panels, titled with what it shows and for which data set and model; sizes in inches a
+    panel."""
     columns = min(count, columns)
     rows = -(-count // columns)
     subject = f"{record.header.data}, {record.header.model}"
@@ -64,12 +65,20 @@ def panels(
 
 
 def legends_above(*panels: tuple[Axes, int], titles: Sequence[str] = ()) -> None:
-    """Legends of so many columns between the titles and the panels of one row, where no data are; titles stand in one line."""
+    """Legends of so many columns between the titles and the panels of one row, where no data are; titles stand in one
+    line."""
     entries = [len(ax.get_legend_handles_labels()[1]) for ax, _ in panels]
     rows = max(-(-count // columns) for count, (_, columns) in zip(entries, panels, strict=True))
     for (ax, columns), count in zip(panels, entries, strict=True):
         if count:
-            ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, handletextpad=0.5, columnspacing=1.2, borderaxespad=0.3)
+            ax.legend(
+                loc="lower left",
+                bbox_to_anchor=(0.0, 1.0),
+                ncols=columns,
+                handletextpad=0.5,
+                columnspacing=1.2,
+                borderaxespad=0.3,
+            )
     for (ax, _), title in zip(panels, titles, strict=False):
         ax.set_title(title, pad=8 + 13 * rows)
 

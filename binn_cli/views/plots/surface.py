@@ -17,7 +17,8 @@ from binn_cli.views.plots.style import GREY, panels, verbatim
 VALUES, ERROR, SPREAD = "viridis", "RdBu_r", "magma"
 
 _TRIM = 0.5
-"""Per cent of the points at either end that colours do not distinguish: a few at the leading edge would take up the whole scale."""
+"""Per cent of the points at either end that colours do not distinguish: a few at the leading edge would take up the
+whole scale."""
 
 _AZIMUTH, _ELEVATION = np.radians(215.0), np.radians(35.0)
 """Where the oblique view is taken from: ahead, to port and above."""
@@ -41,7 +42,8 @@ class Panel:
 
 
 def plan(record: RunRecord) -> Figure | None:
-    """The upper side on the starboard half and the lower side on the port half, from above; None where there is no surface."""
+    """The upper side on the starboard half and the lower side on the port half, from above; None where there is no
+    surface."""
     surface = record.surface
     if surface is None:
         return None
@@ -63,7 +65,9 @@ def oblique(record: RunRecord) -> Figure | None:
     surface = record.surface
     if surface is None:
         return None
-    towards = np.array([np.cos(_AZIMUTH) * np.cos(_ELEVATION), np.sin(_AZIMUTH) * np.cos(_ELEVATION), np.sin(_ELEVATION)])
+    towards = np.array(
+        [np.cos(_AZIMUTH) * np.cos(_ELEVATION), np.sin(_AZIMUTH) * np.cos(_ELEVATION), np.sin(_ELEVATION)]
+    )
     right = np.array([-np.sin(_AZIMUTH), np.cos(_AZIMUTH), 0.0])
     upward = np.cross(towards, right)
     facing = surface.triangles[_facing(surface, towards) > 0]
@@ -71,18 +75,26 @@ def oblique(record: RunRecord) -> Figure | None:
     depth = surface.points[facing].mean(axis=1) @ towards
     figure, axes = _figure(record, surface, "seen from ahead and above", height=1.7)
     for ax, panel in zip(axes, _panels(surface), strict=True):
-        _coloured(figure, ax, np.stack([surface.points @ right, surface.points @ upward], axis=1), facing[np.argsort(depth)], panel)
+        _coloured(
+            figure,
+            ax,
+            np.stack([surface.points @ right, surface.points @ upward], axis=1),
+            facing[np.argsort(depth)],
+            panel,
+        )
     return figure
 
 
 def normalised_error(surface: SurfacePrediction) -> Float[np.ndarray, "n L"]:
-    """Predicted less true values over the range of the true values of each output; zero where an output has no range."""
+    """Predicted less true values over the range of the true values of each output; zero where an output has no
+    range."""
     span = np.ptp(surface.truth, axis=0)
     return (surface.mean - surface.truth) / np.where(span > 0, span, np.inf)
 
 
 def _facing(surface: SurfacePrediction, direction: Float[np.ndarray, " 3"]) -> Float[np.ndarray, " t"]:
-    """Positive where a triangle's outer side is turned towards the direction, whichever way round its corners are listed."""
+    """Positive where a triangle's outer side is turned towards the direction, whichever way round its corners are
+    listed."""
     corners = surface.points[surface.triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     volume = np.einsum("ti,ti->", corners.mean(axis=1) - surface.points.mean(axis=0), normals)

@@ -45,7 +45,10 @@ def test_the_files_of_the_published_layout_are_there(archives):
 
 def test_data_of_folder_and_zip_are_equal(archives, build):
     first, second = build(archives["folder"]), build(archives["zip"])
-    for mine, other in ((first.training(), second.training()), (first.evaluation()["test"], second.evaluation()["test"])):
+    for mine, other in (
+        (first.training(), second.training()),
+        (first.evaluation()["test"], second.evaluation()["test"]),
+    ):
         np.testing.assert_array_equal(mine.values, other.values)
         for a, b in zip(mine.axes, other.axes, strict=True):
             np.testing.assert_array_equal(a.points, b.points)
@@ -57,7 +60,9 @@ def test_a_zip_with_a_folder_around_everything(archives, tmp_path):
     assert is_synthetic(packed)
 
 
-@pytest.mark.parametrize("name", ["/etc/binn", "../outside.vtk", "test/vtk/../../../case_130.vtk", "..\\up", "C:\\case.vtk", "\\\\host\\x"])
+@pytest.mark.parametrize(
+    "name", ["/etc/binn", "../outside.vtk", "test/vtk/../../../case_130.vtk", "..\\up", "C:\\case.vtk", "\\\\host\\x"]
+)
 def test_a_zip_that_leads_out_is_refused(archives, tmp_path, name):
     path = rezipped(archives["folder"], tmp_path / "bad.zip", **{name: b"x"})
     with pytest.raises(DataError, match="leads out of the archive") as caught:
@@ -137,7 +142,11 @@ def test_a_cut_zip_and_a_damaged_member(archives, tmp_path):
 def test_members_that_python_cannot_read(archives, tmp_path, place, value, problem):
     content = bytearray(archives["zip"].read_bytes())
     # The central directory, whose entries begin with PK 01 02: flags at byte 8, method at byte 10, the name at 46.
-    entry = next(i for i in range(len(content)) if content[i : i + 4] == b"PK\x01\x02" and content[i + 46 : i + 55] == b"test/geom")
+    entry = next(
+        i
+        for i in range(len(content))
+        if content[i : i + 4] == b"PK\x01\x02" and content[i + 46 : i + 55] == b"test/geom"
+    )
     content[entry + place] = value
     (tmp_path / "odd.zip").write_bytes(content)
     with pytest.raises(DataError, match=rf"geom_params\.ini .*{problem}"):

@@ -63,7 +63,9 @@ def test_an_interrupted_conversion_goes_on(folder, build, parsed, tmp_path):
     (folder / "test/vtk/case_135.vtk").write_bytes(kept[:1000])
     with pytest.raises(DataError, match="case_135"):
         build(folder, geometries="all").training()
-    assert [file.name[:12] for file in (tmp_path / "cache").iterdir()] == ["test-geom_00"], "no half file, and what was finished stays"
+    assert [file.name[:12] for file in (tmp_path / "cache").iterdir()] == ["test-geom_00"], (
+        "no half file, and what was finished stays"
+    )
     (folder / "test/vtk/case_135.vtk").write_bytes(kept)
     del parsed[:]
     build(folder, geometries="all").training()
@@ -124,7 +126,9 @@ def test_normals_are_computed_or_kept(archives, build, tmp_path):
     data = build(archives["folder"], inputs=["n_x", "n_z", "z", "alpha_deg"]).training()
     surface = build(archives["folder"]).surface()
     expected = vertex_normals(surface.points, surface.triangles)
-    np.testing.assert_allclose(data.axes[0].points, np.column_stack([expected[:, [0, 2]], surface.points[:, 2]]), atol=1e-6)
+    np.testing.assert_allclose(
+        data.axes[0].points, np.column_stack([expected[:, [0, 2]], surface.points[:, 2]]), atol=1e-6
+    )
 
 
 def test_meshes_are_one_to_round_off():

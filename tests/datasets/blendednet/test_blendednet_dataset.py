@@ -39,7 +39,9 @@ FULL = [
 @pytest.fixture(scope="module")
 def distinct(tmp_path_factory):
     path = tmp_path_factory.mktemp("distinct") / "archive.zip"
-    write_archive(path, Plan(points=150, cases=4, train_geometries=1, train_cases=2, train_points=80, shared_mesh=False))
+    write_archive(
+        path, Plan(points=150, cases=4, train_geometries=1, train_cases=2, train_points=80, shared_mesh=False)
+    )
     return path
 
 
@@ -62,7 +64,11 @@ def by_hand(root, folder, names, stride=1):
 def test_one_mesh_is_a_product(archives, build, stride):
     dataset = build(archives["folder"], stride=stride)
     data = dataset.training()
-    assert [axis.name for axis in data.axes] == ["point", "case"] and data.inputs == tuple(PAPER) and data.outputs == FIELDS
+    assert (
+        [axis.name for axis in data.axes] == ["point", "case"]
+        and data.inputs == tuple(PAPER)
+        and data.outputs == FIELDS
+    )
     assert data.axes[0].units == ("m",) * 3 and data.axes[1].units == ("kft", "", "", "deg")
     inputs, values = by_hand(archives["folder"], "test", [f"case_{131 + row}" for row in dataset.order], stride)
     wanted = np.column_stack([inputs[:, :3], inputs[:, 3:7]])
@@ -117,7 +123,9 @@ def test_outputs_apart_are_the_outputs_together(archives, build):
 
 
 def test_reynolds_may_be_linear(archives, build):
-    logarithmic, linear = (build(archives["folder"], inputs=["x", name]).training().axes[1].points for name in ("log10_Re", "Re"))
+    logarithmic, linear = (
+        build(archives["folder"], inputs=["x", name]).training().axes[1].points for name in ("log10_Re", "Re")
+    )
     np.testing.assert_allclose(10**logarithmic, linear, rtol=1e-12)
 
 
@@ -127,14 +135,20 @@ def test_the_surface_is_whole_whatever_the_stride(archives, distinct, build):
         assert isinstance(dataset, OnSurface)
         surface = dataset.surface()
         assert surface.name == "case_130" and surface.triangles.max() == len(surface.points) - 1
-        assert surface.data.values.shape == (len(surface.points), 1, 4) and surface.data.inputs == dataset.training().inputs
+        assert (
+            surface.data.values.shape == (len(surface.points), 1, 4)
+            and surface.data.inputs == dataset.training().inputs
+        )
         np.testing.assert_array_equal(surface.data.axes[0].points, surface.points)
 
 
 def test_progress_is_told(archives, build):
     heard = []
     build(archives["folder"], geometries="all").training(lambda *said: heard.append(said))
-    assert [said for said in heard if said[0] == "converting cases"] == [("converting cases", 0, 20), ("converting cases", 10, 20)]
+    assert [said for said in heard if said[0] == "converting cases"] == [
+        ("converting cases", 0, 20),
+        ("converting cases", 10, 20),
+    ]
     assert [said[1:] for said in heard if said[0] == "reading converted cases"] == [(i, 20) for i in range(20)]
 
 

@@ -11,7 +11,13 @@ from binn_cli.datasets.blendednet.dataset import BlendedNet
 from binn_cli.datasets.dataset import StreamsRows
 from binn_cli.errors import DataError
 
-ALL = {"folder": "train", "geometries": "all", "test_cases": ["case_130", "case_131"], "outputs": ["cp", "cf_z"], "stride": 3}
+ALL = {
+    "folder": "train",
+    "geometries": "all",
+    "test_cases": ["case_130", "case_131"],
+    "outputs": ["cp", "cf_z"],
+    "stride": 3,
+}
 NINETEEN = ["x", "y", "z", "n_x", "n_y", "n_z", "alt_kft", "log10_Re", "M_inf", "alpha_deg"]
 NINETEEN += ["B1", "B2", "B3", "C2", "C3", "C4", "S1", "S2", "S3"]
 
@@ -46,7 +52,9 @@ def test_rows_are_those_that_fit_into_memory(archives, build, train_cases) -> No
 
 def test_cases_on_one_mesh_are_rows_too(archives, build) -> None:
     product = build(archives["folder"]).training()
-    rows = np.concatenate([product.table(np.arange(product.n_points))[0], product.values.reshape(product.n_points, -1)], axis=1)
+    rows = np.concatenate(
+        [product.table(np.arange(product.n_points))[0], product.values.reshape(product.n_points, -1)], axis=1
+    )
     x, y = together(build(archives["folder"], stream=True), 50)
     # The product's cases vary fastest, the table's points do.
     np.testing.assert_allclose(np.sort(np.concatenate([x, y], axis=1), axis=0), np.sort(rows, axis=0), rtol=1e-12)

@@ -10,7 +10,13 @@ from binn_cli.cli import main
 from binn_cli.datasets.blendednet import dataset
 from binn_cli.results.store import read
 
-SMALL = ["experiment=blendednet_all", "dataset.inputs=[x,alpha_deg]", "dataset.outputs=[cp]", "dataset.stride=4", "output.figures=false"]
+SMALL = [
+    "experiment=blendednet_all",
+    "dataset.inputs=[x,alpha_deg]",
+    "dataset.outputs=[cp]",
+    "dataset.stride=4",
+    "output.figures=false",
+]
 FIXED = ["model.modes=2", "model.centers=4", "model.length=1.5", "model.padding=1", "model.stretch=0", "model.sweeps=3"]
 
 

@@ -34,7 +34,9 @@ def test_every_wing_is_a_closed_surface_facing_outwards(seed, n_points):
     wing = wing_surface(random_geometry(np.random.default_rng(seed)), n_points)
     edges = np.concatenate([wing.triangles[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
     assert len(np.unique(edges, axis=0)) == len(edges), "no edge is passed twice in one direction"
-    assert {tuple(edge) for edge in edges.tolist()} == {tuple(edge[::-1]) for edge in edges.tolist()}, "every edge has two sides"
+    assert {tuple(edge) for edge in edges.tolist()} == {tuple(edge[::-1]) for edge in edges.tolist()}, (
+        "every edge has two sides"
+    )
     assert len(wing.points) - len(edges) // 2 + len(wing.triangles) == 2, "Euler's number of a sphere"
     centre, area = area_vectors(wing.points, wing.triangles)
     np.testing.assert_allclose(area.sum(axis=0), 0, atol=1e-12)
@@ -46,7 +48,14 @@ def test_the_wing_has_the_published_planform_and_size():
     wing, planform = wing_surface(GEOM_13, 20_000), Planform(GEOM_13)
     low, high = wing.points.min(axis=0), wing.points.max(axis=0)
     # The ranges of the published surfaces.
-    assert low[0] >= -1e-9 and high[0] <= 1.16 and 0.8 < high[1] <= 1.06 and low[1] == -high[1] and low[2] > -0.09 and high[2] < 0.09
+    assert (
+        low[0] >= -1e-9
+        and high[0] <= 1.16
+        and 0.8 < high[1] <= 1.06
+        and low[1] == -high[1]
+        and low[2] > -0.09
+        and high[2] < 0.09
+    )
     stations = np.cumsum([0, 0.151, 0.1904, 0.5305])
     np.testing.assert_allclose(planform.chord(stations), [1, 0.8492, 0.2017, 0.07973])
     edge = np.cumsum([0, *np.array([0.151, 0.1904, 0.5305]) * np.tan(np.radians([48.59, 47.31, 35.08]))])
@@ -58,16 +67,20 @@ def test_a_thin_section_lifts_as_thin_airfoil_theory_says():
     lift = []
     for thickness in (0.02, 0.01):
         upper, lower = (
-            1 - aero.surface_speed(Section(theta, np.full(4000, side), np.full(4000, thickness)), np.full(4000, alpha)) ** 2
+            1
+            - aero.surface_speed(Section(theta, np.full(4000, side), np.full(4000, thickness)), np.full(4000, alpha))
+            ** 2
             for side in (1.0, -1.0)
         )
         lift.append(np.sum((lower - upper) * np.sin(theta) / 2) * np.pi / 4000)
-    # 2 pi (alpha + 2 h) for a parabola of height h = 0.01, plus terms of the order of the thickness, taken to zero thickness.
+    # 2 pi (alpha + 2 h) for a parabola of height h = 0.01, plus terms of the order of the thickness, taken to zero
+    # thickness.
     assert 2 * lift[1] - lift[0] == pytest.approx(2 * np.pi * (alpha + 0.02), rel=0.02)
 
 
 def test_thickness_is_that_of_conformal_mapping():
-    """The section with theta-terms sin and half sin 2 is Joukowski's to first order, whose surface speed is known exactly."""
+    """The section with theta-terms sin and half sin 2 is Joukowski's to first order, whose surface speed is known
+    exactly."""
     epsilon = 0.02
     phi = np.linspace(0.3, np.pi - 0.3, 50)
     circle = (1 + epsilon) * np.exp(1j * phi) - epsilon
@@ -84,7 +97,9 @@ def test_thickness_is_that_of_conformal_mapping():
 
 def test_compressibility():
     cp = np.array([-1e-4, 1e-4])
-    np.testing.assert_allclose(aero.karman_tsien(cp, np.full(2, 0.6)), cp / 0.8, rtol=1e-4)  # Prandtl and Glauert: 1/sqrt(1 - M²)
+    np.testing.assert_allclose(
+        aero.karman_tsien(cp, np.full(2, 0.6)), cp / 0.8, rtol=1e-4
+    )  # Prandtl and Glauert: 1/sqrt(1 - M²)
     np.testing.assert_array_equal(aero.karman_tsien(np.array([-1.3, 1.0]), np.zeros(2)), [-1.3, 1.0])
     # Stagnation at Mach 0.5 is exactly ((1 + 0.2 M²)^3.5 − 1) / (0.7 M²).
     exact = ((1 + 0.2 * 0.25) ** 3.5 - 1) / (0.7 * 0.25)
@@ -144,7 +159,9 @@ def test_every_input_is_felt():
         assert np.abs(aero.flow(wing, replace(base, **change))["cp"] - aero.flow(wing, base)["cp"]).max() > 0.01
     for change in ({"reynolds": 4e6}, {"altitude": 40.0}, {"mach": 0.1}, {"alpha": 3.0}):
         change_of = aero.flow(wing, replace(base, **change))["cf_x"] - aero.flow(wing, base)["cf_x"]
-        assert np.abs(change_of).max() > 1e-3 * np.abs(aero.flow(wing, base)["cf_x"]).max() * (0.1 if "altitude" in change else 1)
+        assert np.abs(change_of).max() > 1e-3 * np.abs(aero.flow(wing, base)["cf_x"]).max() * (
+            0.1 if "altitude" in change else 1
+        )
 
 
 plans = st.builds(
@@ -167,7 +184,10 @@ plans = st.builds(
 def test_what_is_written_is_read(tmp_path_factory, plan):
     root = tmp_path_factory.mktemp("plan") / "archive"
     write_archive(root, plan)
-    for folder, aircraft, cases in (("test", plan.test_geometries, plan.cases), ("train", plan.train_geometries, plan.train_cases)):
+    for folder, aircraft, cases in (
+        ("test", plan.test_geometries, plan.cases),
+        ("train", plan.train_geometries, plan.train_cases),
+    ):
         if not aircraft:
             assert not (root / folder).exists()
             continue
@@ -176,7 +196,13 @@ def test_what_is_written_is_read(tmp_path_factory, plan):
         assert len(rows) == aircraft * cases and len(geometries) == aircraft
         assert {path.stem for path in (root / folder / "vtk").iterdir()} == set(rows)
         for row in rows.values():
-            wing_totals(root / folder / f"vtk/{row.name}.vtk", row, geometries[row.geometry], plan, root / folder / "case_data.dat")
+            wing_totals(
+                root / folder / f"vtk/{row.name}.vtk",
+                row,
+                geometries[row.geometry],
+                plan,
+                root / folder / "case_data.dat",
+            )
     published = case_table((root / "test/case_data.dat").read_bytes(), "t")
     assert published["case_130"].conditions["alpha_deg"] == -8.569
 
@@ -210,7 +236,9 @@ def test_the_same_plan_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     write_archive(tmp_path / "more.zip", replace(plan, train_geometries=2))
     with zipfile.ZipFile(tmp_path / "a.zip") as few, zipfile.ZipFile(tmp_path / "more.zip") as more:
-        assert few.read("train/vtk/case_0000.vtk") == more.read("train/vtk/case_0000.vtk"), "more aircraft change no other"
+        assert few.read("train/vtk/case_0000.vtk") == more.read("train/vtk/case_0000.vtk"), (
+            "more aircraft change no other"
+        )
     write_archive(tmp_path / "other.zip", replace(plan, seed=1))
     with zipfile.ZipFile(tmp_path / "a.zip") as one, zipfile.ZipFile(tmp_path / "other.zip") as other:
         assert one.read("train/geom_params.ini") != other.read("train/geom_params.ini")
@@ -238,13 +266,24 @@ def test_every_part_says_that_it_is_synthetic(tmp_path):
 
 
 def test_the_command(tmp_path):
-    command = [sys.executable, "-m", "binn_cli.datasets.blendednet.synthetic", str(tmp_path / "x.zip"), "--points", "80", "--cases", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "binn_cli.datasets.blendednet.synthetic",
+        str(tmp_path / "x.zip"),
+        "--points",
+        "80",
+        "--cases",
+        "2",
+    ]
     options = ["--train-geometries", "0", "--no-binary", "--normals"]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'x.zip'}\n"), done.stderr
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert sum(name.endswith(".vtk") for name in archive.namelist()) == 2
-        assert b"\nASCII\n" in archive.read("test/vtk/case_130.vtk") and b"NORMALS" in archive.read("test/vtk/case_130.vtk")
+        assert b"\nASCII\n" in archive.read("test/vtk/case_130.vtk") and b"NORMALS" in archive.read(
+            "test/vtk/case_130.vtk"
+        )
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 1 and "exists already" in again.stderr and "Traceback" not in again.stderr
 

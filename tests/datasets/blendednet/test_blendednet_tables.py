@@ -16,14 +16,23 @@ ROW = "case_130 geom_13 25.3 8.015e6 0.1366 -8.569 0 0.01 -0.2 0.05"
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 numbers = st.fixed_dictionaries(
-    {"alt_kft": finite, "Re": finite.filter(lambda re: re > 0), "M_inf": finite, "alpha_deg": finite, "beta_deg": finite}
+    {
+        "alt_kft": finite,
+        "Re": finite.filter(lambda re: re > 0),
+        "M_inf": finite,
+        "alpha_deg": finite,
+        "beta_deg": finite,
+    }
 )
 blanks = st.text(" \t", min_size=1, max_size=4)
 
 
 @given(
     cases=st.dictionaries(
-        st.from_regex(r"case_[0-9]{1,5}", fullmatch=True), st.tuples(st.integers(0, 999), numbers), min_size=1, max_size=6
+        st.from_regex(r"case_[0-9]{1,5}", fullmatch=True),
+        st.tuples(st.integers(0, 999), numbers),
+        min_size=1,
+        max_size=6,
     ),
     order=st.permutations(["case_name", "geom_name", *FLIGHT_CONDITIONS, "beta_deg", "CD", "note"]),
     behind=st.sampled_from(["", "#", "# ", "  #"]),
@@ -48,19 +57,29 @@ def test_whatever_is_written_is_read(cases, order, behind, upper, blank, end, ma
     found = case_table(content, "table")
     assert list(found) == list(cases)
     for name, (geometry, conditions) in cases.items():
-        assert (found[name].name, found[name].geometry, found[name].conditions) == (name, f"geom_{geometry}", conditions)
+        assert (found[name].name, found[name].geometry, found[name].conditions) == (
+            name,
+            f"geom_{geometry}",
+            conditions,
+        )
 
 
-@given(st.dictionaries(st.integers(0, 10**4), st.tuples(*[finite] * len(GEOMETRY_PARAMETERS)), min_size=1, max_size=5), st.booleans())
+@given(
+    st.dictionaries(st.integers(0, 10**4), st.tuples(*[finite] * len(GEOMETRY_PARAMETERS)), min_size=1, max_size=5),
+    st.booleans(),
+)
 def test_whatever_geometry_is_written_is_read(geometries, lower):
     lines = []
     for number, values in geometries.items():
         lines.append(f"[geom_{number}]")
         lines += [
-            f"{(name.lower() if lower else name)} = {value!r} ; unit" for name, value in zip(GEOMETRY_PARAMETERS, values, strict=True)
+            f"{(name.lower() if lower else name)} = {value!r} ; unit"
+            for name, value in zip(GEOMETRY_PARAMETERS, values, strict=True)
         ]
     found = geometry_table("\n".join(lines).encode(), "geom_params.ini")
-    assert found == {f"geom_{number}": dict(zip(GEOMETRY_PARAMETERS, values, strict=True)) for number, values in geometries.items()}
+    assert found == {
+        f"geom_{number}": dict(zip(GEOMETRY_PARAMETERS, values, strict=True)) for number, values in geometries.items()
+    }
 
 
 @given(st.text(max_size=200))
@@ -90,7 +109,10 @@ def test_an_archive_may_lack_the_side_slip():
         (f"{HEADER}\n{ROW.replace('0.1366', 'fast')}", r"t, line 2: M_inf is 'fast', which is not a finite number"),
         (f"{HEADER}\n{ROW.replace('0.1366', 'nan')}", r"t, line 2: M_inf is 'nan'"),
         (f"{HEADER}\n{ROW.replace('8.015e6', '-1')}", r"t, line 2: Re is -1"),
-        (f"{HEADER}\n{ROW.replace('case_130', '../case_130')}", r"t, line 2: '\.\./case_130' is not case_ followed by digits"),
+        (
+            f"{HEADER}\n{ROW.replace('case_130', '../case_130')}",
+            r"t, line 2: '\.\./case_130' is not case_ followed by digits",
+        ),
         (f"{HEADER}\n{ROW.replace('geom_13', '/geom')}", r"t, line 2: '/geom' is not geom_"),
     ],
 )
@@ -103,7 +125,10 @@ def test_what_is_wrong_with_a_table(content, problem):
     ("change", "problem"),
     [
         (lambda text: text.replace("S2 = 3\n", ""), r"g, \[geom_13\]: lacks S2"),
-        (lambda text: text.replace("B1 = 3", "B1 = wide"), r"g, \[geom_13\]: B1 is 'wide', which is not a finite number"),
+        (
+            lambda text: text.replace("B1 = 3", "B1 = wide"),
+            r"g, \[geom_13\]: B1 is 'wide', which is not a finite number",
+        ),
         (lambda text: text.replace("B1 = 3", "B1 ="), r"g, \[geom_13\]: B1 is ''"),
         (lambda text: text + text, r"g: cannot be read \(.*already exists"),
         (lambda text: "B1 = 3\n" + text, r"g: cannot be read"),

@@ -42,7 +42,10 @@ def polydata(kind=np.float32, names=FIELDS, cells=False, polygons=QUADS, lines=F
     target, size = (data.GetCellData(), data.GetNumberOfCells()) if cells else (data.GetPointData(), 8)
     for name in names:
         array = numpy_to_vtk(
-            (np.arange(size) + 10.0 * FIELDS.index(name.lower()) if name.lower() in FIELDS else np.zeros(size)).astype(kind), deep=True
+            (np.arange(size) + 10.0 * FIELDS.index(name.lower()) if name.lower() in FIELDS else np.zeros(size)).astype(
+                kind
+            ),
+            deep=True,
         )
         array.SetName(name)
         target.AddArray(array)
@@ -72,7 +75,9 @@ def test_every_variant_of_the_format(tmp_path, binary, version, kind):
     np.testing.assert_array_equal(fields.points, CUBE)
     assert fields.triangles.shape == (12, 3)
     corners = fields.points[fields.triangles]
-    assert np.einsum("ti,ti->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6 == pytest.approx(1), "the cube's volume"
+    assert np.einsum("ti,ti->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6 == pytest.approx(1), (
+        "the cube's volume"
+    )
 
 
 def test_names_in_capitals_and_active_scalars(tmp_path):
@@ -115,7 +120,12 @@ def test_computed_normals_point_outwards(inside_out):
 
     triangles = ConvexHull(points).simplices
     corners = points[triangles]
-    outward = np.einsum("ti,ti->t", np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), corners.mean(axis=1)) > 0
+    outward = (
+        np.einsum(
+            "ti,ti->t", np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), corners.mean(axis=1)
+        )
+        > 0
+    )
     triangles[outward == inside_out] = triangles[outward == inside_out][:, ::-1]
     normals = vertex_normals(points + 5, triangles)
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, rtol=1e-12)
@@ -137,7 +147,8 @@ def test_no_file_that_is_cut_short_is_believed(tmp_path, binary, version):
             assert str(error).startswith("f: ") and "\n" not in str(error)
         else:
             pytest.fail(
-                f"cut at {cut} of {len(whole)}: {whole[:cut][-20:]!r} was read as {found.values['cf_z']} of {expected.values['cf_z']}"
+                f"cut at {cut} of {len(whole)}: {whole[:cut][-20:]!r} was read as {found.values['cf_z']} of "
+                f"{expected.values['cf_z']}"
             )
 
 
@@ -158,7 +169,10 @@ def test_nothing_is_printed_about_a_damaged_file(tmp_path, capfd):
             b"# vtk DataFile Version 3.0\nt\nASCII\nDATASET UNSTRUCTURED_GRID\nPOINTS 0 float\n",
             "holds UNSTRUCTURED_GRID where a surface, POLYDATA, belongs",
         ),
-        (b"# vtk DataFile Version 3.0\nt\nASCII\nDATASET POLYDATA\nPOINTS 1 float\n0 0 0\n", "holds no points or no polygons"),
+        (
+            b"# vtk DataFile Version 3.0\nt\nASCII\nDATASET POLYDATA\nPOINTS 1 float\n0 0 0\n",
+            "holds no points or no polygons",
+        ),
         (
             b"# vtk DataFile Version 3.0\nt\nASCII\nDATASET POLYDATA\nPOINTS 1 float\n0 0 0\nPOLYGONS 1 4\n3 0 0 9\n",
             "polygon of fewer than 3 or of unknown points",
@@ -193,7 +207,12 @@ def test_without_vtk_the_extra_is_named(monkeypatch):
 def test_our_own_files_are_read_by_vtk(binary):
     triangles, cp = np.array([[0, 1, 3], [4, 6, 7]]), np.linspace(-1, 1, 8) / 3
     content = surface_file(
-        "a title\nin two lines " + "x" * 300, CUBE / 3, triangles, {"cp": cp}, normals=np.tile([0.0, 1.0, 0.0], (8, 1)), binary=binary
+        "a title\nin two lines " + "x" * 300,
+        CUBE / 3,
+        triangles,
+        {"cp": cp},
+        normals=np.tile([0.0, 1.0, 0.0], (8, 1)),
+        binary=binary,
     )
     assert max(map(len, content.split(b"\n")[:3])) <= 256
     fields = surface_fields(content, "f")

@@ -143,7 +143,8 @@ def _netcdf(engine: str, suffix_columns: Sequence[str] = NAMES) -> Callable[[Pat
     def write(path: Path) -> None:
         table = base()
         variables = {
-            name: ("run", table[:, k], {"units": unit}) for k, (name, unit) in enumerate(zip(NAMES, ("m/s", "mm", "N"), strict=True))
+            name: ("run", table[:, k], {"units": unit})
+            for k, (name, unit) in enumerate(zip(NAMES, ("m/s", "mm", "N"), strict=True))
         }
         xr.Dataset(variables).to_netcdf(path, engine=engine)
 
@@ -179,39 +180,58 @@ SITUATIONS: dict[str, Situation] = {
     "semicolons and decimal commas": Situation("a.csv", b"\xef\xbb\xbf" + text(comma(lines(separator=";")))),
     "tabs and decimal commas": Situation("a.csv", text(comma(lines(separator="\t")))),
     "excel says its separator": Situation("a.csv", text(["sep=;", *comma(lines(separator=";"))])),
-    "quoted": Situation("a.csv", b"\xef\xbb\xbf" + text([",".join(f'"{v}"' for v in line.split(",")) for line in lines()])),
-    "quoted decimal commas": Situation(
-        "a.csv", text([lines()[0], *(",".join(f'"{v.replace(".", ",")}"' for v in line.split(",")) for line in lines()[1:])])
+    "quoted": Situation(
+        "a.csv", b"\xef\xbb\xbf" + text([",".join(f'"{v}"' for v in line.split(",")) for line in lines()])
     ),
-    "fortran exponents": Situation("a.csv", text([lines()[0], *(",".join(f"{v:.8E}".replace("E", "D") for v in row) for row in base())])),
+    "quoted decimal commas": Situation(
+        "a.csv",
+        text([lines()[0], *(",".join(f'"{v.replace(".", ",")}"' for v in line.split(",")) for line in lines()[1:])]),
+    ),
+    "fortran exponents": Situation(
+        "a.csv", text([lines()[0], *(",".join(f"{v:.8E}".replace("E", "D") for v in row) for row in base())])
+    ),
     "a row of units": Situation(
         "a.csv", text([lines()[0], "m/s,[mm],N", *lines()[1:]]), says=["inputs speed [m/s], gap [mm]; output drag [N]"]
     ),
     "a row of units with a line for none": Situation(
         "a.csv", text([lines()[0], "m/s,-,1", *lines()[1:]]), says=["inputs speed [m/s], gap;"]
     ),
-    "comments above the names": Situation("a.csv", text(["# solver build 41", "# columns: a in m, b in s, c in N", *lines()])),
+    "comments above the names": Situation(
+        "a.csv", text(["# solver build 41", "# columns: a in m, b in s, c in N", *lines()])
+    ),
     "comments of another kind": Situation("a.csv", text(["% solver build 41", "// mesh B", *lines()])),
     "names in a comment": Situation("a.txt", text([("# " + lines(separator=" ")[0]), *lines(separator=" ")[1:]])),
     "comments among the rows": Situation(
         "a.csv", text(["# begin", *lines()[:9], "# restarted", "", *lines()[9:-1], lines()[-1] + " # end"])
     ),
     "other lines above the names": Situation(
-        "a.csv", text(["Solver build 41", "Date: Jan 5 2024", "", *lines()]), says=["2 lines above the names passed over"]
+        "a.csv",
+        text(["Solver build 41", "Date: Jan 5 2024", "", *lines()]),
+        says=["2 lines above the names passed over"],
     ),
     "a separator behind every line": Situation("a.csv", text([line + "," for line in lines()])),
     "a separator behind every row": Situation("a.csv", text([lines()[0], *(line + "," for line in lines()[1:])])),
     "empty lines of a spreadsheet": Situation("a.csv", text([*lines(), ",,", ",,"]), says=["2 empty rows passed over"]),
     "a column of text": Situation(
-        "a.csv", with_column("label", [f"A{k}" for k in range(ROWS)]), says=["columns left out: label (text, such as 'A0' in line 2)"]
+        "a.csv",
+        with_column("label", [f"A{k}" for k in range(ROWS)]),
+        says=["columns left out: label (text, such as 'A0' in line 2)"],
     ),
-    "names of two lines": Situation("a.csv", with_column("label", [f'"a{k}\nb"' for k in range(ROWS)]), says=["label (text"]),
+    "names of two lines": Situation(
+        "a.csv", with_column("label", [f'"a{k}\nb"' for k in range(ROWS)]), says=["label (text"]
+    ),
     "an empty column": Situation("a.csv", with_column("remark", [""] * ROWS, 3), says=["remark (no value)"]),
-    "an index without a name": Situation("a.csv", with_column("", [str(k) for k in range(ROWS)]), says=["column 1 (no name, and counts"]),
-    "an index": Situation("a.csv", with_column("Run", [str(k + 1) for k in range(ROWS)]), says=["Run (only counts the rows)"]),
+    "an index without a name": Situation(
+        "a.csv", with_column("", [str(k) for k in range(ROWS)]), says=["column 1 (no name, and counts"]
+    ),
+    "an index": Situation(
+        "a.csv", with_column("Run", [str(k + 1) for k in range(ROWS)]), says=["Run (only counts the rows)"]
+    ),
     "UTF-16": Situation("a.csv", text(lines()).decode().encode("utf-16")),
     "UTF-16 without a mark": Situation("a.csv", text(lines()).decode().encode("utf-16-le")),
-    "Latin-1, said": Situation("a.csv", with_column("Prüfer", ["Müller"] * ROWS).decode().encode("cp1252"), {"encoding": "cp1252"}),
+    "Latin-1, said": Situation(
+        "a.csv", with_column("Prüfer", ["Müller"] * ROWS).decode().encode("cp1252"), {"encoding": "cp1252"}
+    ),
     "gzip": Situation("a.csv.gz", gzip.compress(text(lines()))),
     "bzip2": Situation("a.csv.bz2", bz2.compress(text(lines()))),
     "xz": Situation("a.csv.xz", lzma.compress(text(lines()))),
@@ -220,11 +240,18 @@ SITUATIONS: dict[str, Situation] = {
     "a stated separator": Situation("a.csv", text(lines(separator="~")), {"separator": "~"}),
     "a stated comment": Situation("a.csv", text(["@ made by hand", *lines()]), {"comment": "@"}),
     "other columns, inputs named": Situation(
-        "a.csv", with_column("heat", ["1.5"] * ROWS), {"inputs": ["speed", "gap"]}, says=["columns left out: heat (not named)"]
+        "a.csv",
+        with_column("heat", ["1.5"] * ROWS),
+        {"inputs": ["speed", "gap"]},
+        says=["columns left out: heat (not named)"],
     ),
     "spaces for values, dropped": Situation("a.csv", text(changed(6, "20, ,3")), {"missing": "drop"}, rows=_OTHERS),
     "a failed run, dropped": Situation(
-        "a.csv", text(changed(6, "20,1,nan")), {"missing": "drop"}, ["40 rows, 1 left out (line 7: 'drag' is nan)"], rows=_OTHERS
+        "a.csv",
+        text(changed(6, "20,1,nan")),
+        {"missing": "drop"},
+        ["40 rows, 1 left out (line 7: 'drag' is nan)"],
+        rows=_OTHERS,
     ),
     "a word for failed, said": Situation(
         "a.csv", text(changed(6, "20,1,failed")), {"missing": "drop", "missing_values": ["failed"]}, rows=_OTHERS
@@ -232,32 +259,48 @@ SITUATIONS: dict[str, Situation] = {
     "a number for failed, said": Situation(
         "a.csv", text(changed(6, "20,1,-999.0")), {"missing": "drop", "missing_values": [-999]}, rows=_OTHERS
     ),
-    "an error of a spreadsheet, dropped": Situation("a.csv", text(changed(6, "20,1,#DIV/0!")), {"missing": "drop"}, rows=_OTHERS),
+    "an error of a spreadsheet, dropped": Situation(
+        "a.csv", text(changed(6, "20,1,#DIV/0!")), {"missing": "drop"}, rows=_OTHERS
+    ),
     # text, refused
     "empty": Situation("a.csv", b"", refused="is empty: it has no byte"),
     "empty lines": Situation("a.csv", b"\n\n \n", refused="holds empty lines alone"),
     "only comments": Situation("a.csv", b"# nothing\n", refused="holds comments alone"),
     "only names": Situation("a.csv", text(lines()[:1]), refused="there is no row below the names"),
     "one row": Situation("a.csv", text(lines()[:2]), refused="1 row cannot be divided into training and test"),
-    "no names": Situation("a.csv", text(lines()[1:]), refused=r"line 1: there are numbers \(.*\) where the names of the columns belong"),
+    "no names": Situation(
+        "a.csv", text(lines()[1:]), refused=r"line 1: there are numbers \(.*\) where the names of the columns belong"
+    ),
     "a lost value": Situation("a.csv", text(changed(6, "20,3")), refused=r"line 7 has 2 values, not 3 \(20, 3\)"),
     "a value too many": Situation("a.csv", text(changed(6, "20,3,4,5")), refused="line 7 has 4 values, not 3"),
-    "a decimal comma among commas": Situation("a.csv", text(changed(6, "20,1,3,5")), refused="line 7 has 4 values, not 3"),
-    "too few names": Situation("a.csv", text(changed(0, "speed,drag")), refused="line 1 names 2 columns .* but line 2 has 3 values"),
+    "a decimal comma among commas": Situation(
+        "a.csv", text(changed(6, "20,1,3,5")), refused="line 7 has 4 values, not 3"
+    ),
+    "too few names": Situation(
+        "a.csv", text(changed(0, "speed,drag")), refused="line 1 names 2 columns .* but line 2 has 3 values"
+    ),
     "an open quote": Situation("a.csv", text(changed(6, '20,"1,3')), refused="line 7 opens a quote"),
     "two columns of one name": Situation(
         "a.csv", with_column("gap", ["1"] * ROWS), refused=r"'gap' is the name of columns 1 and 3 \(line 1\)"
     ),
-    "a column without a name": Situation("a.csv", with_column("", ["7.5"] * ROWS), refused="'column 1' has no name in line 1"),
-    "a failed run": Situation("a.csv", text(changed(6, "20,1,nan")), refused="line 7: 'drag' is nan; 1 of 40 rows lacks a number"),
+    "a column without a name": Situation(
+        "a.csv", with_column("", ["7.5"] * ROWS), refused="'column 1' has no name in line 1"
+    ),
+    "a failed run": Situation(
+        "a.csv", text(changed(6, "20,1,nan")), refused="line 7: 'drag' is nan; 1 of 40 rows lacks a number"
+    ),
     "a missing value": Situation("a.csv", text(changed(6, "20,,3")), refused="line 7: 'gap' is empty"),
     "an infinite value": Situation("a.csv", text(changed(6, "20,inf,3")), refused="line 7: 'gap' is inf"),
     "a text among numbers": Situation(
         "a.csv", text(changed(6, "20,1,failed")), refused="line 7: 'drag' is 'failed', which is not a number"
     ),
-    "a unit behind a number": Situation("a.csv", text(changed(6, "20,1,3 N")), refused="line 7: 'drag' is '3 N', which is not a number"),
+    "a unit behind a number": Situation(
+        "a.csv", text(changed(6, "20,1,3 N")), refused="line 7: 'drag' is '3 N', which is not a number"
+    ),
     "two decimal marks": Situation(
-        "a.csv", text(changed(6, "20;1,5;3.5", lines(separator=";"))), refused="line 7: '1,5' has a decimal comma, but other"
+        "a.csv",
+        text(changed(6, "20;1,5;3.5", lines(separator=";"))),
+        refused="line 7: '1,5' has a decimal comma, but other",
     ),
     "thousands or decimals": Situation(
         "a.csv",
@@ -265,14 +308,25 @@ SITUATIONS: dict[str, Situation] = {
         refused="line 2: '1,234' may be 1234 or 1.234; say with dataset.decimal",
     ),
     "not UTF-8": Situation(
-        "a.csv", with_column("Prüfer", ["x"] * ROWS).decode().encode("cp1252"), refused="line 1: the byte 0xFC is not UTF-8"
+        "a.csv",
+        with_column("Prüfer", ["x"] * ROWS).decode().encode("cp1252"),
+        refused="line 1: the byte 0xFC is not UTF-8",
     ),
-    "not UTF-8 far below": Situation("a.csv", text(lines()) + b"20,1,\xb5\n", refused="line 42: the byte 0xB5 is not UTF-8"),
+    "not UTF-8 far below": Situation(
+        "a.csv", text(lines()) + b"20,1,\xb5\n", refused="line 42: the byte 0xB5 is not UTF-8"
+    ),
     "text that is meant": Situation(
-        "a.csv", with_column("label", ["A"] * ROWS), {"inputs": ["label"]}, refused="'label' cannot be learned: text, such as 'A' in line 2"
+        "a.csv",
+        with_column("label", ["A"] * ROWS),
+        {"inputs": ["label"]},
+        refused="'label' cannot be learned: text, such as 'A' in line 2",
     ),
-    "a zip of two": Situation("a.zip", zipped({"a.csv": b"1", "b.csv": b"2"}), refused=r"holds 2 files \(a.csv, b.csv\)"),
-    "a cut gzip": Situation("a.csv.gz", gzip.compress(text(lines()))[:-30], refused="is cut short within its compressed data"),
+    "a zip of two": Situation(
+        "a.zip", zipped({"a.csv": b"1", "b.csv": b"2"}), refused=r"holds 2 files \(a.csv, b.csv\)"
+    ),
+    "a cut gzip": Situation(
+        "a.csv.gz", gzip.compress(text(lines()))[:-30], refused="is cut short within its compressed data"
+    ),
     "no encoding": Situation("a.csv", bytes(range(256)) * 4, refused="is not text"),
     "an excel workbook": Situation(
         "a.csv", zipped({"[Content_Types].xml": b"<x/>"}), refused="is an Excel workbook; save the sheet as CSV"
@@ -284,11 +338,17 @@ SITUATIONS: dict[str, Situation] = {
     "arrays": Situation("a.h5", hdf5(_put)),
     "one array with names": Situation(
         "a.h5",
-        hdf5(lambda f, c: f.create_dataset("t", data=base()).attrs.update({"columns": list(NAMES), "units": ["m/s", "mm", "N"]})),
+        hdf5(
+            lambda f, c: f.create_dataset("t", data=base()).attrs.update(
+                {"columns": list(NAMES), "units": ["m/s", "mm", "N"]}
+            )
+        ),
         says=["inputs speed [m/s], gap [mm]; output drag [N]"],
     ),
     "whole numbers and small floats": Situation(
-        "a.h5", hdf5(lambda f, c: _put(f, {**c, "k": np.arange(ROWS)[::-1].astype(">i2")})), {"inputs": ["speed", "gap"]}
+        "a.h5",
+        hdf5(lambda f, c: _put(f, {**c, "k": np.arange(ROWS)[::-1].astype(">i2")})),
+        {"inputs": ["speed", "gap"]},
     ),
     "compound type": Situation("a.h5", hdf5(_compound), says=["columns left out: label (text)"]),
     "links": Situation("a.h5", _linked),
@@ -298,8 +358,12 @@ SITUATIONS: dict[str, Situation] = {
         refused="'drag' is a link to /drag in the file gone.h5, which cannot be followed",
     ),
     "packed numbers": Situation("a.h5", hdf5(_packed)),
-    "a fill value": Situation("a.h5", hdf5(_fill(-1e30, True)), refused=r"row 5 \(counted from 0\): 'drag' is -1e\+30; 1 of 40 rows"),
-    "netCDF's fill value, never written": Situation("a.h5", hdf5(_fill(9.969209968386869e36, False)), refused="row 5 .*'drag' is 9.96920"),
+    "a fill value": Situation(
+        "a.h5", hdf5(_fill(-1e30, True)), refused=r"row 5 \(counted from 0\): 'drag' is -1e\+30; 1 of 40 rows"
+    ),
+    "netCDF's fill value, never written": Situation(
+        "a.h5", hdf5(_fill(9.969209968386869e36, False)), refused="row 5 .*'drag' is 9.96920"
+    ),
     "a fill value, dropped": Situation("a.h5", hdf5(_fill(-1e30, True)), {"missing": "drop"}, rows=_OTHERS),
     "text and a single value": Situation(
         "a.h5",
@@ -307,12 +371,18 @@ SITUATIONS: dict[str, Situation] = {
         says=["labels (text)", "note (a single value)"],
     ),
     "complex numbers": Situation(
-        "a.h5", hdf5(lambda f, c: (_put(f, c), f.__setitem__("s21", c["drag"] * 1j))), refused="'s21' holds complex numbers, which are two"
+        "a.h5",
+        hdf5(lambda f, c: (_put(f, c), f.__setitem__("s21", c["drag"] * 1j))),
+        refused="'s21' holds complex numbers, which are two",
     ),
     "lengths that differ": Situation(
-        "a.h5", hdf5(lambda f, c: _put(f, {**c, "gap": c["gap"][:-1]})), refused="columns differ in length: 'gap' has 39 rows"
+        "a.h5",
+        hdf5(lambda f, c: _put(f, {**c, "gap": c["gap"][:-1]})),
+        refused="columns differ in length: 'gap' has 39 rows",
     ),
-    "not HDF5": Situation("a.h5", b"speed,gap", refused="is not an HDF5 file, as its name says: it begins with b'speed,gap'"),
+    "not HDF5": Situation(
+        "a.h5", b"speed,gap", refused="is not an HDF5 file, as its name says: it begins with b'speed,gap'"
+    ),
     # NetCDF
     "NetCDF-4": Situation("a.nc", _netcdf("h5netcdf"), says=["inputs speed [m/s], gap [mm]; output drag [N]"]),
     "NetCDF-3": Situation("a.nc", _netcdf("scipy"), says=["inputs speed [m/s], gap [mm]; output drag [N]"]),
@@ -320,7 +390,9 @@ SITUATIONS: dict[str, Situation] = {
     "npz": Situation("a.npz", _npz()),
     "an object beside": Situation("a.npz", _npz(info=np.array([{}, None])), says=["info (holds pickled objects"]),
     "records in npy": Situation("a.npy", lambda path: np.save(path, _frame().to_records(index=False))),
-    "a pickled npy": Situation("a.npy", lambda path: np.save(path, np.array([{}, None])), refused="holds pickled objects"),
+    "a pickled npy": Situation(
+        "a.npy", lambda path: np.save(path, np.array([{}, None])), refused="holds pickled objects"
+    ),
     # Parquet
     "parquet": Situation("a.parquet", lambda path: _frame().to_parquet(path, index=False)),
     "parquet with an index": Situation(

@@ -63,11 +63,14 @@ def test_reading_a_chunk_takes_no_memory_for_all_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1, 9])
-def test_rows_added_while_it_is_read_are_not_among_those_of_the_start(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_added_while_it_is_read_are_not_among_those_of_the_start(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, before = tmp_path / "t.h5", values(1000)
     growing(path, before)
     rows = rows_of(path, (), ["u"])
-    # A writer that does not lock, as on file systems without locks; many chunks more, so that the index of chunks is another one.
+    # A writer that does not lock, as on file systems without locks; many chunks more, so that the index of chunks is
+    # another one.
     monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
     found = []
     for i, (_, y) in enumerate(rows.chunks(100)):
@@ -99,11 +102,16 @@ def test_a_file_that_is_replaced_or_written_anew_or_shrinks_is_refused(tmp_path:
         added_rows(rows)
 
 
-def test_a_file_that_another_program_writes_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_another_program_writes_is_waited_for_and_then_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "t.h5"
     growing(path, values(5))
     rows = rows_of(path, (), ["u"])
-    holding = f"import h5py; f = h5py.File({str(path)!r}, 'a'); print(flush=True); input(); [f[c].resize((9,)) for c in 'xzu']"
+    holding = (
+        f"import h5py; f = h5py.File({str(path)!r}, 'a'); print(flush=True); input(); [f[c].resize((9,)) for c "
+        f"in 'xzu']"
+    )
     with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         monkeypatch.setattr(hdf5_opening, "PATIENCE", 0.2)

@@ -1,4 +1,5 @@
-"""Every kind of file that users bring: the same rows as the plain file, or one sentence that says what is wrong, where, and what to do."""
+"""Every kind of file that users bring: the same rows as the plain file, or one sentence that says what is wrong, where,
+and what to do."""
 
 from __future__ import annotations
 
@@ -53,8 +54,23 @@ def test_what_is_refused_is_named_with_its_place(kind: str, tmp_path: Path) -> N
 
 
 STREAMED = (
-    *("plain", "UTF-16", "gzip", "comments among the rows", "an index", "empty lines of a spreadsheet", "a failed run, dropped"),
-    *("links", "compound type", "a fill value, dropped", "packed numbers", "parquet", "parquet with text and a missing value"),
+    *(
+        "plain",
+        "UTF-16",
+        "gzip",
+        "comments among the rows",
+        "an index",
+        "empty lines of a spreadsheet",
+        "a failed run, dropped",
+    ),
+    *(
+        "links",
+        "compound type",
+        "a fill value, dropped",
+        "packed numbers",
+        "parquet",
+        "parquet with text and a missing value",
+    ),
 )
 
 

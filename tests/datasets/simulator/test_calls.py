@@ -97,7 +97,9 @@ if k == 6: time.sleep(60)
 if k == 7: open(out, "w").close(); sys.exit(0)
 if k == 8: open(out, "w").write("w\\n1\\n"); sys.exit(0)
 """
-    dataset = simulator(command=program(project, body), parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=4, at_once=2)
+    dataset = simulator(
+        command=program(project, body), parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=4, at_once=2
+    )
     data = dataset.label(range(10))
     assert sorted(data.values[:, 0].tolist()) == [0.0, 9.0]
     reasons = {call.parameters[0]: (call.status, call.reason) for call in dataset.calls.each}
@@ -115,10 +117,17 @@ if k == 8: open(out, "w").write("w\\n1\\n"); sys.exit(0)
         assert reasons[k][0] == status and part in reasons[k][1], reasons[k]
     # They are not asked again unless somebody says so.
     count = len(notes(project))
-    simulator(command=program(project, body), parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=4).label(range(10))
+    simulator(command=program(project, body), parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=4).label(
+        range(10)
+    )
     assert len(notes(project)) == count
     again = simulator(
-        command=program(project, body), parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=4, again=True, at_once=2
+        command=program(project, body),
+        parameters=WHOLE,
+        candidates={"k": None, "P": [150]},
+        timeout=4,
+        again=True,
+        at_once=2,
     )
     again.label(range(10))
     assert len(notes(project)) == count + 5  # those that ended well wrote something, though it cannot be used
@@ -132,7 +141,9 @@ def test_a_retry_may_succeed(project: Path, simulator: Build) -> None:
 
 
 def test_a_callable_that_goes_wrong(project: Path, simulator: Build) -> None:
-    dataset = simulator(callable="functions:awkward", parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=3, at_once=2)
+    dataset = simulator(
+        callable="functions:awkward", parameters=WHOLE, candidates={"k": None, "P": [150]}, timeout=3, at_once=2
+    )
     data = dataset.label(range(10))
     assert sorted(data.values[:, 0].tolist()) == [150.0, 158.0, 159.0]
     reasons = {call.parameters[0]: (call.status, call.reason) for call in dataset.calls.each}
@@ -149,14 +160,20 @@ def test_a_callable_that_goes_wrong(project: Path, simulator: Build) -> None:
         assert reasons[k][0] == status and part in reasons[k][1], reasons[k]
 
 
-def test_a_callable_gives_fields_and_leaves_what_it_prints(project: Path, simulator: Build, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_callable_gives_fields_and_leaves_what_it_prints(
+    project: Path, simulator: Build, capfd: pytest.CaptureFixture[str]
+) -> None:
     dataset = simulator(callable="functions:decay", outputs=["u", "v"])
     data = dataset.label(dataset.begin_with(3))
     assert data.inputs == ("x", "k", "P") and data.values.shape == (6, 3, 2)
     k, p = data.axes[1].points.T
-    np.testing.assert_allclose(data.values[..., 0], p * np.exp(-np.multiply.outer(data.axes[0].points[:, 0], k)), rtol=1e-14)
+    np.testing.assert_allclose(
+        data.values[..., 0], p * np.exp(-np.multiply.outer(data.axes[0].points[:, 0], k)), rtol=1e-14
+    )
     assert capfd.readouterr().out == ""
-    assert [path.read_text() for path in project.glob("data/calls/*/*/attempt-1/stdout.txt")] == ["a line for stdout\n"] * 3
+    assert [path.read_text() for path in project.glob("data/calls/*/*/attempt-1/stdout.txt")] == [
+        "a line for stdout\n"
+    ] * 3
 
 
 def test_every_call_has_a_directory_of_its_own_with_links_to_its_files(project: Path, simulator: Build) -> None:
@@ -164,7 +181,9 @@ def test_every_call_has_a_directory_of_its_own_with_links_to_its_files(project: 
     dataset = simulator(callable="functions:relative", files=["factor.txt"], at_once=2)
     data = dataset.label(dataset.begin_with(4))
     np.testing.assert_allclose(data.values[:, 0], 10 * data.axes[-1].points[:, 0])
-    assert len(list(project.glob("data/calls/*/*/attempt-1/scratch.txt"))) == 4 and not (project / "scratch.txt").exists()
+    assert (
+        len(list(project.glob("data/calls/*/*/attempt-1/scratch.txt"))) == 4 and not (project / "scratch.txt").exists()
+    )
     (project / "factor.txt").write_text("20")
     changed = simulator(callable="functions:relative", files=["factor.txt"])
     assert changed.identity() != dataset.identity()
@@ -189,7 +208,9 @@ def test_shell_characters_in_names_and_values_mean_nothing(project: Path, simula
     name, text = "k; touch hacked", "$(touch hacked) && touch hacked"
     (project / "echo.py").write_text("import sys\nopen(sys.argv[2], 'w').write('u\\n%d\\n' % len(sys.argv[1]))\n")
     dataset = simulator(
-        command=f"{PYTHON} echo.py {{{name}}} {{output}}", parameters={name: {"choice": [text, "b"]}}, candidates={name: None}
+        command=f"{PYTHON} echo.py {{{name}}} {{output}}",
+        parameters={name: {"choice": [text, "b"]}},
+        candidates={name: None},
     )
     values = dataset.label(range(2)).values[:, 0]
     assert values.tolist() == [len(text), 1]
@@ -229,7 +250,9 @@ def test_whole_numbers_and_choices_reach_a_callable_as_such(simulator: Build) ->
         ({"umbridge": "http://127.0.0.1:1", "parameters": {"m": {"choice": ["a", "b"]}}}, "takes numbers only"),
     ],
 )
-def test_a_solver_that_cannot_be_called_is_refused(project: Path, simulator: Build, leaves: dict[str, object], said: str) -> None:
+def test_a_solver_that_cannot_be_called_is_refused(
+    project: Path, simulator: Build, leaves: dict[str, object], said: str
+) -> None:
     (project / "broken.py").write_text("1 / 0\n")
     (project / "plain.txt").write_text("")
     with pytest.raises(BinnError, match=said):
@@ -246,8 +269,10 @@ def test_if_nothing_succeeds_the_first_reason_is_told(simulator: Build) -> None:
 def test_a_call_whose_driver_is_killed_is_finished_and_kept(project: Path, simulator: Build) -> None:
     command = program(project, "time.sleep(1.5)")
     driver = (
-        "from binn_cli.config.schema import SimulatorConfig\nfrom binn_cli.datasets.simulator.dataset import Simulator\n"
-        f"dataset = Simulator(SimulatorConfig(parameters={{'k': [1, 4], 'P': [100, 200]}}, outputs=['u'], command={command!r}), 0)\n"
+        "from binn_cli.config.schema import SimulatorConfig\nfrom binn_cli.datasets.simulator.dataset import "
+        "Simulator\n"
+        f"dataset = Simulator(SimulatorConfig(parameters={{'k': [1, 4], 'P': [100, 200]}}, outputs=['u'], "
+        f"command={command!r}), 0)\n"
         "dataset.label(dataset.begin_with(1))\n"
     )
     running = subprocess.Popen([PYTHON, "-c", driver])
@@ -278,4 +303,7 @@ def test_an_interruption_ends_what_runs(project: Path, simulator: Build) -> None
         dataset.label(dataset.begin_with(2))
     assert time.monotonic() - before < 25 and all(process.process.poll() is not None for process in pool._busy)
     assert not list(project.glob("data/calls/*/*/call.json"))
-    assert all(not any("solver.py" in word for word in process.cmdline()) for process in psutil.Process().children(recursive=True))
+    assert all(
+        not any("solver.py" in word for word in process.cmdline())
+        for process in psutil.Process().children(recursive=True)
+    )

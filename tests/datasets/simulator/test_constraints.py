@@ -10,7 +10,9 @@ from binn_cli.datasets.simulator.constraints import Constraint, Constraints
 from binn_cli.datasets.simulator.space import Space
 from binn_cli.errors import ConfigError
 
-SPACE = Space.of(specifications("p", {"k": [1, 4], "P": [100, 200], "Cl/Cd": [0, 1], "m": {"choice": ["steel", "copper"]}}))
+SPACE = Space.of(
+    specifications("p", {"k": [1, 4], "P": [100, 200], "Cl/Cd": [0, 1], "m": {"choice": ["steel", "copper"]}})
+)
 POINTS = np.array([[1.0, 100.0, 0.0, 0.0], [4.0, 200.0, 1.0, 1.0], [2.0, 150.0, 0.5, 0.0]])
 
 

@@ -22,11 +22,15 @@ LAYOUT = Layout(("u", "v"), parameters=("k",))
 def as_csv(path: Path, order: np.ndarray | None = None) -> None:
     x, t = np.meshgrid(X, T, indexing="ij")
     rows = np.column_stack([np.full(6, 1.5), x.ravel(), t.ravel(), U.ravel(), V.ravel()])
-    np.savetxt(path, rows if order is None else rows[order], delimiter=",", header="k,x,t,u,v", comments="", fmt="%.17g")
+    np.savetxt(
+        path, rows if order is None else rows[order], delimiter=",", header="k,x,t,u,v", comments="", fmt="%.17g"
+    )
 
 
 def as_netcdf(path: Path) -> None:
-    xarray.Dataset({"u": (("x", "t"), U), "v": (("x", "t"), V)}, coords={"x": X, "t": T}).to_netcdf(path, engine="h5netcdf")
+    xarray.Dataset({"u": (("x", "t"), U), "v": (("x", "t"), V)}, coords={"x": X, "t": T}).to_netcdf(
+        path, engine="h5netcdf"
+    )
 
 
 def as_hdf5(path: Path) -> None:
@@ -58,7 +62,9 @@ def test_a_grid(name: str, tmp_path: Path) -> None:
 def test_points_of_a_mesh_in_the_file_or_in_a_file_of_their_own(tmp_path: Path) -> None:
     points = np.random.default_rng(0).random((7, 2))
     u = points @ [1.0, 2.0]
-    np.savetxt(tmp_path / "a.csv", np.column_stack([points, u]), delimiter=",", header="x,y,u", comments="", fmt="%.17g")
+    np.savetxt(
+        tmp_path / "a.csv", np.column_stack([points, u]), delimiter=",", header="x,y,u", comments="", fmt="%.17g"
+    )
     np.save(tmp_path / "a.npy", u)
     mesh = {"x": points[:, 0], "y": points[:, 1]}
     for field in (decoded(tmp_path / "a.csv", Layout(("u",))), decoded(tmp_path / "a.npy", Layout(("u",), mesh=mesh))):
@@ -105,7 +111,9 @@ def test_arrays_without_names(tmp_path: Path) -> None:
 def test_vtk_at_points_and_at_cells(tmp_path: Path) -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0.5]], dtype=float)
     triangles = np.array([[0, 1, 2], [1, 3, 2]])
-    (tmp_path / "a.vtk").write_bytes(surface_file("t", points, triangles, {"u": points.sum(axis=1), "other": points[:, 0]}))
+    (tmp_path / "a.vtk").write_bytes(
+        surface_file("t", points, triangles, {"u": points.sum(axis=1), "other": points[:, 0]})
+    )
     field = decoded(tmp_path / "a.vtk", Layout(("u",)))
     assert field.axes[0].coordinates == ("x", "y", "z")
     np.testing.assert_allclose(field.values[:, 0], field.axes[0].points.sum(axis=1), rtol=1e-6)
@@ -123,7 +131,9 @@ def test_other_columns_are_no_coordinates_where_names_tell(tmp_path: Path) -> No
 def test_axes_of_one_length_must_be_named(tmp_path: Path) -> None:
     square = np.add.outer(T, 10 * T)
     np.savez(tmp_path / "a.npz", u=square, t=T, x=5 * T)
-    with pytest.raises(DataError, match=r"t, x may be the axes of the outputs in several orders; say which with dataset.axes"):
+    with pytest.raises(
+        DataError, match=r"t, x may be the axes of the outputs in several orders; say which with dataset.axes"
+    ):
         decoded(tmp_path / "a.npz", Layout(("u",)))
     field = decoded(tmp_path / "a.npz", Layout(("u",), ("x", "t")))
     assert field.axes[0].points[:, 0].tolist() == (5 * T).tolist()

@@ -31,11 +31,15 @@ def test_a_latin_hypercube_has_every_level_once() -> None:
 
 def test_sobol_is_more_even_than_chance() -> None:
     counts = [
-        np.histogram2d(*SPACE.unit_of(design(kind, SPACE, FREE, 64, 5, "here")).T, bins=8, range=[[0, 1], [0, 1]])[0].std()
+        np.histogram2d(*SPACE.unit_of(design(kind, SPACE, FREE, 64, 5, "here")).T, bins=8, range=[[0, 1], [0, 1]])[
+            0
+        ].std()
         for kind in ("sobol", "random")
     ]
     assert counts[0] < 0.5 * counts[1]
-    np.testing.assert_array_equal(design("sobol", SPACE, FREE, 64, 5, "here")[:9], design("sobol", SPACE, FREE, 9, 5, "here"))
+    np.testing.assert_array_equal(
+        design("sobol", SPACE, FREE, 64, 5, "here")[:9], design("sobol", SPACE, FREE, 9, 5, "here")
+    )
 
 
 def test_constraints_are_kept_to_and_impossible_ones_are_refused() -> None:

@@ -24,7 +24,9 @@ def test_braces_that_are_no_placeholders_stay() -> None:
     assert require_known(text, {"k": 2}, KEY) == {"k"}
 
 
-@pytest.mark.parametrize("name", ["k;rm -rf *", "$(reboot)", "a b", "`id`", "x > y", "it's", 'say "hi"', "k|l", "Cl/Cd", "ü", "a&&b"])
+@pytest.mark.parametrize(
+    "name", ["k;rm -rf *", "$(reboot)", "a b", "`id`", "x > y", "it's", 'say "hi"', "k|l", "Cl/Cd", "ü", "a&&b"]
+)
 def test_a_name_of_any_letters_is_one_placeholder(name: str) -> None:
     words = words_of(f"python run.py --value={{{name}}} {{{name}}} 'two words'", [name], KEY)
     assert words == ["python", "run.py", f"--value={{{name}}}", f"{{{name}}}", "two words"]
@@ -36,7 +38,9 @@ def test_a_name_inside_another_is_not_mixed_up() -> None:
     assert words_of("run {k k} {k}", names, KEY) == ["run", "{k k}", "{k}"]
 
 
-@pytest.mark.parametrize("command", ["solver {k} > out.csv", "a {k} | b", "cd x && solver {k}", "solver {k} ; ls", "run $(date) {k}"])
+@pytest.mark.parametrize(
+    "command", ["solver {k} > out.csv", "a {k} | b", "cd x && solver {k}", "solver {k} ; ls", "run $(date) {k}"]
+)
 def test_what_only_a_shell_understands_is_refused(command: str) -> None:
     with pytest.raises(ConfigError, match="which only a shell understands"):
         words_of(command, ["k"], KEY)
@@ -46,7 +50,10 @@ def test_what_only_a_shell_understands_is_refused(command: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("first\nsecond {kk}\n", r"file, line 2: there is no parameter for \{kk\}; did you mean \"k\"\?; there are \{k\}, \{m\}"),
+        (
+            "first\nsecond {kk}\n",
+            r"file, line 2: there is no parameter for \{kk\}; did you mean \"k\"\?; there are \{k\}, \{m\}",
+        ),
         ("{P:.3f}", "no parameter"),
         ("{m:.3f}", "cannot be written with '.3f'"),
         ("{k:d}", "cannot be written with 'd'"),
@@ -66,4 +73,10 @@ def test_an_empty_or_broken_command_is_refused(command: str) -> None:
 def test_words_that_name_files_become_whole_paths(tmp_path: Path) -> None:
     (tmp_path / "solver.py").touch()
     (tmp_path / "{k}").touch()
-    assert with_whole_paths(["python", "solver.py", "{k}", "-o", ""], tmp_path) == ["python", str(tmp_path / "solver.py"), "{k}", "-o", ""]
+    assert with_whole_paths(["python", "solver.py", "{k}", "-o", ""], tmp_path) == [
+        "python",
+        str(tmp_path / "solver.py"),
+        "{k}",
+        "-o",
+        "",
+    ]

@@ -42,14 +42,23 @@ def test_heat_as_an_external_program_has_the_same_cases_and_values(project: Path
     leaves = {"parameters": {"k": [1, 4], "P": [100, 200]}, "outputs": ["u"], "axes": ["x", "y", "t"]}
     for output in ("field.csv", "field.npz"):
         config = SimulatorConfig(
-            command=command, output=output, candidates={"k": 3, "P": 3}, test_cases=2, initial_cases=4, at_once=2, **leaves
+            command=command,
+            output=output,
+            candidates={"k": 3, "P": 3},
+            test_cases=2,
+            initial_cases=4,
+            at_once=2,
+            **leaves,
         )
         external = Simulator(config, seed=4)
         np.testing.assert_array_equal(external.candidates.points, built_in.candidates.points)
         assert external.held_out == built_in.held_out and np.array_equal(external.order, built_in.order)
         rows = external.begin_with(4)
         assert rows == tuple(built_in.order[:4])
-        for ours, theirs in ((external.label(rows), built_in.label(rows)), (external.evaluation()["test"], built_in.evaluation()["test"])):
+        for ours, theirs in (
+            (external.label(rows), built_in.label(rows)),
+            (external.evaluation()["test"], built_in.evaluation()["test"]),
+        ):
             for one, other in zip(ours.axes, theirs.axes, strict=True):
                 np.testing.assert_allclose(one.points, other.points, rtol=1e-15)
             np.testing.assert_allclose(ours.values, theirs.values, rtol=0, atol=1e-12 * np.abs(theirs.values).max())
@@ -191,7 +200,12 @@ def test_answers_as_json_and_the_same_twice(project: Path, simulator: Build) -> 
         '[{"k": 1, "P": 100, "u": 3, "seconds": 2.5}, {"parameters": {"k": 2, "P": 100}, "status": "timed out"}]'
     )
     first, second = read_answers(project / "a.json", dataset.space, dataset.constraints, dataset.layout)
-    assert first.field.values.tolist() == [3.0] and first.seconds == 2.5 and second.status == "timed_out" and second.field is None
+    assert (
+        first.field.values.tolist() == [3.0]
+        and first.seconds == 2.5
+        and second.status == "timed_out"
+        and second.field is None
+    )
     (project / "b.csv").write_text("k;P;u\n1;100;3,0\n1;100;3,0\n2;100;1,5\n")
     answers = read_answers(project / "b.csv", dataset.space, dataset.constraints, dataset.layout)
     assert [answer.field.values.tolist() for answer in answers] == [[3.0], [1.5]]

@@ -85,12 +85,16 @@ def test_a_server_is_asked_and_its_failures_are_told(address: str, simulator: Bu
     dataset = simulator(umbridge=address, at_once=2, candidates=[[1, 100], [2, 150], [4, 200], [3, 120]], **FIELD)
     data = dataset.label(range(4))
     assert [call.status for call in dataset.calls.each] == [COMPLETE, COMPLETE, FAILED, COMPLETE]
-    assert "did not answer with JSON" in dataset.calls.each[2].reason or "no convergence" in dataset.calls.each[2].reason
+    assert (
+        "did not answer with JSON" in dataset.calls.each[2].reason or "no convergence" in dataset.calls.each[2].reason
+    )
     np.testing.assert_array_equal(data.values[..., 0], np.array([[100, 150, 120], [100, 300, 360], [2, 4, 6]]))
 
 
 def test_sizes_are_asked_once_whatever_the_number_of_callers(address: str, simulator: Build) -> None:
-    dataset = simulator(umbridge=address, at_once=2, umbridge_model="field", outputs=["1"], candidates=[[1, 100], [2, 150], [3, 120]])
+    dataset = simulator(
+        umbridge=address, at_once=2, umbridge_model="field", outputs=["1"], candidates=[[1, 100], [2, 150], [3, 120]]
+    )
     # The server counts: its own check of each of the three requests asks once more, but nothing of ours does.
     assert np.ptp(dataset.label(range(3)).values) <= 2
 

@@ -45,7 +45,10 @@ def vtk_surface(path: Path, k: float, p: float) -> None:
     values = field(*POINTS.T, k, p)
     text = ["# vtk DataFile Version 3.0", "a surface", "ASCII", "DATASET POLYDATA", f"POINTS {len(POINTS)} double"]
     text += [f"{x!r} {y!r} 0" for x, y in POINTS.tolist()]
-    text += [f"POLYGONS {len(TRIANGLES)} {4 * len(TRIANGLES)}", *("3 " + " ".join(map(str, t)) for t in TRIANGLES.tolist())]
+    text += [
+        f"POLYGONS {len(TRIANGLES)} {4 * len(TRIANGLES)}",
+        *("3 " + " ".join(map(str, t)) for t in TRIANGLES.tolist()),
+    ]
     text += [f"POINT_DATA {len(POINTS)}", "SCALARS u double 1", "LOOKUP_TABLE default", *map(repr, values.tolist())]
     path.write_text("\n".join(text) + "\n")
 
@@ -110,7 +113,10 @@ def folder(
         with (directory / "parameters.csv").open("w", newline="") as out:
             writer = csv.writer(out)
             writer.writerow(["run", "file", "k", "P"])
-            writer.writerows([i + 1, file, k, p] for i, (file, (k, p)) in enumerate(zip(listed or files, PARAMETERS.tolist(), strict=True)))
+            writer.writerows(
+                [i + 1, file, k, p]
+                for i, (file, (k, p)) in enumerate(zip(listed or files, PARAMETERS.tolist(), strict=True))
+            )
     return directory
 
 

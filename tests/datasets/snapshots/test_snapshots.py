@@ -1,4 +1,5 @@
-"""Folders of simulations: every kind of file gives the values that it was written with, and what is wrong is said with file and line."""
+"""Folders of simulations: every kind of file gives the values that it was written with, and what is wrong is said with
+file and line."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ from tests.datasets.snapshots.folders import (
 
 
 def opened(path: Path, **changes: object) -> Snapshots:
-    return Snapshots(SnapshotsConfig(**{"path": str(path), "outputs": ["u"], "cache": str(path.parent / "cache"), **changes}), 3)
+    return Snapshots(
+        SnapshotsConfig(**{"path": str(path), "outputs": ["u"], "cache": str(path.parent / "cache"), **changes}), 3
+    )
 
 
 def of_field(data) -> np.ndarray:
@@ -165,7 +168,9 @@ def test_files_are_converted_once_and_those_that_change_again(tmp_path: Path, mo
     assert identity_of(opened(tmp_path / "copy" / "runs")) == identity_of(opened(path)), "wherever it lies"
 
 
-def test_an_interrupted_conversion_goes_on_and_two_at_once_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_conversion_goes_on_and_two_at_once_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, reads = folder(tmp_path / "runs"), []
     reading = conversion.read_snapshot
 
@@ -255,10 +260,22 @@ BAD = {
     "no such field": (lambda p: None, {"outputs": ["w"]}, r"run_0.vtu: has no field 'w'; its fields are .*u"),
     "no output": (lambda p: None, {"outputs": []}, "dataset.outputs: names no field"),
     "no folder": (lambda p: shutil.rmtree(p), {}, "does not exist; name the folder or the zip"),
-    "no such parameter": (lambda p: None, {"parameters": ["Q"]}, "dataset.parameters: names 'Q', which is none of k, P"),
-    "no such test case": (lambda p: None, {"test_cases": ["run_99"]}, "dataset.test_cases: 'run_99' is no file of a simulation"),
+    "no such parameter": (
+        lambda p: None,
+        {"parameters": ["Q"]},
+        "dataset.parameters: names 'Q', which is none of k, P",
+    ),
+    "no such test case": (
+        lambda p: None,
+        {"test_cases": ["run_99"]},
+        "dataset.test_cases: 'run_99' is no file of a simulation",
+    ),
     "too many to train on": (lambda p: None, {"train_cases": 8}, "must be at most 7, the simulations not set aside"),
-    "a table elsewhere": (lambda p: None, {"table": "nowhere.csv"}, "nowhere.csv: there is no such file, neither here nor in"),
+    "a table elsewhere": (
+        lambda p: None,
+        {"table": "nowhere.csv"},
+        "nowhere.csv: there is no such file, neither here nor in",
+    ),
     "another column": (lambda p: None, {"file_column": "k2"}, "there is no column 'k2'; it has run, file, k, P"),
 }
 

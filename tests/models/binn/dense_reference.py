@@ -1,4 +1,5 @@
-"""The printed algorithm (section 3.3), transcribed as plainly as it can be: an N x MJ design matrix and a solve for every block."""
+"""The printed algorithm (section 3.3), transcribed as plainly as it can be: an N x MJ design matrix and a solve for
+every block."""
 
 from __future__ import annotations
 
@@ -12,14 +13,19 @@ def gaussian(x: np.ndarray, centers: np.ndarray, length: float) -> np.ndarray:
     return np.exp(-((x[:, None] - centers) ** 2) / (2 * length**2))
 
 
-def printed(design: np.ndarray, u: np.ndarray, prior: np.ndarray, variance: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+def printed(
+    design: np.ndarray, u: np.ndarray, prior: np.ndarray, variance: float, noise: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Eq. 7 as it is printed."""
     covariance = np.linalg.inv(design.T @ design / noise + np.eye(design.shape[1]) / variance)
     return covariance @ (prior / variance + design.T @ u / noise), covariance
 
 
-def least_squares(design: np.ndarray, u: np.ndarray, prior: np.ndarray, variance: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Eq. 7 as the least-squares problem it is: the same posterior, without squaring the design matrix's condition number."""
+def least_squares(
+    design: np.ndarray, u: np.ndarray, prior: np.ndarray, variance: float, noise: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Eq. 7 as the least-squares problem it is: the same posterior, without squaring the design matrix's condition
+    number."""
     stacked = np.concatenate([design / np.sqrt(noise), np.eye(design.shape[1]) / np.sqrt(variance)])
     q, r = np.linalg.qr(stacked)
     inverse = np.linalg.inv(r)
@@ -67,5 +73,7 @@ def predict(phi: list[np.ndarray], weights: list[np.ndarray], covariances: list[
         for m in range(modes):
             for other in range(modes) if joint else [m]:
                 squares = [v[m] * v[other] for v in values]
-                variance[i] += np.prod([s + c[m, other] for s, c in zip(squares, spread, strict=True)]) - np.prod(squares)
+                variance[i] += np.prod([s + c[m, other] for s, c in zip(squares, spread, strict=True)]) - np.prod(
+                    squares
+                )
     return mean, variance

@@ -14,7 +14,9 @@ CASES = Axis("case", np.array([[1.0, 100.0], [4.0, 120.0], [2.0, 200.0], [3.0, 1
 OTHERS = Axis("case", np.array([[2.5, 110.0], [4.0, 200.0]]), ("k", "P"))
 
 
-@pytest.mark.parametrize("config", [{"modes": 2, "length": 2.0, "stretch": 0.0, "centers": 3, "padding": 0}, {}], ids=["stated", "auto"])
+@pytest.mark.parametrize(
+    "config", [{"modes": 2, "length": 2.0, "stretch": 0.0, "centers": 3, "padding": 0}, {}], ids=["stated", "auto"]
+)
 def test_variances_of_cases_are_those_of_their_fields(config: dict[str, object]) -> None:
     x, t, k, P = X.points[:, :1, None], T.points[None, :, :1], CASES.points[:, 0], CASES.points[:, 1]
     values = np.exp(-k * t) * np.sin(3 * x + P / 50)

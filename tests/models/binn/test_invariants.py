@@ -1,4 +1,5 @@
-"""What must not matter: the order of rows, units, padding, the way the axes are grouped, and the path that the sums take."""
+"""What must not matter: the order of rows, units, padding, the way the axes are grouped, and the path that the sums
+take."""
 
 from __future__ import annotations
 
@@ -60,8 +61,10 @@ def test_a_grid_is_a_table_of_its_points() -> None:
     inputs, outputs = grid.table()
     table = ProductData((Axis("point", inputs, grid.inputs),), outputs, grid.outputs)
     config = BinnConfig(
-        modes=2, centers=5, length=1.5, padding=1, stretch=0, sweeps=4, tolerance=0.0, noise="fixed", noise_variance=1e-2,
-        relevance="none", prior="weight", prior_mean="start", start="random", compression=0.0, output_scaling="standard",
+        modes=2, centers=5, length=1.5, padding=1, stretch=0, sweeps=4, tolerance=0.0, noise="fixed",
+        noise_variance=1e-2,
+        relevance="none", prior="weight", prior_mean="start", start="random", compression=0.0,
+        output_scaling="standard",
     )  # fmt: skip
     axis = new_points(grid)
     for mine, theirs in zip(_predicted(grid, axis, config), _predicted(table, axis, config), strict=True):

@@ -54,7 +54,9 @@ def test_one_training_case_and_duplicated_cases() -> None:
 
 def test_inputs_on_wildly_different_scales() -> None:
     data = problem("grid")
-    axes = tuple(replace(axis, points=axis.points * scale) for axis, scale in zip(data.axes, (1e9, 1e-9, 1.0), strict=True))
+    axes = tuple(
+        replace(axis, points=axis.points * scale) for axis, scale in zip(data.axes, (1e9, 1e-9, 1.0), strict=True)
+    )
     assert _fit_error(replace(data, axes=axes), BinnConfig(sweeps=10)) < 1e-3
 
 
@@ -66,7 +68,9 @@ def test_a_length_a_thousand_times_off(kind: str, length: float) -> None:
     assert np.isfinite(_fit_error(problem(kind), BinnConfig(centers=8, length=length, modes=3, sweeps=10)))
 
 
-@pytest.mark.parametrize("basis", thorough_for({"hat", "bspline", "chidenn"}, ("gaussian", "hat", "bspline", "chidenn")))
+@pytest.mark.parametrize(
+    "basis", thorough_for({"hat", "bspline", "chidenn"}, ("gaussian", "hat", "bspline", "chidenn"))
+)
 def test_more_bases_than_points(basis: str) -> None:
     data = problem("grid")
     assert _fit_error(data, BinnConfig(basis=basis, centers=40, length=4.0, sweeps=20)) < 1e-3

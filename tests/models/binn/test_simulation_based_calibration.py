@@ -1,8 +1,9 @@
-"""Simulation-based calibration of the one-dimensional conjugate case: truths from the prior, data from the likelihood, then the fit.
+"""Simulation-based calibration of the one-dimensional conjugate case: truths from the prior, data from the likelihood,
+then the fit.
 
-Averaged over prior and data, the posterior probability below the truth is uniform at every point (Talts et al., 2018). Every output of one
-data set is a replication of its own. The seed is fixed; over seeds, a right program fails with probability `FALSE_ALARM`, shared evenly
-over the points and checks (Bonferroni).
+Averaged over prior and data, the posterior probability below the truth is uniform at every point (Talts et al., 2018).
+Every output of one data set is a replication of its own. The seed is fixed; over seeds, a right program fails with
+probability `FALSE_ALARM`, shared evenly over the points and checks (Bonferroni).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ DOMAIN = np.array([[-1.0, 1.0]])
 
 def _config(noise: float) -> BinnConfig:
     return BinnConfig(
-        modes=1, centers=12, length=1.5, padding=4, stretch=0, prior="function", relevance="none", noise="fixed", noise_variance=noise,
+        modes=1, centers=12, length=1.5, padding=4, stretch=0, prior="function", relevance="none", noise="fixed",
+        noise_variance=noise,
         output_scaling="none",
     )  # fmt: skip
 
@@ -37,7 +39,8 @@ def _fitted(values: np.ndarray, noise: float) -> FittedBinn:
 
 
 def _simulated() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noisy values at X and true values at NEW (points, replications), and new observations there: weights drawn from the model's prior."""
+    """Noisy values at X and true values at NEW (points, replications), and new observations there: weights drawn from
+    the model's prior."""
     rng = np.random.default_rng(2026)
     fitted = _fitted(np.ones((len(X), 1)), NOISE)
     features = fitted.posteriors[0].members[0][0].features[0]
@@ -56,7 +59,8 @@ def _probabilities(assumed_noise: float) -> dict[str, np.ndarray]:
 
 
 def _smallest_p(probabilities: np.ndarray) -> float:
-    """The smallest p-value of a Kolmogorov–Smirnov and a chi-square test of uniformity (20 bins) over the points, times their number."""
+    """The smallest p-value of a Kolmogorov–Smirnov and a chi-square test of uniformity (20 bins) over the points, times
+    their number."""
     counts = [np.histogram(row, bins=20, range=(0, 1))[0] for row in probabilities]
     p = [kstest(row, "uniform").pvalue for row in probabilities] + [chisquare(count).pvalue for count in counts]
     return float(min(p)) * len(p)
@@ -68,7 +72,9 @@ def calibrated() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("quantity", ["function", "observation"])
-def test_the_truth_is_anywhere_in_its_predictive_distribution_alike(calibrated: dict[str, np.ndarray], quantity: str) -> None:
+def test_the_truth_is_anywhere_in_its_predictive_distribution_alike(
+    calibrated: dict[str, np.ndarray], quantity: str
+) -> None:
     assert _smallest_p(calibrated[quantity]) > FALSE_ALARM / 2
 
 

@@ -38,20 +38,26 @@ def test_equals_scikit_learn_at_equal_hyperparameters(kernel: str) -> None:
     # Its standard deviation holds the noise of the white kernel.
     np.testing.assert_allclose(prediction.total_std[:, 0], np.ravel(std), rtol=0, atol=1e-6)
     np.testing.assert_allclose(prediction.noise_var, NOISE, rtol=1e-12)
-    np.testing.assert_allclose(fitted.report.diagnostics["log_evidence"], other.log_marginal_likelihood_value_, rtol=1e-9)
+    np.testing.assert_allclose(
+        fitted.report.diagnostics["log_evidence"], other.log_marginal_likelihood_value_, rtol=1e-9
+    )
 
 
 def test_the_evidence_is_as_high_as_scikit_learns_and_higher_than_that_of_the_start() -> None:
     data = problem("line", noise=0.1)
     model = Gp(GpConfig(output_scaling="none"))
     found = model.fit(data)
-    other = GaussianProcessRegressor(ConstantKernel(1.0) * RBF(0.3) + WhiteKernel(0.01), alpha=0.0, n_restarts_optimizer=2, random_state=0)
+    other = GaussianProcessRegressor(
+        ConstantKernel(1.0) * RBF(0.3) + WhiteKernel(0.01), alpha=0.0, n_restarts_optimizer=2, random_state=0
+    )
     best = other.fit(*data.table()).log_marginal_likelihood_value_
     assert float(found.report.diagnostics["log_evidence"][0]) >= best - 1e-4
     start = Gp(GpConfig(output_scaling="none", hyperparameters="fixed")).fit(data)
     assert float(start.report.diagnostics["log_evidence"][0]) < best - 1.0
     again = model.fit(data, warm_start=found)
-    np.testing.assert_allclose(again.report.diagnostics["log_evidence"], found.report.diagnostics["log_evidence"], rtol=1e-6)
+    np.testing.assert_allclose(
+        again.report.diagnostics["log_evidence"], found.report.diagnostics["log_evidence"], rtol=1e-6
+    )
     assert again.report.diagnostics["evidence_starts"].shape == (1, 1)
 
 
@@ -73,7 +79,9 @@ def test_outputs_have_hyperparameters_of_their_own_or_share_them() -> None:
     data = two_outputs()
     own = Gp(GpConfig()).fit(data)
     alone = Gp(GpConfig()).fit(ProductData(data.axes, data.values[:, :1], ("u",)))
-    np.testing.assert_allclose(own.predict(data.axes).mean[:, 0], alone.predict(data.axes).mean[:, 0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        own.predict(data.axes).mean[:, 0], alone.predict(data.axes).mean[:, 0], rtol=0, atol=1e-9
+    )
     noise = own.report.diagnostics["noise_std"]
     assert noise[0] < 0.03 and 7 < noise[1] < 13
     shared = Gp(GpConfig(outputs="shared")).fit(data)
@@ -83,7 +91,9 @@ def test_outputs_have_hyperparameters_of_their_own_or_share_them() -> None:
 
 def test_refuses_what_does_not_fit_in_memory(monkeypatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * memory.MATRICES * 40**2)
-    with pytest.raises(TooLarge, match=r"50 points need 6 matrices of 50 × 50 .* at most 40 points fit .* gp_sparse, gp_local, gp_grid"):
+    with pytest.raises(
+        TooLarge, match=r"50 points need 6 matrices of 50 × 50 .* at most 40 points fit .* gp_sparse, gp_local, gp_grid"
+    ):
         Gp(GpConfig()).fit(problem("line"))
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 8 * memory.MATRICES * 50**2)
     assert Gp(GpConfig(iterations=0)).fit(problem("line")).predict(problem("line").axes).mean.shape == (50, 1)

@@ -23,7 +23,12 @@ from binn_cli.models.gp.warping import warped
 from binn_cli.models.units import Units
 from tests.models.problems import new_points, problem
 
-FIXED: dict[str, Any] = {"hyperparameters": "fixed", "signal_variance": 1.3, "noise_variance": 1e-3, "output_scaling": "standard"}
+FIXED: dict[str, Any] = {
+    "hyperparameters": "fixed",
+    "signal_variance": 1.3,
+    "noise_variance": 1e-3,
+    "output_scaling": "standard",
+}
 
 
 def small(kind: str) -> ProductData:
@@ -41,7 +46,9 @@ def test_equals_the_dense_process(kind: str) -> None:
     lengths = [0.3, 0.5, 0.7, 0.4, 0.9][: len(data.inputs)]
     ours = GpGrid(GpGridConfig(length=lengths, **FIXED)).fit(data)
     dense = Gp(GpConfig(length=lengths, **FIXED)).fit(data)
-    np.testing.assert_allclose(ours.report.diagnostics["log_evidence"], dense.report.diagnostics["log_evidence"], rtol=1e-8)
+    np.testing.assert_allclose(
+        ours.report.diagnostics["log_evidence"], dense.report.diagnostics["log_evidence"], rtol=1e-8
+    )
     regrouped = [Axis("first", data.axes[0].points[:3], data.axes[0].coordinates), *data.axes[1:]]
     for axes in (data.axes, [new_points(data)], regrouped):
         one, other = ours.predict(axes), dense.predict(axes)
@@ -50,7 +57,8 @@ def test_equals_the_dense_process(kind: str) -> None:
 
 
 def test_the_kernel_of_the_axes_is_the_product_of_theirs() -> None:
-    """A product of Matérn kernels is not the Matérn kernel of all coordinates, so the reference multiplies scikit-learn's."""
+    """A product of Matérn kernels is not the Matérn kernel of all coordinates, so the reference multiplies
+    scikit-learn's."""
     data, new = small("mixed"), new_points(small("mixed"))
     spans = np.concatenate([np.ptp(axis.points, axis=0) for axis in data.axes])
     lengths = np.array([0.3, 0.5, 0.7, 0.4, 0.9]) * spans
@@ -61,10 +69,14 @@ def test_the_kernel_of_the_axes_is_the_product_of_theirs() -> None:
 
     x, y = data.table()
     cross = np.linalg.solve(kernel(x, x) + 1e-3 * np.eye(len(x)), kernel(x, new.points)).T
-    config = GpGridConfig(kernel="matern52", length=lengths.tolist(), length_unit="input", **{**FIXED, "output_scaling": "none"})
+    config = GpGridConfig(
+        kernel="matern52", length=lengths.tolist(), length_unit="input", **{**FIXED, "output_scaling": "none"}
+    )
     prediction = GpGrid(config).fit(data).predict([new])
     np.testing.assert_allclose(prediction.mean, cross @ y, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(prediction.epistemic_var[:, 0], 1.3 - np.sum(cross * kernel(new.points, x), axis=1), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        prediction.epistemic_var[:, 0], 1.3 - np.sum(cross * kernel(new.points, x), axis=1), rtol=0, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("split", [(2, 1, 2), (3, 2), (1, 1, 1, 1, 1), (1, 2, 2)])
@@ -118,7 +130,9 @@ def test_the_explicit_square_root_is_that_of_the_kernel() -> None:
 def test_the_variance_is_that_of_the_posterior_with_hardly_any_noise() -> None:
     """At the training points it is about the noise, not the round-off of the prior variance."""
     data = problem("mixed")
-    fitted = GpGrid(GpGridConfig(hyperparameters="fixed", length=0.8, signal_variance=1e4, noise_variance=1e-10)).fit(data)
+    fitted = GpGrid(GpGridConfig(hyperparameters="fixed", length=0.8, signal_variance=1e4, noise_variance=1e-10)).fit(
+        data
+    )
     prediction = fitted.predict(data.axes)
     round_off = 8 * np.finfo(float).eps * 1e4 * np.var(data.values)
     assert (prediction.epistemic_var > 0).all() and (prediction.epistemic_var <= prediction.noise_var + round_off).all()
@@ -185,7 +199,9 @@ def test_refuses_tables_and_grids_that_are_too_large(monkeypatch) -> None:
     with pytest.raises(DataError, match=r"one axis of 3,001 points, which is a table and no grid; take gp,"):
         GpGrid(GpGridConfig()).fit(table)
     with pytest.raises(TooLarge, match=r"axis 'point' has 3,001 points"):
-        GpGrid(GpGridConfig()).fit(ProductData((Axis.of("t", np.arange(2.0)), rows), np.ones((2, rows.size, 1)), ("y",)))
+        GpGrid(GpGridConfig()).fit(
+            ProductData((Axis.of("t", np.arange(2.0)), rows), np.ones((2, rows.size, 1)), ("y",))
+        )
     monkeypatch.setattr(grid, "available_bytes", lambda: 1000)
     with pytest.raises(TooLarge, match=r"504 points of 1 outputs need .* take fewer points, or gp_sparse"):
         GpGrid(GpGridConfig()).fit(problem("grid"))

@@ -1,4 +1,5 @@
-"""Local experts: the partition, the combinations written out, and the dense Gaussian process where they are one or independent."""
+"""Local experts: the partition, the combinations written out, and the dense Gaussian process where they are one or
+independent."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def test_one_expert_is_the_dense_gaussian_process(combination: str) -> None:
 
 
 def test_a_bayesian_committee_of_independent_blocks_is_the_dense_gaussian_process() -> None:
-    """Two heaps of points so far apart that their covariance is zero: each expert has one, and the other's opinion is the prior."""
+    """Two heaps of points so far apart that their covariance is zero: each expert has one, and the other's opinion is
+    the prior."""
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(0.0, 0.05, 30), rng.uniform(0.95, 1.0, 30)])[:, None]
     data = ProductData((Axis("point", x, ("x",)),), np.sin(40 * x) + 0.1 * rng.standard_normal(x.shape), ("y",))
@@ -80,7 +82,8 @@ def test_the_robust_committee_is_that_of_the_formula() -> None:
 
 
 def test_the_generalised_committee_is_that_of_the_formula() -> None:
-    """Liu and others 2018, Eqs. 13 and 14: the nearest weighs fully, and all are compared with the communication expert."""
+    """Liu and others 2018, Eqs. 13 and 14: the nearest weighs fully, and all are compared with the communication
+    expert."""
     rng = np.random.default_rng(1)
     mean, variance = rng.normal(size=(4, 3, 1)), rng.uniform(0.01, 0.3, (4, 3))
     prior_mean, prior = rng.normal(size=(4, 1)), rng.uniform(0.4, 0.9, 4)
@@ -128,7 +131,8 @@ def test_the_evidence_of_experts_is_the_sum_of_theirs() -> None:
 
 
 def test_experts_see_what_is_too_fine_for_points_drawn_from_all() -> None:
-    """Waves of which 60 points drawn at random from 2,000 see less than two each, while an expert's own 50 points see every turn."""
+    """Waves of which 60 points drawn at random from 2,000 see less than two each, while an expert's own 50 points see
+    every turn."""
     x = np.linspace(0, 1, 2000)[:, None]
     data = ProductData((Axis("point", x, ("x",)),), np.sin(300 * x), ("y",))
     fitted = GpLocal(GpLocalConfig(expert_points=50, evidence_points=60)).fit(data)

@@ -1,4 +1,5 @@
-"""Inducing points: with one at every training point the exact process, below it otherwise, and minibatches that come to the same."""
+"""Inducing points: with one at every training point the exact process, below it otherwise, and minibatches that come to
+the same."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def test_with_an_inducing_point_at_every_point_it_is_exact() -> None:
     one, other = sparse.predict([new]), exact.predict([new])
     np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-5)
     np.testing.assert_allclose(one.epistemic_var, other.epistemic_var, rtol=0, atol=1e-5)
-    bound, evidence = (fit.report.diagnostics[name] for fit, name in ((sparse, "log_evidence_bound"), (exact, "log_evidence")))
+    bound, evidence = (
+        fit.report.diagnostics[name] for fit, name in ((sparse, "log_evidence_bound"), (exact, "log_evidence"))
+    )
     np.testing.assert_allclose(bound, evidence, rtol=0, atol=1e-2)
     fewer = GpSparse(GpSparseConfig(inducing=4, **FIXED)).fit(data).report.diagnostics["log_evidence_bound"]
     assert (fewer < evidence - 1.0).all()
@@ -53,7 +56,11 @@ def test_the_bound_and_the_posterior_are_those_of_the_formulas() -> None:
     inner = kuu + kuf @ kuf.T / noise
     prediction = fitted.predict([new])
     mean = (cross @ np.linalg.solve(inner, kuf @ y) / noise)[:, 0] * scale + fitted.units.outputs.shift[0]
-    variance = 1 - np.sum(cross * np.linalg.solve(kuu, cross.T).T, axis=1) + np.sum(cross * np.linalg.solve(inner, cross.T).T, axis=1)
+    variance = (
+        1
+        - np.sum(cross * np.linalg.solve(kuu, cross.T).T, axis=1)
+        + np.sum(cross * np.linalg.solve(inner, cross.T).T, axis=1)
+    )
     np.testing.assert_allclose(prediction.mean[:, 0], mean, rtol=0, atol=1e-6)
     np.testing.assert_allclose(prediction.epistemic_var[:, 0] / scale**2, variance, rtol=0, atol=1e-6)
 
@@ -93,7 +100,10 @@ def test_the_search_raises_the_bound() -> None:
 def test_minibatches_come_to_the_collapsed_posterior() -> None:
     data, new = problem("scattered", noise=0.05), new_points(problem("scattered"))
     settings = {**FIXED, "inducing": 30, "batch": 200, "steps": 300}
-    one, other = (GpSparse(GpSparseConfig(method=method, **settings)).fit(data).predict([new]) for method in ("stochastic", "collapsed"))
+    one, other = (
+        GpSparse(GpSparseConfig(method=method, **settings)).fit(data).predict([new])
+        for method in ("stochastic", "collapsed")
+    )
     spread = np.std(data.values)
     assert np.sqrt(np.mean((one.mean - other.mean) ** 2)) < 0.02 * spread
     np.testing.assert_allclose(np.sqrt(one.epistemic_var), np.sqrt(other.epistemic_var), rtol=0.1, atol=0.005 * spread)
@@ -101,7 +111,13 @@ def test_minibatches_come_to_the_collapsed_posterior() -> None:
 
 def test_minibatches_learn_hyperparameters() -> None:
     data = problem("scattered", noise=0.05)
-    settings: dict[str, Any] = {"inducing": 30, "evidence_points": 50, "iterations": 0, "bound_iterations": 0, "noise_variance": 0.2}
+    settings: dict[str, Any] = {
+        "inducing": 30,
+        "evidence_points": 50,
+        "iterations": 0,
+        "bound_iterations": 0,
+        "noise_variance": 0.2,
+    }
     fitted = GpSparse(GpSparseConfig(method="stochastic", steps=600, batch=100, **settings)).fit(data)
     assert "log_evidence_bound" not in fitted.report.diagnostics  # a pass over all points would be needed for it
     assert 0.03 < float(fitted.report.diagnostics["noise_std"][0]) < 0.08

@@ -1,4 +1,5 @@
-"""The deterministic networks: their functions against plain NumPy, their sizes, and that training learns, stops and starts again."""
+"""The deterministic networks: their functions against plain NumPy, their sizes, and that training learns, stops and
+starts again."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ def test_learns_stops_early_and_counts_its_parameters() -> None:
     assert kept["n_parameters"] == 2 * 16 + 16 + 16 + 1
     assert 0.03 < kept["noise_std"][0] < 0.08
     best = int(np.argmin(kept["held_out_loss"]))
-    np.testing.assert_allclose(np.sqrt(kept["held_out_loss"][best]) * np.std(data.values), kept["noise_std"][0], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.sqrt(kept["held_out_loss"][best]) * np.std(data.values), kept["noise_std"][0], rtol=1e-5
+    )
     assert len(kept["held_out_loss"]) == min(best + 6, 50)
     prediction = fitted.predict(data.axes)
     assert (prediction.epistemic_var == 0).all() and np.allclose(prediction.noise_var, kept["noise_std"][0] ** 2)
@@ -71,7 +74,8 @@ def test_a_warm_start_begins_where_the_last_fit_ended() -> None:
 
 
 def test_few_values_of_a_coordinate_get_few_centers_of_an_inn() -> None:
-    """Between the values the network interpolates; with a centre for every value it would keep its random start there."""
+    """Between the values the network interpolates; with a centre for every value it would keep its random start
+    there."""
     data = problem("grid")
     every = Inn(InnConfig(modes=4, centers=6, steps=3000)).fit(data)
     assert every.architecture.centers == (4, 4, 3)  # type: ignore[attr-defined]

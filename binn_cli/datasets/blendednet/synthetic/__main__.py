@@ -13,7 +13,9 @@ from binn_cli.errors import BinnError
 
 def main() -> int:
     """Write the archive that the command line describes; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m binn_cli.datasets.blendednet.synthetic", description="Write a synthetic archive.")
+    parser = argparse.ArgumentParser(
+        prog="python -m binn_cli.datasets.blendednet.synthetic", description="Write a synthetic archive."
+    )
     parser.add_argument("archive", type=Path, help="folder or .zip that does not exist yet")
     for leaf in fields(EMBEDDED):
         default = getattr(EMBEDDED, leaf.name)

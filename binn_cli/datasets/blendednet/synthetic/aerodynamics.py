@@ -1,9 +1,9 @@
 """A low-order model of the flow over a wing: closed forms only, so that a surface of any size costs next to nothing.
 
-Pressure: thin-section theory with Riegels' correction at the nose, in strips of an infinite swept wing, with Kármán and Tsien's rule
-for compressibility. Friction: flat plates, laminar then turbulent, at Eckert's reference temperature. The lift falls off towards the
-tips and saturates at high angles of attack; separation, vortices, wake and shocks are left out. It is not the flow over BlendedNet's
-aircraft, but depends on the same inputs in the same sense.
+Pressure: thin-section theory with Riegels' correction at the nose, in strips of an infinite swept wing, with Kármán and
+Tsien's rule for compressibility. Friction: flat plates, laminar then turbulent, at Eckert's reference temperature. The
+lift falls off towards the tips and saturates at high angles of attack; separation, vortices, wake and shocks are left
+out. It is not the flow over BlendedNet's aircraft, but depends on the same inputs in the same sense.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class FlightCondition:
 def surface_speed(section: Section, alpha: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Speed of incompressible flow along the surface over the free stream's, positive towards the trailing edge.
 
-    Thickness as a line of sources and lift and camber as a line of vortices on the chord, both in closed form for the section's
-    terms sin nθ, divided by √(1 + (dz/dx)²) (Riegels), which makes the nose finite.
+    Thickness as a line of sources and lift and camber as a line of vortices on the chord, both in closed form for the
+    section's terms sin nθ, divided by √(1 + (dz/dx)²) (Riegels), which makes the nose finite.
 
     Args:
         section: n places.
@@ -70,7 +70,8 @@ def karman_tsien(cp: Float[np.ndarray, " n"], mach: Float[np.ndarray, " n"]) -> 
 
 
 def plate_friction(reynolds: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Skin friction of a flat plate at the Reynolds number of the distance from its edge: Blasius, then Prandtl's seventh root."""
+    """Skin friction of a flat plate at the Reynolds number of the distance from its edge: Blasius, then Prandtl's
+    seventh root."""
     turbulent = 1 / (1 + np.exp(-(np.log10(reynolds) - TRANSITION) / 0.1))
     return (1 - turbulent) * 0.664 / np.sqrt(reynolds) + turbulent * 0.027 * reynolds ** (-1 / 7)
 
@@ -89,7 +90,8 @@ def reference_state(condition: FlightCondition) -> tuple[float, float]:
 
 
 def effective_alpha(wing: WingSurface, alpha: float) -> Float[np.ndarray, " n"]:
-    """Angle of attack of each section in radians: less the downwash of a wing of finite span, less again at the tips and at stall.
+    """Angle of attack of each section in radians: less the downwash of a wing of finite span, less again at the tips
+    and at stall.
 
     Args:
         wing: n points.
@@ -124,7 +126,8 @@ def flow(wing: WingSurface, condition: FlightCondition) -> dict[str, Float[np.nd
 
 
 def coefficients(wing: WingSurface, fields: dict[str, Float[np.ndarray, " n"]], alpha: float) -> dict[str, float]:
-    """CD, CL and CMy (about the nose, positive nose up) of the planform area and the root chord, from the surface stresses."""
+    """CD, CL and CMy (about the nose, positive nose up) of the planform area and the root chord, from the surface
+    stresses."""
     corners = wing.points[wing.triangles]
     area = 0.5 * np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     size = np.linalg.norm(area, axis=1, keepdims=True)
@@ -135,7 +138,11 @@ def coefficients(wing: WingSurface, fields: dict[str, Float[np.ndarray, " n"]], 
     total = force.sum(axis=0)
     cosine, sine = np.cos(np.radians(alpha)), np.sin(np.radians(alpha))
     moment = float(np.sum(z * force[:, 0] - x * force[:, 2]))
-    return {"CD": float(total[0] * cosine + total[2] * sine), "CL": float(total[2] * cosine - total[0] * sine), "CMy": moment}
+    return {
+        "CD": float(total[0] * cosine + total[2] * sine),
+        "CL": float(total[2] * cosine - total[0] * sine),
+        "CMy": moment,
+    }
 
 
 def _tangent(section: Section) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:

@@ -1,4 +1,5 @@
-"""Which aircraft and flight conditions a synthetic archive has: the published ones of geom_13, others drawn at random."""
+"""Which aircraft and flight conditions a synthetic archive has: the published ones of geom_13, others drawn at
+random."""
 
 from __future__ import annotations
 
@@ -50,6 +51,7 @@ def random_geometry(draw: np.random.Generator) -> dict[str, float]:
 
 
 def random_condition(draw: np.random.Generator) -> FlightCondition:
-    """A flight condition over the ranges of BlendedNet, the Reynolds number evenly in its logarithm; four digits each."""
+    """A flight condition over the ranges of BlendedNet, the Reynolds number evenly in its logarithm; four digits
+    each."""
     drawn = (draw.uniform(0, 40), 10 ** draw.uniform(6.5, 7.6), draw.uniform(0.05, 0.5), draw.uniform(-10, 20))
     return FlightCondition(*(float(f"{value:.4g}") for value in drawn))

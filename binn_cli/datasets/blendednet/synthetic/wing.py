@@ -75,8 +75,8 @@ class WingSurface:
 class Planform:
     """Leading edge and chord over |y|: smooth curves through the four stations of the parameters.
 
-    B1 to B3 are the widths of the three panels of a half wing, C1 to C4 the chords at their ends, S1 to S3 the sweeps of their
-    leading edges in degrees; lengths count in root chords C1.
+    B1 to B3 are the widths of the three panels of a half wing, C1 to C4 the chords at their ends, S1 to S3 the sweeps
+    of their leading edges in degrees; lengths count in root chords C1.
     """
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
@@ -86,7 +86,9 @@ class Planform:
         stations = np.concatenate([[0.0], np.cumsum(width)])
         self.half_span = float(stations[-1])
         self._leading_edge = PchipInterpolator(stations, np.concatenate([[0.0], np.cumsum(width * np.tan(sweep))]))
-        self._chord = PchipInterpolator(stations, np.array([parameters[name] for name in ("C1", "C2", "C3", "C4")]) / parameters["C1"])
+        self._chord = PchipInterpolator(
+            stations, np.array([parameters[name] for name in ("C1", "C2", "C3", "C4")]) / parameters["C1"]
+        )
         self.area = 2 * float(self._chord.integrate(0.0, self.half_span))
 
     def leading_edge(self, y: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -98,7 +100,8 @@ class Planform:
         return self._chord(np.abs(y))
 
     def sweep(self, y: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Sweep of the quarter-chord line in radians; odd in y, so that the flow in the plane of symmetry is not swept."""
+        """Sweep of the quarter-chord line in radians; odd in y, so that the flow in the plane of symmetry is not
+        swept."""
         slope = self._leading_edge(np.abs(y), 1) + 0.25 * self._chord(np.abs(y), 1)
         return np.arctan(slope) * np.tanh(y / 0.1)
 
@@ -113,7 +116,8 @@ class Planform:
 def wing_surface(parameters: Mapping[str, float], n_points: int) -> WingSurface:
     """The surface of a wing on about `n_points` points, at least 60.
 
-    Rings around the sections stand at places across the span that are denser at the tips; points on a ring are denser at the edges.
+    Rings around the sections stand at places across the span that are denser at the tips; points on a ring are denser
+    at the edges.
     """
     planform = Planform(parameters)
     half = max(3, round(np.sqrt(max(n_points, 60) / 5.2)))
@@ -121,7 +125,9 @@ def wing_surface(parameters: Mapping[str, float], n_points: int) -> WingSurface:
     y_ring = planform.half_span * np.sin(np.pi / 2 * np.arange(-spans, spans + 1) / spans)
     # Once around: from the trailing edge over the upper side to the leading edge and back along the lower side.
     turn = np.pi * (1 - np.arange(2 * half) / half)
-    theta, side = (a.ravel() for a in np.broadcast_arrays(np.abs(turn), np.where(turn >= 0, 1.0, -1.0), y_ring[:, None])[:2])
+    theta, side = (
+        a.ravel() for a in np.broadcast_arrays(np.abs(turn), np.where(turn >= 0, 1.0, -1.0), y_ring[:, None])[:2]
+    )
     y = np.repeat(y_ring, 2 * half)
     section = Section(theta, side, planform.thickness(y))
     chord, edge = planform.chord(y), planform.leading_edge(y)
@@ -145,10 +151,17 @@ def _triangles(rings: int, half: int) -> Int[np.ndarray, "t 3"]:
     here = np.arange(around)
     ahead = (here + 1) % around
     first = (np.arange(rings - 1) * around)[:, None]
-    a, b, c, d = (first + here).ravel(), (first + ahead).ravel(), (first + around + here).ravel(), (first + around + ahead).ravel()
+    a, b, c, d = (
+        (first + here).ravel(),
+        (first + ahead).ravel(),
+        (first + around + here).ravel(),
+        (first + around + ahead).ravel(),
+    )
     skin = np.concatenate([np.stack([a, c, b], axis=1), np.stack([b, c, d], axis=1)])
     # Point i of the upper side faces point 2 half − i of the lower.
     upper, lower = np.arange(half + 1), (around - np.arange(half + 1)) % around
-    cap = np.concatenate([np.stack([upper[:-1], upper[1:], lower[:-1]], axis=1), np.stack([lower[:-1], upper[1:], lower[1:]], axis=1)])
+    cap = np.concatenate(
+        [np.stack([upper[:-1], upper[1:], lower[:-1]], axis=1), np.stack([lower[:-1], upper[1:], lower[1:]], axis=1)]
+    )
     cap = cap[(cap[:, 0] != cap[:, 1]) & (cap[:, 1] != cap[:, 2]) & (cap[:, 0] != cap[:, 2])]
     return np.concatenate([skin, cap, (rings - 1) * around + cap[:, ::-1]]).astype(np.int32)

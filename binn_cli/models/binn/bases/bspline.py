@@ -13,7 +13,8 @@ from binn_cli.models.binn.bases.base import namespace
 
 @dataclass(frozen=True)
 class BSplineBasis:
-    """Cubic B-splines on equispaced knots; they span every cubic spline on the domain, polynomials up to degree 3 included."""
+    """Cubic B-splines on equispaced knots; they span every cubic spline on the domain, polynomials up to degree 3
+    included."""
 
     centers: Float[np.ndarray, " J"]
     spacing: float

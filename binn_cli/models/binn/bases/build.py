@@ -24,7 +24,9 @@ KINDS: dict[str, type] = {
 """Every basis by its name in the configuration and in results files."""
 
 
-def build_basis(kind: str, centers: int, padding: int, length: float, rate: float = 0.0, patch: Patch | None = None) -> Basis:
+def build_basis(
+    kind: str, centers: int, padding: int, length: float, rate: float = 0.0, patch: Patch | None = None
+) -> Basis:
     """A basis with `centers` equispaced centres on [0, 1], ends included, and `padding` more beyond each end.
 
     Centres beyond the ends give functions near the boundary the freedom of those inside (Appendix B of the paper has

@@ -1,10 +1,10 @@
 """Compactly supported nonlinear interpolation of the C-HiDeNN kind, on equispaced nodes.
 
-In every cell the hats of its two nodes blend two patch interpolants: phi_k(x) = sum_i hat_i(x) W^i_k(x), where W^i interpolates on the
-2 s + 1 nodes around node i with a radial basis of dilation a and the polynomials up to order p. Hats and patch interpolants are one at
-their own node and zero at the others, and both reproduce what they contain; so phi_k does too, while its support stays within s + 1
-spacings. Equispaced nodes make every patch the same: one small matrix holds all of them, and nodes beyond the domain take the place
-of special patches at its ends.
+In every cell the hats of its two nodes blend two patch interpolants: phi_k(x) = sum_i hat_i(x) W^i_k(x), where W^i
+interpolates on the 2 s + 1 nodes around node i with a radial basis of dilation a and the polynomials up to order p.
+Hats and patch interpolants are one at their own node and zero at the others, and both reproduce what they contain; so
+phi_k does too, while its support stays within s + 1 spacings. Equispaced nodes make every patch the same: one small
+matrix holds all of them, and nodes beyond the domain take the place of special patches at its ends.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ class Patch:
     dilation: float = 4.0
 
     def coefficients(self) -> Float[np.ndarray, "T P"]:
-        """Weights of the terms in the P = 2 s + 1 patch functions, which are one at their own node and zero at the others."""
+        """Weights of the terms in the P = 2 s + 1 patch functions, which are one at their own node and zero at the
+        others."""
         nodes = np.arange(-self.size, self.size + 1, dtype=np.float64)
-        moments = np.concatenate([radial_terms(nodes, self.size, self.dilation), power_terms(nodes, self.size, self.order)], axis=1)
+        moments = np.concatenate(
+            [radial_terms(nodes, self.size, self.dilation), power_terms(nodes, self.size, self.order)], axis=1
+        )
         system = np.zeros((moments.shape[1],) * 2)
         system[: len(nodes)], system[len(nodes) :, : len(nodes)] = moments, moments[:, len(nodes) :].T
         return np.linalg.solve(system, np.eye(len(system), len(nodes)))
@@ -44,7 +47,8 @@ class Patch:
 def radial_terms(t: Float[Array, " n"], size: int, dilation: float) -> Float[Array, "n P"]:
     """The cubic spline around each node of a patch, t spacings from its middle.
 
-    This kernel is positive definite in one dimension, and its system stays well conditioned for long dilations, unlike a Gaussian's.
+    This kernel is positive definite in one dimension, and its system stays well conditioned for long dilations, unlike
+    a Gaussian's.
     """
     xp = namespace(t)
     z = xp.abs(t[:, None] - np.arange(-size, size + 1)) / dilation
@@ -59,7 +63,8 @@ def power_terms(t: Float[Array, " n"], size: int, order: int) -> Float[Array, "n
 
 @dataclass(frozen=True)
 class ChidennBasis:
-    """Functions that are one at their own node, zero at every other, and sum to one where all nodes of a patch exist."""
+    """Functions that are one at their own node, zero at every other, and sum to one where all nodes of a patch
+    exist."""
 
     centers: Float[np.ndarray, " J"]
     spacing: float

@@ -35,7 +35,9 @@ def stretch_slopes(x: Float[np.ndarray, " n"], rate: float) -> Float[np.ndarray,
         return np.ones(len(x))
     size = abs(rate)
     from_end = 1.0 - x if rate < 0 else x
-    return np.where(from_end < -0.5 / size, 0.0, size / ((1.0 + size * np.maximum(from_end, -0.5 / size)) * np.log1p(size)))
+    return np.where(
+        from_end < -0.5 / size, 0.0, size / ((1.0 + size * np.maximum(from_end, -0.5 / size)) * np.log1p(size))
+    )
 
 
 def _chidenn(basis: ChidennBasis, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n J"]:

@@ -19,13 +19,15 @@ from binn_cli.models.binn.cp.design import AxisDesign, contract_others, prefix_s
 from binn_cli.models.binn.cp.normal_equations import CHUNK_ENTRIES, Design, columns_of, over_chunks
 
 NOISE_FLOOR = 1e-14
-"""Smallest noise variance relative to the variance of the data: the squared residual is known no better than round-off."""
+"""Smallest noise variance relative to the variance of the data: the squared residual is known no better than
+round-off."""
 
 RELEVANCE_FLOOR = 1e-12
 """Learned prior variances stay within this factor of the prior that the configuration states."""
 
 VANISHED = 1e-30
-"""Modes smaller than this in a dimension, in units of the prior, have vanished: their size is not evened out further."""
+"""Modes smaller than this in a dimension, in units of the prior, have vanished: their size is not evened out
+further."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class AlternationSettings:
 
     Attributes:
         sweeps: most sweeps over all dimensions.
-        tolerance: stop when a sweep changes the residual by less than this, relatively, or raises the bound by less than
-            this per data point; 0 makes every sweep.
-        learn_noise, learn_relevance: whether the noise and every mode's prior variance in every dimension are estimated.
+        tolerance: stop when a sweep changes the residual by less than this, relatively, or raises the bound by less
+            than this per data point; 0 makes every sweep.
+        learn_noise, learn_relevance: whether the noise and every mode's prior variance in every dimension are
+            estimated.
         balance: whether every mode's size is spread evenly over the dimensions before a sweep.
         extrapolate: whether a balanced alternation starts each sweep farther along the last one's step.
         variational: whether blocks see the others' second moments (vb) or their means alone (als).
@@ -130,7 +133,9 @@ def solve_block(
     degrees = len(scale) - float(np.trace(inverse))
     misfit = float(found @ (gram @ found - 2.0 * rhs))
     shape = (width, modes, width, modes)
-    return Block(found.reshape(width, modes), covariance.reshape(shape), degrees, misfit, log_determinant, noise * degrees)
+    return Block(
+        found.reshape(width, modes), covariance.reshape(shape), degrees, misfit, log_determinant, noise * degrees
+    )
 
 
 class AxisState:
@@ -144,10 +149,14 @@ class AxisState:
         self.axis = axis
         self.functions = [axis.design(c) @ w for c, w in enumerate(means)]
         self.seconds = (
-            None if covariances is None else [self._second(c, m, v) for c, (m, v) in enumerate(zip(means, covariances, strict=True))]
+            None
+            if covariances is None
+            else [self._second(c, m, v) for c, (m, v) in enumerate(zip(means, covariances, strict=True))]
         )
 
-    def _second(self, c: int, mean: Float[np.ndarray, "K M"], covariance: Float[np.ndarray, "K M K M"]) -> Float[np.ndarray, "n M M"]:
+    def _second(
+        self, c: int, mean: Float[np.ndarray, "K M"], covariance: Float[np.ndarray, "K M K M"]
+    ) -> Float[np.ndarray, "n M M"]:
         phi = self.axis.design(c)
         f = phi @ mean
         spread = np.einsum("nk,kmlp,nl->nmp", phi, covariance, phi, optimize=True)
@@ -169,7 +178,8 @@ class AxisState:
     def sums(
         self, c: int, moment: Float[np.ndarray, "n m"], others: Float[np.ndarray, "M M"]
     ) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, " P"]]:
-        """Gram matrix and right-hand side of a coordinate's block: Σ_i (Γ ∘ E[g gᵀ])_i ⊗ φ_i φ_iᵀ and Σ_i (T ∘ g)_i ⊗ φ_i."""
+        """Gram matrix and right-hand side of a coordinate's block: Σ_i (Γ ∘ E[g gᵀ])_i ⊗ φ_i φ_iᵀ and Σ_i (T ∘ g)_i ⊗
+        φ_i."""
         g = prefix_suffix(self.functions)[c]
         pairs = None
         if self.seconds is not None:
@@ -198,7 +208,11 @@ class AxisState:
 
 
 def sweep(
-    design: Design, prior: BlockPrior, means: Sequence[np.ndarray], covariances: Sequence[np.ndarray] | None, noise: float
+    design: Design,
+    prior: BlockPrior,
+    means: Sequence[np.ndarray],
+    covariances: Sequence[np.ndarray] | None,
+    noise: float,
 ) -> list[Block]:
     """Update every dimension once, in order."""
     modes, states, begin = means[0].shape[1], [], 0
@@ -210,7 +224,9 @@ def sweep(
     blocks: list[Block] = []
     for a, (axis, state) in enumerate(zip(design.axes, states, strict=True)):
         others = reduce(np.multiply, [gram for b, (_, gram) in enumerate(pairs) if b != a], np.ones((modes, modes)))
-        compressed = [c if x.projection is None else x.projection.T @ c for x, (c, _) in zip(design.axes, pairs, strict=True)]
+        compressed = [
+            c if x.projection is None else x.projection.T @ c for x, (c, _) in zip(design.axes, pairs, strict=True)
+        ]
         moment = contract_others(design.data, compressed, a)
         moment = moment if axis.projection is None else axis.projection @ moment
         for c in range(axis.count):
@@ -249,7 +265,8 @@ def fixed_point(block: Block, variance: np.ndarray, unit: np.ndarray) -> np.ndar
 
 
 def expected_square(block: Block, mean: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """The prior variance that maximises the lower bound; slower where a mode vanishes, but it never lowers the bound."""
+    """The prior variance that maximises the lower bound; slower where a mode vanishes, but it never lowers the
+    bound."""
     return _bounded((np.sum((block.mean - mean) ** 2, axis=0) + _spread(block)) / len(block.mean), unit)
 
 
@@ -288,7 +305,9 @@ class Pace:
         return start
 
 
-def alternate(design: Design, prior: BlockPrior, start: Sequence[np.ndarray], noise: float, settings: AlternationSettings) -> BlockFit:
+def alternate(
+    design: Design, prior: BlockPrior, start: Sequence[np.ndarray], noise: float, settings: AlternationSettings
+) -> BlockFit:
     """Sweep until the residual or the bound has settled or the sweeps are used up.
 
     The noise variance that `als` learns is the squared residual over N less the effective number of parameters, the
@@ -330,7 +349,15 @@ def alternate(design: Design, prior: BlockPrior, start: Sequence[np.ndarray], no
             else:
                 variance = [fixed_point(b, v, u) for b, v, u in zip(blocks, variance, units, strict=True)]
         settled = len(residual) > 1 and _settled(residual, bound, count, settings)
-    return BlockFit(tuple(blocks), used.variance, noise, np.array(residual), np.array(bound), degrees, settled or settings.tolerance == 0.0)
+    return BlockFit(
+        tuple(blocks),
+        used.variance,
+        noise,
+        np.array(residual),
+        np.array(bound),
+        degrees,
+        settled or settings.tolerance == 0.0,
+    )
 
 
 def _settled(residual: list[float], bound: list[float], count: int, settings: AlternationSettings) -> bool:

@@ -1,7 +1,8 @@
 """The paper's predictive variance: blocks that are independent of one another (Eqs. 22 and 23).
 
 The text prints Eq. 23 with Var subtracted, which gives negative variances; the variance of a product of independent
-factors is ∏(E² + Var) - ∏E², as here. `modes` sums that over modes; `joint` keeps the covariance that a block's posterior
+factors is ∏(E² + Var) - ∏E², as here. `modes` sums that over modes; `joint` keeps the covariance that a block's
+posterior
 has between modes: Var = Σ_{m,m'} [∏_d (μ_m μ_m' + C_mm') - ∏_d (μ_m μ_m')]. Both are accumulated as sums of products of
 positive semi-definite matrices, never as a difference of large numbers.
 """
@@ -48,7 +49,9 @@ class BlockPosterior:
         first, second = np.triu_indices(modes)
         return first, second, np.where(first == second, 1.0, 2.0)
 
-    def moments(self, x: Float[np.ndarray, "n D"], *, variance: bool = True) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def moments(
+        self, x: Float[np.ndarray, "n D"], *, variance: bool = True
+    ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Mean and variance of the function at points; without `variance` that is zero."""
         first, second, weights = self._pairs()
         mean, spread = np.empty(len(x)), np.zeros(len(x))

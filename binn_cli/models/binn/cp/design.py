@@ -1,8 +1,8 @@
 """What the blocks of a sum of products see of an axis: features at its points, and their products.
 
 Symbols: A axes; n_a points of axis a; K_d features of dimension d; M modes; C_a (n_a, M) the columns of axis a, the
-products of the functions of its dimensions; Γ_a = C_aᵀ C_a. An axis of one coordinate is whitened, Φ = U S Vᵀ: its points
-are then the K directions of U, in which the data are projected, and its design is diag(S) Vᵀ.
+products of the functions of its dimensions; Γ_a = C_aᵀ C_a. An axis of one coordinate is whitened, Φ = U S Vᵀ: its
+points are then the K directions of U, in which the data are projected, and its design is diag(S) Vᵀ.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from jaxtyping import Float
 from binn_cli.models.binn.cp.features import Features
 
 KEPT_ENTRIES = 2**24
-"""Numbers of the features of an axis's points up to which they are kept (128 MB); else they are computed chunk by chunk."""
+"""Numbers of the features of an axis's points up to which they are kept (128 MB); else they are computed chunk by
+chunk."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class AxisDesign:
     projection: Float[np.ndarray, "n R"] | None = None
 
     @classmethod
-    def of(cls, features: Sequence[Features], x: Float[np.ndarray, "n D"], projection: np.ndarray | None = None) -> AxisDesign:
+    def of(
+        cls, features: Sequence[Features], x: Float[np.ndarray, "n D"], projection: np.ndarray | None = None
+    ) -> AxisDesign:
         """The axis of points."""
         sizes = tuple(f.size for f in features)
         kept = len(x) * sum(sizes) <= KEPT_ENTRIES
@@ -84,18 +87,25 @@ def prefix_suffix(functions: Sequence[Float[np.ndarray, "n M"]]) -> list[Float[n
     return [np.broadcast_to(other, functions[0].shape) for other in others]
 
 
-def jacobian(designs: Sequence[Float[np.ndarray, "n K"]], functions: Sequence[Float[np.ndarray, "n M"]]) -> Float[np.ndarray, "n P"]:
+def jacobian(
+    designs: Sequence[Float[np.ndarray, "n K"]], functions: Sequence[Float[np.ndarray, "n M"]]
+) -> Float[np.ndarray, "n P"]:
     """Derivatives of every mode's product with respect to its own weights, dimension by dimension, (K, M) each.
 
     Column (d, k, m) at point i is φ_dk(x_i) ∏_{e≠d} f_e^(m)(x_i): the design row g ⊗ φ of every block (Eq. 18), side by
     side.
     """
     n = len(functions[0])
-    blocks = [(phi[:, :, None] * g[:, None, :]).reshape(n, -1) for phi, g in zip(designs, prefix_suffix(functions), strict=True)]
+    blocks = [
+        (phi[:, :, None] * g[:, None, :]).reshape(n, -1)
+        for phi, g in zip(designs, prefix_suffix(functions), strict=True)
+    ]
     return np.concatenate(blocks, axis=1)
 
 
-def contract_others(data: Float[np.ndarray, "*R"], columns: Sequence[Float[np.ndarray, "R M"]], keep: int) -> Float[np.ndarray, "R M"]:
+def contract_others(
+    data: Float[np.ndarray, "*R"], columns: Sequence[Float[np.ndarray, "R M"]], keep: int
+) -> Float[np.ndarray, "R M"]:
     """The data contracted with the columns of every axis but one, mode by mode (the MTTKRP)."""
     letters = "abcdefghijkl"[: data.ndim]
     operands = [(letters[i] + "z", c) for i, c in enumerate(columns) if i != keep]

@@ -73,7 +73,8 @@ def smooth_features(length: float, share: float, rate: float = 0.0) -> Features:
 
 
 def whitening(basis: Basis, negligible: float = INVISIBLE) -> Float[np.ndarray, "J K"]:
-    """The basis's visible directions, scaled so that unit weights give a unit prior variance, averaged over the domain."""
+    """The basis's visible directions, scaled so that unit weights give a unit prior variance, averaged over the
+    domain."""
     values = basis(np.linspace(0.0, 1.0, DENSE_POINTS))
     mean = np.mean(np.sum(values**2, axis=1))
     _, singular, right = np.linalg.svd(values / np.sqrt(mean), full_matrices=False)

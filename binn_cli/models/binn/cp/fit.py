@@ -25,7 +25,8 @@ from binn_cli.models.binn.multilinear import left_singular, multi_mode_dot, unfo
 from binn_cli.models.normalization import InputMap, OutputMap
 
 RIDGE = 1e-10
-"""Relative ridge when a singular vector is written in features; it bounds the weights where these are nearly dependent."""
+"""Relative ridge when a singular vector is written in features; it bounds the weights where these are nearly
+dependent."""
 
 JITTER = 1e-3
 """Size of the random part of a start from the SVD, relative to the prior: it breaks symmetries of the data, which
@@ -57,7 +58,9 @@ class CpData:
         return Design(self.axes, self.data[output], float(self.energy[output]), self.count)
 
 
-def prepare(data: ProductData, features: Sequence[Features], inputs: InputMap, outputs: OutputMap, tolerance: float) -> CpData:
+def prepare(
+    data: ProductData, features: Sequence[Features], inputs: InputMap, outputs: OutputMap, tolerance: float
+) -> CpData:
     """Project data onto every axis of one coordinate, and compress them along every axis of several."""
     standard = np.moveaxis((data.values - outputs.shift) / outputs.scale, -1, 0)
     energy = np.sum(standard.reshape(len(standard), -1) ** 2, axis=1)
@@ -91,8 +94,8 @@ def prepare(data: ProductData, features: Sequence[Features], inputs: InputMap, o
 def stated_features(config: BinnConfig, bases: Sequence[Basis], modes: int) -> tuple[list[Features], list[float]]:
     """Features of stated bases, and the prior variance of the weights of every dimension.
 
-    `weight` is the paper's σ_w² on every weight. `function` scales it so that the prior variance of y, averaged over the
-    domain, is `prior_variance`: each of the M modes gets its share, spread evenly over the D dimensions.
+    `weight` is the paper's σ_w² on every weight. `function` scales it so that the prior variance of y, averaged over
+    the domain, is `prior_variance`: each of the M modes gets its share, spread evenly over the D dimensions.
     """
     if config.prior == "weight":
         return [of_basis(b, 1.0, per_weight=True) for b in bases], [config.prior_variance] * len(bases)
@@ -100,7 +103,9 @@ def stated_features(config: BinnConfig, bases: Sequence[Basis], modes: int) -> t
     return [of_basis(b, 1.0, per_weight=False) for b in bases], [level] * len(bases)
 
 
-def draw_start(config: BinnConfig, prepared: CpData, levels: Sequence[float], modes: int, output: int) -> list[Float[np.ndarray, "K M"]]:
+def draw_start(
+    config: BinnConfig, prepared: CpData, levels: Sequence[float], modes: int, output: int
+) -> list[Float[np.ndarray, "K M"]]:
     """Starting weights: the largest entries of the data's higher-order SVD as modes, or a draw from the prior."""
     sizes = [size for axis in prepared.axes for size in axis.sizes]
     rng = np.random.default_rng([config.seed, output])
@@ -121,7 +126,9 @@ def draw_start(config: BinnConfig, prepared: CpData, levels: Sequence[float], mo
         for c, own in enumerate(weights[a]):
             chosen = own[:, place] * (size * (np.sign(entries) if a == 0 else 1.0) if c == 0 else 1.0)
             # Singular vectors are known up to sign: the random part takes the sign of what it is added to.
-            aligned = draw[d][:, : len(order)] * np.where(np.sum(chosen * draw[d][:, : len(order)], axis=0) < 0, -1.0, 1.0)
+            aligned = draw[d][:, : len(order)] * np.where(
+                np.sum(chosen * draw[d][:, : len(order)], axis=0) < 0, -1.0, 1.0
+            )
             draw[d] = JITTER * draw[d]
             draw[d][:, : len(order)] = chosen + JITTER * aligned
             d += 1
@@ -141,7 +148,9 @@ def _separate(axis: AxisDesign, target: Float[np.ndarray, "n R"], sweeps: int = 
             for r in range(target.shape[1]):
                 gram = phi.T @ (phi * (others[:, r] ** 2)[:, None])
                 ridge = RIDGE * np.trace(gram) + np.finfo(float).tiny
-                weights[c][:, r] = np.linalg.solve(gram + ridge * np.eye(len(gram)), phi.T @ (others[:, r] * target[:, r]))
+                weights[c][:, r] = np.linalg.solve(
+                    gram + ridge * np.eye(len(gram)), phi.T @ (others[:, r] * target[:, r])
+                )
             functions[c] = phi @ weights[c]
     return weights
 
@@ -190,7 +199,9 @@ def fit_stated(
     start = list(before) if before is not None else draw_start(config, prepared, levels, modes, output)
     zero = config.prior_mean == "zero"
     means = [np.zeros_like(w) if zero else w for w in start]
-    together = config.inference == "gauss_newton" or (config.inference == "auto" and sum(w.size for w in start) <= MOST_TOGETHER)
+    together = config.inference == "gauss_newton" or (
+        config.inference == "auto" and sum(w.size for w in start) <= MOST_TOGETHER
+    )
     if not together:
         prior = BlockPrior(tuple(means), tuple(np.full(modes, level) for level in levels))
         settings = AlternationSettings(
@@ -219,7 +230,9 @@ def _of_laplace(design: Design, features: Sequence[Features], fit: CpFit) -> Sta
     return StatedFit(posterior, list(posterior.unpacked[0]), fit.noise, diagnostics, fit.settled)
 
 
-def _of_blocks(config: BinnConfig, design: Design, features: Sequence[Features], found: BlockFit, prior: BlockPrior) -> StatedFit:
+def _of_blocks(
+    config: BinnConfig, design: Design, features: Sequence[Features], found: BlockFit, prior: BlockPrior
+) -> StatedFit:
     means = [block.mean for block in found.blocks]
     energy = np.ones(means[0].shape[1])
     begin = 0

@@ -75,7 +75,9 @@ def objective(system: Linearised, weights: np.ndarray, prior: WeightPrior, noise
     return 0.5 * (system.squared / noise + float(prior.precision @ (weights - prior.mean) ** 2))
 
 
-def gauss_newton(problem: Problem, begin: Fit, prior: WeightPrior, noise: float, steps: int, tolerance: float = 1e-7) -> Fit:
+def gauss_newton(
+    problem: Problem, begin: Fit, prior: WeightPrior, noise: float, steps: int, tolerance: float = 1e-7
+) -> Fit:
     """At most so many steps that lower the objective, fewer where they lower it by less than the tolerance."""
     weights, system, damping = begin
     scale = 1.0 / np.sqrt(prior.precision)

@@ -20,14 +20,15 @@ TOLERANCE = 1e-5
 """Relative change of the objective by a step below which a round's steps end."""
 
 FIRST_NOISE = (1e-2, 1e-3, 1e-4, 1e-5)
-"""Noise variances of the first steps from a new start, one after the other: at once at a low level, steps are too bold; at
-a high one, the prior shrinks away what the data have not yet shown."""
+"""Noise variances of the first steps from a new start, one after the other: at once at a low level, steps are too bold;
+at a high one, the prior shrinks away what the data have not yet shown."""
 
 Candidate = tuple[Float[np.ndarray, " P"], tuple[float, ...]]
 """A start, and the noise variances of its first steps."""
 
 INTERCEPT = 100.0
-"""Prior variance of the intercept of a standardised output: wide, since products that are all positive are offset by it."""
+"""Prior variance of the intercept of a standardised output: wide, since products that are all positive are offset by
+it."""
 
 ROUNDS, ROUNDS_OF_A_START, STEPS_PER_ROUND = 20, 10, 3
 """Rounds of steps with a new noise variance after each, those from one of several starts, and steps per round."""

@@ -1,4 +1,5 @@
-"""Sums of products of one input are linear in their weights: one pass over the data says all that Gauss-Newton steps ask."""
+"""Sums of products of one input are linear in their weights: one pass over the data says all that Gauss-Newton steps
+ask."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The Gauss-Newton system of all blocks of a sum of products at once, from whatever structure the data have.
 
-With J the Jacobian of the model in all P weights (`design.jacobian`), the system needs JᵀJ, Jᵀ(u - f) and |u - f|². On a
-product of axes neither J nor any other array of N rows is formed: with J_a, C_a those of axis a and m(p) the mode of
+With J the Jacobian of the model in all P weights (`design.jacobian`), the system needs JᵀJ, Jᵀ(u - f) and |u - f|². On
+a product of axes neither J nor any other array of N rows is formed: with J_a, C_a those of axis a and m(p) the mode of
 weight p,
 
     (JᵀJ)_pq = (J_aᵀ J_a)_pq ∏_{b≠a} (Γ_b)_{m(p) m(q)}                          p, q of the same axis a,
@@ -69,10 +69,13 @@ class Design:
 
     def taken(self, rows: np.ndarray) -> Design:
         """Some of the rows of a table."""
-        return Design.table(self.axes[0].taken(rows), self.data[rows], None if self.weights is None else self.weights[rows])
+        return Design.table(
+            self.axes[0].taken(rows), self.data[rows], None if self.weights is None else self.weights[rows]
+        )
 
     def linearised(self, weights: Float[np.ndarray, " P"]) -> Linearised:
-        """The Gauss-Newton system at weights in the order of `pack`, with J instead of JᵀJ where that is the smaller."""
+        """The Gauss-Newton system at weights in the order of `pack`, with J instead of JᵀJ where that is the
+        smaller."""
         keep = self.single and self.axes[0].points < min(len(weights), MOST_ROWS_KEPT)
         return linearise(self, *unpack(weights, self.sizes), keep_rows=keep)
 
@@ -82,7 +85,9 @@ def pack(weights: Weights, intercept: float | None = None) -> Float[np.ndarray, 
     return np.concatenate([[] if intercept is None else [intercept], *(np.ravel(w) for w in weights)])
 
 
-def unpack(weights: Float[np.ndarray, " P"], sizes: Sequence[int]) -> tuple[list[Float[np.ndarray, "K M"]], float | None]:
+def unpack(
+    weights: Float[np.ndarray, " P"], sizes: Sequence[int]
+) -> tuple[list[Float[np.ndarray, "K M"]], float | None]:
     """The weights (K_d, M) of every dimension, and the intercept if there is one."""
     modes, rest = divmod(len(weights), sum(sizes))
     ends = np.cumsum([0, *sizes]) * modes + rest
@@ -169,7 +174,9 @@ def _of_product(design: Design, weights: Weights) -> Linearised:
     own = by_axis(design, weights)
     functions = [functions_of(axis, w) for axis, w in zip(design.axes, own, strict=True)]
     columns = [columns_of(f) for f in functions]
-    slopes = [jacobian([axis.design(c) for c in range(axis.count)], f) for axis, f in zip(design.axes, functions, strict=True)]
+    slopes = [
+        jacobian([axis.design(c) for c in range(axis.count)], f) for axis, f in zip(design.axes, functions, strict=True)
+    ]
     grams = [c.T @ c for c in columns]
     compressed = [c if a.projection is None else a.projection.T @ c for a, c in zip(design.axes, columns, strict=True)]
     mixed = [j.T @ c for j, c in zip(slopes, columns, strict=True)]  # (P_a, M)

@@ -56,7 +56,9 @@ class CpPosterior:
         functions = [f(x[:, d]) @ w for d, (f, w) in enumerate(zip(self.features, weights, strict=True))]
         return columns_of(functions).sum(axis=1) + (intercept or 0.0)
 
-    def moments(self, x: Float[np.ndarray, "n D"], *, variance: bool = True) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def moments(
+        self, x: Float[np.ndarray, "n D"], *, variance: bool = True
+    ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Mean and variance of the function at points; without `variance` that is zero."""
         mean, spread = np.empty(len(x)), np.zeros(len(x))
         width = len(self.weights) if variance else max(f.transform.shape[0] for f in self.features)

@@ -1,4 +1,5 @@
-"""The basis of every coordinate, from what the configuration states and what the evidence chooses where it says auto."""
+"""The basis of every coordinate, from what the configuration states and what the evidence chooses where it says
+auto."""
 
 from __future__ import annotations
 

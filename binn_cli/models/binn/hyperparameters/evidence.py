@@ -1,8 +1,9 @@
 """Length scales and coordinates chosen by the evidence of an axis's one-dimensional shapes, before any sweep.
 
 A function of several inputs with a low-rank structure is, along each axis, a handful of one-dimensional functions: the
-singular vectors of the unfolding, each with its singular value for a size. Gaussian bases of length l with closely spaced,
-padded centres are a Gaussian process with kernel exp(-(s - s')² / (4 l²)) (section 3.4), so the marginal likelihood of
+singular vectors of the unfolding, each with its singular value for a size. Gaussian bases of length l with closely
+spaced, padded centres are a Gaussian process with kernel exp(-(s - s')² / (4 l²)) (section 3.4), so the marginal
+likelihood of
 those columns is in closed form: one eigendecomposition of the size of the axis per candidate of length and coordinate.
 Each column has an amplitude of its own and all share one noise level; both are maximised over.
 """
@@ -145,7 +146,9 @@ def choose_count(
     return int(trace[int(np.argmax(trace[:, 1])), 0]), trace
 
 
-def axis_columns(eigenvalues: Float[np.ndarray, " K"], vectors: Float[np.ndarray, "n K"], points: int) -> Float[np.ndarray, "n R"]:
+def axis_columns(
+    eigenvalues: Float[np.ndarray, " K"], vectors: Float[np.ndarray, "n K"], points: int
+) -> Float[np.ndarray, "n R"]:
     """Singular vectors of an unfolding scaled by their share of a data tensor of unit mean square."""
     total = eigenvalues.sum()
     if total == 0.0:

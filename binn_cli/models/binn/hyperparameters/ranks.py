@@ -48,7 +48,9 @@ def needed_ranks(spectra: Sequence[Float[np.ndarray, " R"]], lengths: Sequence[i
     return found
 
 
-def reduce_ranks(ranks: Sequence[int], sizes: Sequence[Float[np.ndarray, " g"]], most: int, free: Sequence[bool]) -> list[int]:
+def reduce_ranks(
+    ranks: Sequence[int], sizes: Sequence[Float[np.ndarray, " g"]], most: int, free: Sequence[bool]
+) -> list[int]:
     """Ranks whose product is at most `most`, the smallest functions given up first; only the free axes give way."""
     found = list(ranks)
     while math.prod(found) > most:

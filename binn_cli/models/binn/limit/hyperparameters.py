@@ -24,8 +24,8 @@ CHAINS, WARM_UP, KEPT, THINNED, LEAPFROG = 16, 12, 2, 5, 6
 between them, and leapfrog steps per transition."""
 
 FEW = 40
-"""Points up to which all of these are made; beyond, where the posterior is nearer to a normal distribution, a third of the
-chains and half of the transitions will do."""
+"""Points up to which all of these are made; beyond, where the posterior is nearer to a normal distribution, a third of
+the chains and half of the transitions will do."""
 
 CASES_PER_INPUT, MOST_CASES = 12, 150
 """Cases per input, and in all, up to which hyperparameters are marginalised; beyond, they are maximised."""
@@ -76,7 +76,11 @@ def maximise(
 
 
 def _evaluate(
-    evidence: Evidence, theta: Float[np.ndarray, "B P"], targets: Float[np.ndarray, "n R"], weights: np.ndarray, prior: Prior
+    evidence: Evidence,
+    theta: Float[np.ndarray, "B P"],
+    targets: Float[np.ndarray, "n R"],
+    weights: np.ndarray,
+    prior: Prior,
 ) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, "B P"]]:
     """The evidence of many hyperparameters, as many together as memory allows."""
     size = max(1, ENTRIES // max(1, evidence.squares.size))
@@ -86,7 +90,11 @@ def _evaluate(
 
 
 def curvature(
-    evidence: Evidence, theta: Float[np.ndarray, " P"], targets: Float[np.ndarray, "n R"], weights: np.ndarray, prior: Prior
+    evidence: Evidence,
+    theta: Float[np.ndarray, " P"],
+    targets: Float[np.ndarray, "n R"],
+    weights: np.ndarray,
+    prior: Prior,
 ) -> Float[np.ndarray, "P P"]:
     """Second derivatives of the negative log posterior, by central differences of its gradient."""
     size = len(theta)
@@ -106,8 +114,8 @@ def sample(
 ) -> Float[np.ndarray, "S P"]:
     """Draws from the posterior of the hyperparameters, by Hamiltonian Monte Carlo around their most probable values.
 
-    Coordinates are those in which the curvature at the maximum is the identity. The step of each chain is adapted during
-    the warm-up (Neal, "MCMC using Hamiltonian dynamics", 2011).
+    Coordinates are those in which the curvature at the maximum is the identity. The step of each chain is adapted
+    during the warm-up (Neal, "MCMC using Hamiltonian dynamics", 2011).
 
     Args:
         evidence: the points.
@@ -143,7 +151,9 @@ def sample(
             momentum = momentum - (size if leap < LEAPFROG - 1 else 0.5 * size) * pull
         after = np.where(value < REFUSED, value + 0.5 * np.sum(momentum**2, axis=1), np.inf)
         taken = np.log(rng.random(chains)) < before - after
-        place, force, at = (np.where(taken[:, None], new, old) for new, old in ((moved, place), (pull, force), (where, at)))
+        place, force, at = (
+            np.where(taken[:, None], new, old) for new, old in ((moved, place), (pull, force), (where, at))
+        )
         energy = np.where(taken, value, energy)
         if made < warm_up:
             step = np.clip(step * np.where(taken, 1.1, 0.7), 0.02, 1.2)

@@ -8,7 +8,8 @@ bases' kernels (Theorem 3.2). With a constant beside Gaussians of length ℓ_d /
 Bases of functions that are less smooth than Gaussians have limits that are less smooth: there ρ is a Matérn correlation
 of order 5/2 or 3/2 (Rasmussen and Williams, "Gaussian processes for machine learning", Eq. 4.17).
 
-The share s_d says how much of a function's prior variance varies with input d. Multiplied out, the kernel is a sum over all
+The share s_d says how much of a function's prior variance varies with input d. Multiplied out, the kernel is a sum over
+all
 subsets of inputs: effects of one input, of two, and so on; small shares say that high interactions are small.
 """
 
@@ -26,7 +27,8 @@ SMOOTHNESS = ("gaussian", "matern52", "matern32")
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 JITTER = 8.0 * np.finfo(np.float64).eps
-"""What is added to the diagonal, per point and unit of signal variance: round-off must not make the matrix indefinite."""
+"""What is added to the diagonal, per point and unit of signal variance: round-off must not make the matrix
+indefinite."""
 
 REFUSED = 1e25
 """Objective of hyperparameters whose covariance matrix cannot be factorised: no search goes there."""
@@ -98,7 +100,10 @@ def covariance(
 ) -> Float[np.ndarray, "n m"]:
     """k(x, x') between two sets of points, without noise."""
     dimensions = left.shape[1]
-    share, product = _shares(theta[None], dimensions)[0], np.full((len(left), len(right)), np.exp(theta[2 * dimensions]))
+    share, product = (
+        _shares(theta[None], dimensions)[0],
+        np.full((len(left), len(right)), np.exp(theta[2 * dimensions])),
+    )
     for d in range(dimensions):
         scaled = np.subtract.outer(left[:, d], right[:, d])
         scaled *= np.exp(-theta[d])

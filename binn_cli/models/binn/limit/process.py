@@ -1,4 +1,5 @@
-"""A function as the limit of infinitely many modes: a mixture of Gaussian processes, one per draw of hyperparameters."""
+"""A function as the limit of infinitely many modes: a mixture of Gaussian processes, one per draw of
+hyperparameters."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ class Process:
     smoothness: str
 
     @classmethod
-    def of(cls, points: np.ndarray, targets: np.ndarray, draws: np.ndarray, rates: np.ndarray, smoothness: str) -> Process:
+    def of(
+        cls, points: np.ndarray, targets: np.ndarray, draws: np.ndarray, rates: np.ndarray, smoothness: str
+    ) -> Process:
         """The process of values that are not standardised yet, at points that are not warped yet."""
         shift, scale = standardisation(targets)
         return cls(warp(points, rates), targets, shift, scale, draws, rates, smoothness)
@@ -67,10 +70,15 @@ class Process:
     def parameters(self) -> float:
         """Effective number of parameters, n - σ² tr K⁻¹, on average over the draws."""
         n = len(self.points)
-        found = [n - noise_variance(t, n) * float(np.sum(inverse**2)) for t, (inverse, _) in zip(self.draws, self._factors, strict=True)]
+        found = [
+            n - noise_variance(t, n) * float(np.sum(inverse**2))
+            for t, (inverse, _) in zip(self.draws, self._factors, strict=True)
+        ]
         return float(np.mean(found))
 
-    def moments(self, x: Float[np.ndarray, "m D"], *, variance: bool = True) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    def moments(
+        self, x: Float[np.ndarray, "m D"], *, variance: bool = True
+    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Mean and variance of the function at new points, in units of the values; without `variance` that is zero."""
         x, mean, spread = warp(x, self.rates), np.empty(len(x)), np.zeros(len(x))
         step = max(1, ENTRIES // len(self.points))

@@ -59,7 +59,9 @@ class LimitChoice:
         rates, theta = np.atleast_1d(np.asarray(tree["rates"])), np.asarray(tree["theta"])
         return cls(str(tree["smoothness"]), rates, theta, float(tree["evidence"]))
 
-    def process(self, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], draws: np.ndarray | None = None) -> Process:
+    def process(
+        self, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], draws: np.ndarray | None = None
+    ) -> Process:
         """The process of all rows."""
         return Process.of(x, y, self.theta[None] if draws is None else draws, self.rates, self.smoothness)
 

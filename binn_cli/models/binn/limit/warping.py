@@ -10,8 +10,8 @@ from binn_cli.models.binn.limit.hyperparameters import maximise
 from binn_cli.models.binn.limit.kernel import Evidence, Prior
 
 RATES = ((3.0, 20.0), (-3.0, -20.0))
-"""Candidate rates of every input (see `stretch`) towards either end, beside 0 for the coordinate itself; the second of an end
-is tried if the first is any better than none."""
+"""Candidate rates of every input (see `stretch`) towards either end, beside 0 for the coordinate itself; the second of
+an end is tried if the first is any better than none."""
 
 WORTH_WARPING = 5.0
 """Gain in log evidence below which a coordinate is left as it is."""

@@ -40,7 +40,9 @@ UPDATE_STEPS = 2
 """Gauss-Newton steps of an update: more follow the new rows along directions whose curvature only the old rows knew."""
 
 
-def fit_rows(config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2"] | None = None, chunk: int | None = None) -> FittedBinn:
+def fit_rows(
+    config: BinnConfig, rows: RowChunks, domain: Float[np.ndarray, "D 2"] | None = None, chunk: int | None = None
+) -> FittedBinn:
     """Fit chunk by chunk, on all cores or devices of all processes.
 
     Structure (lengths, coordinates, number of modes) is chosen on a sample; weights, noise and covariance are those of
@@ -104,7 +106,9 @@ def update_rows(fitted: FittedBinn, data: ProductData | RowChunks, forgetting: f
         members = posterior.members if isinstance(posterior, Mixture) else ()
         products = [(weight, member) for member, weight in members if isinstance(member, CpPosterior)]
         if not products:
-            raise BinnError("this surrogate cannot learn on without its old data; fit all of them, or set model.decomposition=cp")
+            raise BinnError(
+                "this surrogate cannot learn on without its old data; fit all of them, or set model.decomposition=cp"
+            )
         member = max(products, key=lambda one: one[0])[1]
         sums = RowSums(rows, size, member.features, fitted.units.inputs, fitted.units.outputs, output)
         posteriors.append(_updated(member, sums, forgetting))

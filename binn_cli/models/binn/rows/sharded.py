@@ -30,7 +30,9 @@ def sharded_sums(
     apart = NamedSharding(mesh, PartitionSpec(ROWS))
     sizes = [f.size for f in features]
 
-    def part(x: jax.Array, y: jax.Array, weight: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def part(
+        x: jax.Array, y: jax.Array, weight: jax.Array, weights: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The sums over the rows of one device, added up over all; rows of weight zero only fill up."""
         split, intercept = unpack(weights, sizes)  # type: ignore[arg-type]
         designs = [f(x[:, d]) for d, f in enumerate(features)]
@@ -51,7 +53,9 @@ def sharded_sums(
 
     spec = PartitionSpec(ROWS)
     compiled = jax.jit(
-        jax.shard_map(part, mesh=mesh, in_specs=(spec, spec, spec, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False)
+        jax.shard_map(
+            part, mesh=mesh, in_specs=(spec, spec, spec, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False
+        )
     )
 
     def summed(x: np.ndarray, y: np.ndarray, weights: Float[np.ndarray, " P"]) -> list[np.ndarray]:

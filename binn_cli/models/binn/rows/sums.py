@@ -41,7 +41,9 @@ def rows_per_chunk(rows: RowChunks) -> int:
 def devices() -> list[Any]:
     """The devices of this process that JAX should compute on; none where the processor alone is there."""
     forced = "device_count" in os.environ.get("XLA_FLAGS", "")
-    accelerated = any(importlib.util.find_spec(name) for name in ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm7_plugin"))
+    accelerated = any(
+        importlib.util.find_spec(name) for name in ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm7_plugin")
+    )
     if not (forced or accelerated):
         return []
     import jax

@@ -17,8 +17,8 @@ from binn_cli.models.binn.limit.warping import warp
 FOLDS = 5
 
 FORGETTING = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-"""Noise variances from which a refit comes down to its own: at a high noise the prior takes back what rested on rows that
-are now left out."""
+"""Noise variances from which a refit comes down to its own: at a high noise the prior takes back what rested on rows
+that are now left out."""
 
 
 STEPS = 25

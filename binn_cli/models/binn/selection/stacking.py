@@ -1,7 +1,7 @@
 """Weights of several predictive distributions by the density that they give to left-out values.
 
-Stacking (Yao, Vehtari, Simpson and Gelman, Bayesian Analysis 13 (2018)) maximises the sum over left-out values of the log
-of the mixture's density. A mild Dirichlet prior keeps weights off the edge where values are few.
+Stacking (Yao, Vehtari, Simpson and Gelman, Bayesian Analysis 13 (2018)) maximises the sum over left-out values of the
+log of the mixture's density. A mild Dirichlet prior keeps weights off the edge where values are few.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Alternating Bayesian updates of the core and of every axis's factor, the others at their latest mean (section 3.3)."""
+"""Alternating Bayesian updates of the core and of every axis's factor, the others at their latest mean (section
+3.3)."""
 
 from __future__ import annotations
 
@@ -157,7 +158,10 @@ def _begin(problem: Problem, prior: TuckerPrior, state: TuckerState, settings: T
 
 def regauge(problem: Problem, state: TuckerState, prior: TuckerPrior, *, learn: bool) -> TuckerState:
     """The same functions in the gauge of the higher-order SVD, with the core that goes with them."""
-    changes = [orthonormalise(axis, mean, unit) for axis, mean, unit in zip(problem.axes, state.mean, prior.variance, strict=True)]
+    changes = [
+        orthonormalise(axis, mean, unit)
+        for axis, mean, unit in zip(problem.axes, state.mean, prior.variance, strict=True)
+    ]
     changes = rotate(state.core, changes)
     core = state.core
     for axis, change in enumerate(changes):
@@ -166,7 +170,9 @@ def regauge(problem: Problem, state: TuckerState, prior: TuckerPrior, *, learn: 
     if not learn:
         return replace(state, mean=mean, core=core)
     variance = tuple(c.of_weights(v, u) for c, v, u in zip(changes, state.variance, prior.variance, strict=True))
-    core_variance = tuple(c.of_core(v, u) for c, v, u in zip(changes, state.core_variance, prior.core_variance, strict=True))
+    core_variance = tuple(
+        c.of_core(v, u) for c, v, u in zip(changes, state.core_variance, prior.core_variance, strict=True)
+    )
     return replace(state, mean=mean, core=core, variance=variance, core_variance=core_variance)
 
 
@@ -182,7 +188,9 @@ def sweep(problem: Problem, prior: TuckerPrior, state: TuckerState) -> tuple[Cor
     return core, blocks
 
 
-def alternate(problem: Problem, prior: TuckerPrior, start: TuckerState, settings: TuckerSettings, *, known: bool = False) -> TuckerFit:
+def alternate(
+    problem: Problem, prior: TuckerPrior, start: TuckerState, settings: TuckerSettings, *, known: bool = False
+) -> TuckerFit:
     """Sweep until the residual settles or the sweeps are used up.
 
     The sum of Q² transformations that factors and core can exchange are not counted twice among the parameters.

@@ -1,8 +1,8 @@
 """The two kinds of blocks of a Tucker decomposition, each a Bayesian linear regression in closed form (Eqs. 7 and 19).
 
 A factor's Gram matrix is Γ ⊗ S², the core's the Kronecker product of the axes' Gram matrices: both are diagonal in the
-product of small eigenvectors. Both are solved in coordinates scaled by the prior standard deviation, where the posterior
-precision is the identity plus a positive semi-definite matrix.
+product of small eigenvectors. Both are solved in coordinates scaled by the prior standard deviation, where the
+posterior precision is the identity plus a positive semi-definite matrix.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def update_core(
         noise: σ².
     """
     scales = [np.sqrt(v) for v in prior_variance]
-    values, vectors = zip(*(np.linalg.eigh(s[:, None] * c.gram * s) for c, s in zip(columns, scales, strict=True)), strict=True)
+    values, vectors = zip(
+        *(np.linalg.eigh(s[:, None] * c.gram * s) for c, s in zip(columns, scales, strict=True)), strict=True
+    )
     scaled = [s[:, None] * v for s, v in zip(scales, vectors, strict=True)]
     gram = outer([np.maximum(v, 0.0) for v in values]) / noise
     rhs = multi_mode_dot(data, [(c.compressed @ v).T for c, v in zip(columns, scaled, strict=True)]) / noise
@@ -151,7 +153,8 @@ def update_factor(
     ratio = np.where(known, values, 0.0)[:, None] * axis.squared / noise  # (E, K), or (E, 1) on a nodal axis
     rhs = moment.T @ axis.projection
     gradient = (rhs - gamma @ prior_mean * axis.squared) / noise
-    # Where functions are linearly dependent to round-off, the gradient is round-off over the noise: there the prior stays.
+    # Where functions are linearly dependent to round-off, the gradient is round-off over the noise: there the prior
+    # stays.
     along = np.where(known[:, None], vectors.T @ (scale[:, None] * gradient), 0.0)
     mean = prior_mean + scale[:, None] * (vectors @ (along / (1.0 + ratio)))
     share = ratio / (1.0 + ratio)

@@ -1,7 +1,8 @@
 """Product data in the singular vectors of all axes but the last, case by case.
 
-Cases are appended along the last axis, and projecting onto the other axes touches every case alone. So what earlier cases
-became is kept, and a new case costs its own slab; what it has outside the span of the earlier ones widens the span. This
+Cases are appended along the last axis, and projecting onto the other axes touches every case alone. So what earlier
+cases became is kept, and a new case costs its own slab; what it has outside the span of the earlier ones widens the
+span. This
 is all that a fit reads of the data: a surrogate that keeps it can learn on without them.
 """
 

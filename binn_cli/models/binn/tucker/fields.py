@@ -1,8 +1,9 @@
 """The functions of every axis of a fitted Tucker decomposition at any points, with their linearised variance.
 
-In the gauge of the higher-order SVD the tangent directions of the core and of every factor are orthogonal over the data,
-if a factor's changes within the span of its own functions are left to the core. So the linearised Laplace posterior of
-all blocks at once (`laplace.py`) is the blocks' own posteriors, each restricted to what no other block can do:
+In the gauge of the higher-order SVD the tangent directions of the core and of every factor are orthogonal over the
+data, if a factor's changes within the span of its own functions are left to the core. So the linearised Laplace
+posterior of all blocks at once (`laplace.py`) is the blocks' own posteriors, each restricted to what no other block can
+do:
 
     Var y = <S, ∏_a (V_aᵀ f_a)²> + Σ_a Σ_e (core contracted with V_ae and the other axes' functions)² c_ae(x_a),
 
@@ -93,8 +94,8 @@ class AxisFunctions:
 def _complement(
     mean: Float[np.ndarray, "Q K"], squared: Float[np.ndarray, " K"]
 ) -> tuple[Float[np.ndarray, "K C"], Float[np.ndarray, " C"], Float[np.ndarray, "K s"]]:
-    """Orthonormal whitened directions N that leave the functions' span, with NᵀS²N diagonal and W S² N = 0; the diagonal;
-    and the rest of the directions."""
+    """Orthonormal whitened directions N that leave the functions' span, with NᵀS²N diagonal and W S² N = 0; the
+    diagonal; and the rest of the directions."""
     moved = (mean * squared).T  # (K, Q)
     left, singular, _ = np.linalg.svd(moved, full_matrices=True)
     rank = int(np.sum(singular > 1e-12 * max(singular[0], np.finfo(float).tiny))) if len(singular) else 0
@@ -184,6 +185,8 @@ class NodalFunctions:
 def functions_from_tree(tree: Mapping[str, Any]) -> AxisFunctions | NodalFunctions:
     """The functions that `tree` of either kind described."""
     if "nodes" in tree:
-        return NodalFunctions(*(np.asarray(tree[name]) for name in ("nodes", "values", "directions", "variance", "between")))
+        return NodalFunctions(
+            *(np.asarray(tree[name]) for name in ("nodes", "values", "directions", "variance", "between"))
+        )
     arrays = (np.asarray(tree[name]) for name in ("weights", "seen", "directions", "variance", "prior", "span"))
     return AxisFunctions(basis_of(tree["basis"]), *arrays)

@@ -1,4 +1,5 @@
-"""Fitting a Tucker decomposition to product data: bases, compression, start, alternation, and the case axis in the limit."""
+"""Fitting a Tucker decomposition to product data: bases, compression, start, alternation, and the case axis in the
+limit."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ POINTS_PER_COLUMN = 1.4
 like noise."""
 
 RIDGE = 1e-10
-"""Relative ridge when a singular vector is written in a basis; it bounds the weights where the basis is nearly dependent."""
+"""Relative ridge when a singular vector is written in a basis; it bounds the weights where the basis is nearly
+dependent."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +148,23 @@ def _jointly(stated: Stated, cases: Cases, bases: list[Chosen | None], inputs: I
     """The same bases with the lengths that all field axes choose together, where they chose for themselves."""
     widths = [len(axis.coordinates) for axis in cases.axes]
     places = np.cumsum([0, *widths[:-1]])
-    free = [b is not None and stated.kinds[d] == "gaussian" and stated.free(int(d)) for b, d in zip(bases, places, strict=True)]
+    free = [
+        b is not None and stated.kinds[d] == "gaussian" and stated.free(int(d))
+        for b, d in zip(bases, places, strict=True)
+    ]
     fields = len(cases.axes) - 1
     if not fields or not all(free[:fields]):
         return bases
     chosen = [b for b in bases[:fields] if b is not None]
-    points = [inputs(axis.points, slice(int(d), int(d) + 1))[:, 0] for axis, d in zip(cases.axes[:fields], places, strict=False)]
+    points = [
+        inputs(axis.points, slice(int(d), int(d) + 1))[:, 0]
+        for axis, d in zip(cases.axes[:fields], places, strict=False)
+    ]
     lengths = joint_lengths(cases.spans, cases.tensor, points, [b.length for b in chosen], [b.rate for b in chosen])
-    together = [replace(b, basis=basis_of_length(length, b.rate), length=length) for b, length in zip(chosen, lengths, strict=True)]
+    together = [
+        replace(b, basis=basis_of_length(length, b.rate), length=length)
+        for b, length in zip(chosen, lengths, strict=True)
+    ]
     return [*together, *bases[fields:]]
 
 
@@ -166,7 +177,9 @@ def _shapes(cases: Cases) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _choose(stated: Stated, d: int, name: str, x: np.ndarray, shape: tuple[np.ndarray, np.ndarray], inputs: InputMap) -> Chosen:
+def _choose(
+    stated: Stated, d: int, name: str, x: np.ndarray, shape: tuple[np.ndarray, np.ndarray], inputs: InputMap
+) -> Chosen:
     rows = thin(len(x))
     scaled = inputs(x[:, None], slice(d, d + 1))[:, 0]
     columns = None
@@ -206,7 +219,9 @@ def reduce_data(cases: Cases, axes: Axes, inputs: InputMap) -> Reduced:
         begin += width
         built.append(grid)
         span = cases.spans[a] if a < len(cases.spans) else None
-        matrices.append(left.T @ span if left is not None and span is not None else left.T if left is not None else span)
+        matrices.append(
+            left.T @ span if left is not None and span is not None else left.T if left is not None else span
+        )
     nodal = [grid.left is None for grid in built]
     tensor = multi_mode_dot(cases.tensor, [None, *(None if n else m for n, m in zip(nodal, matrices, strict=True))])
     compressed, sizes = [], []
@@ -231,7 +246,10 @@ def stated_prior(config: BinnConfig, axes: Axes, reduced: Reduced) -> TuckerPrio
     if config.prior == "function":
         entry /= math.prod(axes.ranks)
         points = np.linspace(0.0, 1.0, 201)
-        levels = [1.0 if chosen is None else 1.0 / float(np.mean(np.sum(chosen.basis(points) ** 2, axis=1))) for chosen in axes.bases]
+        levels = [
+            1.0 if chosen is None else 1.0 / float(np.mean(np.sum(chosen.basis(points) ** 2, axis=1)))
+            for chosen in axes.bases
+        ]
     mean = tuple(np.zeros((r, axis.size)) for r, axis in zip(axes.ranks, reduced.axes, strict=True))
     variance = tuple(np.full(r, level) for r, level in zip(axes.ranks, levels, strict=True))
     core_variance = tuple(np.full(r, entry ** (1.0 / len(axes.ranks))) for r in axes.ranks)
@@ -246,7 +264,9 @@ def _start(config: BinnConfig, axes: Axes, reduced: Reduced, prior: TuckerPrior)
         if config.start == "svd":
             ridge = RIDGE * float(np.max(axis.squared)) if len(axis.squared) > 1 else 0.0
             weights = (axis.projection / (axis.squared + ridge))[:rank]
-            size = np.sqrt(variance[0] * float(np.sum(axis.squared)) if len(axis.squared) > 1 else variance[0] * axis.size)
+            size = np.sqrt(
+                variance[0] * float(np.sum(axis.squared)) if len(axis.squared) > 1 else variance[0] * axis.size
+            )
             norms = np.sqrt(np.maximum(np.diag(axis.gram(weights)), np.finfo(float).tiny))
             draw[: len(weights)] = weights * (size / norms)[:, None]
         means.append(draw)
@@ -257,7 +277,9 @@ def _start(config: BinnConfig, axes: Axes, reduced: Reduced, prior: TuckerPrior)
     return TuckerState(tuple(means), prior.variance, core, prior.core_variance, config.noise_variance)
 
 
-def fit_tucker(config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, before: Choices | None = None) -> TuckerModel:
+def fit_tucker(
+    config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, before: Choices | None = None
+) -> TuckerModel:
     """Fit every output.
 
     Args:
@@ -271,7 +293,11 @@ def fit_tucker(config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, b
     axes = Axes(axes.bases, axes.limit, tuple(min(r, a.size) for r, a in zip(axes.ranks, reduced.axes, strict=True)))
     prior = stated_prior(config, axes, reduced)
     settings = TuckerSettings(
-        config.sweeps, config.tolerance, config.noise == "learned", config.relevance == "modes", config.prior_mean == "zero"
+        config.sweeps,
+        config.tolerance,
+        config.noise == "learned",
+        config.relevance == "modes",
+        config.prior_mean == "zero",
     )
     start = _start(config, axes, reduced, prior)
     if config.prior_mean == "start":
@@ -285,7 +311,9 @@ def fit_tucker(config: BinnConfig, cases: Cases, axes: Axes, inputs: InputMap, b
         fits.append(fit)
         earlier = before.case_functions[output] if before is not None else None
         functions.append(fit_functions(nodes, fit, earlier, config.seed) if axes.limit else None)
-    posteriors = tuple(_posterior(cases, axes, reduced, inputs, fit, own) for fit, own in zip(fits, functions, strict=True))
+    posteriors = tuple(
+        _posterior(cases, axes, reduced, inputs, fit, own) for fit, own in zip(fits, functions, strict=True)
+    )
     hyperparameters = tuple(None if own is None else own.hyperparameters for own in functions)
     return TuckerModel(Choices(axes, hyperparameters), tuple(fits), posteriors)
 

@@ -2,8 +2,8 @@
 
 With fields in bases on the other axes, u(x, θ) = Σ_q T_q(x) g_q(θ), and the cases' parameters θ enter through the g_q
 alone, whose values at the cases the data give. Few cases say little about each g_q: so lengths and shares are first
-found for all of them together, each counting by the root of its share of the standard deviation, and every function's own are then
-expected around these.
+found for all of them together, each counting by the root of its share of the standard deviation, and every function's
+own are then expected around these.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class CaseFunctions:
     hyperparameters: CaseHyperparameters
 
 
-def fit_functions(nodes: Float[np.ndarray, "n D"], fit: TuckerFit, before: CaseHyperparameters | None, seed: int) -> CaseFunctions:
+def fit_functions(
+    nodes: Float[np.ndarray, "n D"], fit: TuckerFit, before: CaseHyperparameters | None, seed: int
+) -> CaseFunctions:
     """The functions through the values that a fit with an axis of nodes has found at the cases.
 
     Args:

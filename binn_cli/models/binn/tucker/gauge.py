@@ -1,10 +1,12 @@
-"""The freedom of a Tucker decomposition: factors may be transformed by any invertible matrix if the core takes the inverse.
+"""The freedom of a Tucker decomposition: factors may be transformed by any invertible matrix if the core takes the
+inverse.
 
 Before a sweep the functions of every axis are made orthonormal over the data, in units in which the prior expects their
 Gram matrix to be the identity, and then rotated until the core's slices are orthogonal, the largest first: the gauge of
-the higher-order SVD. Orthonormal functions keep the core's linear system well conditioned. The rotation keeps apart what
-matters and what does not: without it, the rough functions of small singular values mix into the smooth leading ones, and
-the learned prior of either suits neither.
+the higher-order SVD. Orthonormal functions keep the core's linear system well conditioned. The rotation keeps apart
+what
+matters and what does not: without it, the rough functions of small singular values mix into the smooth leading ones,
+and the learned prior of either suits neither.
 """
 
 from __future__ import annotations

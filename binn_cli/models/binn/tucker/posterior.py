@@ -168,8 +168,11 @@ class TuckerPosterior:
         tables = [f.mean(x) for f, x in zip(self.functions[:-1], points, strict=True)]
         return multi_mode_dot(self.core, [*tables, None]).reshape(-1, self.core.shape[-1])
 
-    def case_coordinates(self, points: Sequence[Float[np.ndarray, "n D"]], cases: Float[np.ndarray, "c D"]) -> CaseCoordinates:
-        """What is unknown about whole cases: the last axis's functions, in coordinates whose squares add up over a case.
+    def case_coordinates(
+        self, points: Sequence[Float[np.ndarray, "n D"]], cases: Float[np.ndarray, "c D"]
+    ) -> CaseCoordinates:
+        """What is unknown about whole cases: the last axis's functions, in coordinates whose squares add up over a
+        case.
 
         With the other axes' functions at their means a case is Σ_q T_q f^(q)(c); with L Lᵀ the Gram matrix of the T_q
         over the points of a case, the squared norm of Lᵀ f(c) is that of the case.
@@ -271,7 +274,9 @@ def _slopes(
     return mean, [*_within(up, [values[a] for a in left]), *_within(down, [values[a] for a in right])]
 
 
-def _within(tensor: Float[np.ndarray, "n P"], tables: Sequence[Float[np.ndarray, "n Q"]]) -> list[Float[np.ndarray, "n Q"]]:
+def _within(
+    tensor: Float[np.ndarray, "n P"], tables: Sequence[Float[np.ndarray, "n Q"]]
+) -> list[Float[np.ndarray, "n Q"]]:
     """A tensor per point, with an index per table, contracted with all tables but each in turn."""
     if not tables:
         return []

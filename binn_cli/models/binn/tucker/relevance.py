@@ -20,13 +20,16 @@ LEAST_DETERMINED = 1e-3
 """Parameters count as determined at least this much, so that a ratio of two vanishing numbers is finite."""
 
 
-def bounded(variance: Float[np.ndarray, " Q"], unit: Float[np.ndarray, " Q"], floor: float = FLOOR) -> Float[np.ndarray, " Q"]:
+def bounded(
+    variance: Float[np.ndarray, " Q"], unit: Float[np.ndarray, " Q"], floor: float = FLOOR
+) -> Float[np.ndarray, " Q"]:
     """A learned prior variance, kept within reach of the stated one."""
     return np.clip(variance, floor * unit, unit / floor)
 
 
 def factor_relevance(block: FactorPosterior, unit: Float[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
-    """Prior variance of every function's weights: the squared weights over the number of them that the data determine."""
+    """Prior variance of every function's weights: the squared weights over the number of them that the data
+    determine."""
     return bounded(np.sum(block.mean**2, axis=1) / np.maximum(block.determined, LEAST_DETERMINED), unit)
 
 

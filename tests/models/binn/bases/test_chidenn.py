@@ -1,4 +1,5 @@
-"""The C-HiDeNN basis: what interpolation theory promises of it, against a direct solve of every patch, and its way to disk and back."""
+"""The C-HiDeNN basis: what interpolation theory promises of it, against a direct solve of every patch, and its way to
+disk and back."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def test_support_ends_after_one_spacing_more_than_the_patch(patch: Patch) -> Non
     distance = np.abs(X[:, None] - np.asarray(basis.centers)) / float(basis.spacing)
     values = np.abs(np.asarray(basis(X)))
     assert values[distance >= patch.size + 1 + 1e-9].max() <= 1e-12
-    assert values[(distance > patch.size) & (distance < patch.size + 1)].max() > 1e-6 or patch == Patch(patch.size, 0, patch.dilation)
+    assert values[(distance > patch.size) & (distance < patch.size + 1)].max() > 1e-6 or patch == Patch(
+        patch.size, 0, patch.dilation
+    )
 
 
 @pytest.mark.parametrize("patch", [Patch(1, 0, 1.5), Patch(2, 2, 4.0), Patch(3, 6, 4.0)])
@@ -64,7 +67,9 @@ def test_blends_the_interpolants_of_the_two_nearest_patches(patch: Patch) -> Non
     """Against the definition: for every point, both patches' interpolation problems are set up and solved anew."""
 
     def radial(z: np.ndarray) -> np.ndarray:
-        return np.where(z < 0.5, 2 / 3 - 4 * z**2 + 4 * z**3, np.where(z < 1, 4 / 3 - 4 * z + 4 * z**2 - 4 / 3 * z**3, 0.0))
+        return np.where(
+            z < 0.5, 2 / 3 - 4 * z**2 + 4 * z**3, np.where(z < 1, 4 / 3 - 4 * z + 4 * z**2 - 4 / 3 * z**3, 0.0)
+        )
 
     def interpolated(x: float, nodes: np.ndarray, data: np.ndarray, h: float) -> float:
         powers, r, t = np.arange(patch.order + 1), (nodes - nodes.mean()) / h, (x - nodes.mean()) / h
@@ -91,7 +96,9 @@ def test_interpolation_converges_at_the_rate_of_its_order(size: int, order: int)
     errors = []
     for centers in (17, 33, 65):
         basis = _basis(Patch(size, order, 4.0), centers)
-        errors.append(np.abs(np.asarray(basis(x)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * x + 0.4)).max())
+        errors.append(
+            np.abs(np.asarray(basis(x)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * x + 0.4)).max()
+        )
     rates = np.log2(np.divide(errors[:-1], errors[1:]))
     np.testing.assert_allclose(rates, order + 1, atol=0.35)
 
@@ -105,7 +112,9 @@ def test_compiled_values_are_the_same_and_outside_the_nodes_there_is_nothing() -
 @pytest.mark.parametrize("stretch", [0.0, 3.0])
 def test_a_surrogate_is_right_between_its_points_and_survives_its_own_description(stretch: float) -> None:
     data = problem("grid")
-    model = Binn(BinnConfig(basis="chidenn", centers=4, patch=1, order=2, dilation=2.5, stretch=stretch, modes=3, sweeps=10))
+    model = Binn(
+        BinnConfig(basis="chidenn", centers=4, patch=1, order=2, dilation=2.5, stretch=stretch, modes=3, sweeps=10)
+    )
     fitted = model.fit(data)
     tree = fitted.state()
     described = tree["stated"]["000"]

@@ -1,4 +1,5 @@
-"""Mean-field variational Bayes for sums of products, written out over all points, and the exact evidence of one block."""
+"""Mean-field variational Bayes for sums of products, written out over all points, and the exact evidence of one
+block."""
 
 from __future__ import annotations
 
@@ -14,7 +15,12 @@ def second_moments(phi: np.ndarray, weights: np.ndarray, covariance: np.ndarray)
 
 
 def sweep(
-    phi: list[np.ndarray], u: np.ndarray, weights: list[np.ndarray], covariances: list[np.ndarray], variance: float, noise: float
+    phi: list[np.ndarray],
+    u: np.ndarray,
+    weights: list[np.ndarray],
+    covariances: list[np.ndarray],
+    variance: float,
+    noise: float,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """One pass of coordinate ascent under the prior N(0, variance) on every weight."""
     weights, covariances = list(weights), list(covariances)
@@ -33,7 +39,12 @@ def sweep(
 
 
 def bound(
-    phi: list[np.ndarray], u: np.ndarray, weights: list[np.ndarray], covariances: list[np.ndarray], variance: float, noise: float
+    phi: list[np.ndarray],
+    u: np.ndarray,
+    weights: list[np.ndarray],
+    covariances: list[np.ndarray],
+    variance: float,
+    noise: float,
 ) -> float:
     """The evidence lower bound, every term from its definition."""
     modes = weights[0].shape[0]

@@ -1,4 +1,5 @@
-"""The structured engine against a dense transcription of the printed algorithm: same weights, mean and variance after every sweep."""
+"""The structured engine against a dense transcription of the printed algorithm: same weights, mean and variance after
+every sweep."""
 
 from __future__ import annotations
 
@@ -28,7 +29,11 @@ def _data(kind: str, seed: int = 0) -> ProductData:
         axes = tuple(Axis.of(name, np.sort(rng.uniform(-1, 2, n))) for name, n in (("x", 7), ("y", 6), ("z", 5)))
     elif kind == "mixed":
         pairs = np.stack([rng.choice([1.0, 2.0, 4.0], 9), rng.uniform(100, 200, 9)], axis=1)
-        axes = (Axis.of("x", np.linspace(0, 1, 8)), Axis.of("t", rng.uniform(0, 0.04, 5)), Axis("case", pairs, ("k", "P")))
+        axes = (
+            Axis.of("x", np.linspace(0, 1, 8)),
+            Axis.of("t", rng.uniform(0, 0.04, 5)),
+            Axis("case", pairs, ("k", "P")),
+        )
     elif kind == "scattered":
         axes = (Axis("point", rng.uniform(0, 1, (150, 3)), ("x", "y", "z")),)
     else:
@@ -43,8 +48,10 @@ def _data(kind: str, seed: int = 0) -> ProductData:
 
 def _config(**changes: object) -> BinnConfig:
     settings: dict[str, object] = {
-        "modes": 3, "centers": 5, "length": 1.2, "prior": "weight", "prior_mean": "start", "noise": "fixed", "noise_variance": 1e-2,
-        "tolerance": 0.0, "start": "random", "compression": 0.0, "variance": "joint", "padding": 0, "stretch": 0, "relevance": "none",
+        "modes": 3, "centers": 5, "length": 1.2, "prior": "weight", "prior_mean": "start", "noise": "fixed",
+        "noise_variance": 1e-2,
+        "tolerance": 0.0, "start": "random", "compression": 0.0, "variance": "joint", "padding": 0, "stretch": 0,
+        "relevance": "none",
         "output_scaling": "standard", "inference": "als", "decomposition": "cp",
     }  # fmt: skip
     return BinnConfig(**{**settings, **changes})
@@ -66,7 +73,10 @@ def test_every_sweep_equals_the_printed_algorithm(kind: str, joint: bool) -> Non
     )
     for output in range(2):
         u = (outputs[:, output] - first.units.outputs.shift[output]) / first.units.outputs.scale[output]
-        phi, phi_new = ([dense.gaussian(x[:, d], b.centers, b.length) for d, b in enumerate(first.stated[0])] for x in (scaled, scaled_new))
+        phi, phi_new = (
+            [dense.gaussian(x[:, d], b.centers, b.length) for d, b in enumerate(first.stated[0])]
+            for x in (scaled, scaled_new)
+        )
         weights = prior = _start(data, output)
         for fitted in fits:
             weights, covariances = dense.sweep(phi, u, prior, weights, 1.0, 1e-2)
@@ -120,7 +130,9 @@ def test_one_dimension_equals_normal_equations(points: int, inference: str) -> N
     y = np.sin(3 * x) + 0.2 * rng.standard_normal(points)
     data = ProductData((Axis("point", x[:, None], ("x",)),), y[:, None], ("y",))
     variance = "joint" if inference == "als" else "laplace"
-    config = _config(modes=1, centers=12, prior_mean="zero", sweeps=2, noise_variance=0.08, inference=inference, variance=variance)
+    config = _config(
+        modes=1, centers=12, prior_mean="zero", sweeps=2, noise_variance=0.08, inference=inference, variance=variance
+    )
     fitted = Binn(config).fit(data)
     scaled = (x - fitted.units.inputs.low) / fitted.units.inputs.span
     basis = fitted.stated[0][0]

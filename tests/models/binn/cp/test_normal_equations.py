@@ -22,7 +22,9 @@ def _values(features, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _jacobian(features, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     step = 1e-6 * np.eye(len(weights))
-    return np.stack([(_values(features, x, weights + s) - _values(features, x, weights - s)) / 2e-6 for s in step], axis=1)
+    return np.stack(
+        [(_values(features, x, weights + s) - _values(features, x, weights - s)) / 2e-6 for s in step], axis=1
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,7 +41,9 @@ def test_is_that_of_all_points(kind: str) -> None:
     found = design.linearised(weights)
     gram = found.gram if found.gram is not None else found.rows.T @ found.rows
     np.testing.assert_allclose(gram, jacobian.T @ jacobian, rtol=1e-5, atol=1e-6 * np.abs(gram).max())
-    np.testing.assert_allclose(found.gradient, jacobian.T @ residual, rtol=1e-5, atol=1e-6 * np.abs(found.gradient).max())
+    np.testing.assert_allclose(
+        found.gradient, jacobian.T @ residual, rtol=1e-5, atol=1e-6 * np.abs(found.gradient).max()
+    )
     np.testing.assert_allclose(found.squared, residual @ residual, rtol=1e-8)
 
 

@@ -1,4 +1,5 @@
-"""Variational inference: a dense transcription of coordinate ascent, the exact posterior of one block, and a bound that never falls."""
+"""Variational inference: a dense transcription of coordinate ascent, the exact posterior of one block, and a bound that
+never falls."""
 
 from __future__ import annotations
 
@@ -86,7 +87,9 @@ def test_one_block_is_exact_and_its_bound_is_the_evidence() -> None:
     at_new = np.concatenate([at_new, at_new], axis=1)
     got = fitted.predict([new])
     np.testing.assert_allclose(got.mean[:, 0], at_new @ mean, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(got.epistemic_var[:, 0], np.sum(at_new @ covariance * at_new, axis=1), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        got.epistemic_var[:, 0], np.sum(at_new @ covariance * at_new, axis=1), rtol=0, atol=1e-10
+    )
     evidence = reference.log_evidence(design, outputs[:, 0], VARIANCE, 1e-2)
     np.testing.assert_allclose(fitted.report.diagnostics["elbo"][0], evidence, rtol=1e-10)
 
@@ -105,7 +108,9 @@ def test_the_bound_never_falls(kind: str, relevance: str, seed: int, level: floa
 
 def test_the_bound_stops_the_iteration() -> None:
     data = problem("grid", noise=0.1)
-    fits = [Binn(BinnConfig(**{**PLAIN, "noise": "learned", "sweeps": 300, "tolerance": t})).fit(data) for t in (1e-2, 1e-4)]
+    fits = [
+        Binn(BinnConfig(**{**PLAIN, "noise": "learned", "sweeps": 300, "tolerance": t})).fit(data) for t in (1e-2, 1e-4)
+    ]
     for fitted, tolerance in zip(fits, (1e-2, 1e-4), strict=True):
         bound = fitted.report.diagnostics["elbo"][0]
         made = int(np.isfinite(bound).sum())
@@ -126,7 +131,8 @@ def test_the_bound_is_in_the_units_of_the_data() -> None:
 
 @pytest.mark.parametrize("inference", ["als", "vb"])
 def test_superfluous_modes_vanish(inference: str) -> None:
-    """One product where eight modes are offered; and two products whose singular vectors, where the fit starts, make four."""
+    """One product where eight modes are offered; and two products whose singular vectors, where the fit starts, make
+    four."""
     data = problem("grid", noise=1e-3)
     single = np.sin(1 + data.table()[0] / np.array([1.0, 1.0, 0.04])).prod(axis=1).reshape(data.values.shape)
     single = single + 1e-3 * np.random.default_rng(0).standard_normal(single.shape)
@@ -140,12 +146,17 @@ def test_superfluous_modes_vanish(inference: str) -> None:
 
 
 def test_second_moments_widen_the_error_bars_where_blocks_are_uncertain() -> None:
-    """Few noisy points: the alternation forgets what the other blocks do not know, and variational inference does not."""
+    """Few noisy points: the alternation forgets what the other blocks do not know, and variational inference does
+    not."""
     rng = np.random.default_rng(0)
     points = Axis("point", rng.uniform(0, 1, (30, 2)), ("x", "y"))
     data = problem("scattered", noise=0.3)
-    few = type(data)((points,), np.sin(3 * points.points).prod(axis=1)[:, None] + 0.3 * rng.standard_normal((30, 1)), ("u",))
+    few = type(data)(
+        (points,), np.sin(3 * points.points).prod(axis=1)[:, None] + 0.3 * rng.standard_normal((30, 1)), ("u",)
+    )
     options = {**PLAIN, "modes": 1, "sweeps": 30, "noise_variance": 0.09}
     als, vb = (Binn(BinnConfig(**{**options, "inference": i})).fit(few) for i in ("als", "vb"))
     new = new_points(few)
-    assert np.abs(vb.predict([new]).mean).mean() < np.abs(als.predict([new]).mean).mean()  # uncertain partners shrink a block
+    assert (
+        np.abs(vb.predict([new]).mean).mean() < np.abs(als.predict([new]).mean).mean()
+    )  # uncertain partners shrink a block

@@ -42,7 +42,9 @@ def test_draws_make_a_mixture() -> None:
     means, spreads = zip(*(_dense(theta, x, "gaussian") for theta in DRAWS), strict=True)
     mean, variance = _process(DRAWS).moments(x)
     np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-9)
-    np.testing.assert_allclose(variance, np.mean([np.diag(s) for s in spreads], axis=0) + np.var(means, axis=0), rtol=1e-7)
+    np.testing.assert_allclose(
+        variance, np.mean([np.diag(s) for s in spreads], axis=0) + np.var(means, axis=0), rtol=1e-7
+    )
 
 
 def test_left_out_in_closed_form_is_a_fit_without_the_value() -> None:

@@ -24,16 +24,27 @@ SECONDS = 120
 
 
 def _started(out: Path, devices: int, place: Place | None, *more: str) -> subprocess.Popen:
-    return _run(["-m", "tests.models.binn.rows.worker", str(out), *more], devices, place, Path(__file__).resolve().parents[4])
+    return _run(
+        ["-m", "tests.models.binn.rows.worker", str(out), *more], devices, place, Path(__file__).resolve().parents[4]
+    )
 
 
 def _run(command: list[str], devices: int, place: Place | None, directory: Path) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "BINN_"))}
     environment |= {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
     if place is not None:
-        environment |= {"BINN_COORDINATOR": place.coordinator, "BINN_PROCESSES": str(place.count), "BINN_PROCESS": str(place.index)}
+        environment |= {
+            "BINN_COORDINATOR": place.coordinator,
+            "BINN_PROCESSES": str(place.count),
+            "BINN_PROCESS": str(place.index),
+        }
     return subprocess.Popen(
-        [sys.executable, *command], env=environment, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *command],
+        env=environment,
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -89,7 +100,8 @@ def test_a_process_that_dies_stops_the_other(tmp_path: Path) -> None:
 
 
 COMMAND = (
-    "-m binn_cli run dataset=table dataset.path=t.h5 dataset.outputs=[u] dataset.stream=true task=regress output.figures=false "
+    "-m binn_cli run dataset=table dataset.path=t.h5 dataset.outputs=[u] dataset.stream=true task=regress "
+    "output.figures=false "
     "model.modes=2 model.centers=5 model.length=1.2 model.padding=1 model.stretch=0 model.sweeps=3"
 )
 
@@ -115,7 +127,12 @@ def test_a_run_on_two_processes_is_written_by_the_first(broken: bool, tmp_path: 
 
 
 def test_slurm_and_plain_environments() -> None:
-    slurm = {"SLURM_STEP_NODELIST": "n[04-06,9],m1", "SLURM_STEP_NUM_TASKS": "6", "SLURM_PROCID": "5", "SLURM_JOB_ID": "41234"}
+    slurm = {
+        "SLURM_STEP_NODELIST": "n[04-06,9],m1",
+        "SLURM_STEP_NUM_TASKS": "6",
+        "SLURM_PROCID": "5",
+        "SLURM_JOB_ID": "41234",
+    }
     assert place_in(slurm) == Place("n04:21234", 6, 5)
     assert place_in({"BINN_COORDINATOR": "h:1", "BINN_PROCESSES": "2", "BINN_PROCESS": "1"}) == Place("h:1", 2, 1)
     assert place_in({}) is None and place_in(slurm | {"SLURM_STEP_NUM_TASKS": "1"}) is None

@@ -38,7 +38,12 @@ def test_chunks_do_not_matter(data: ProductData, chunk: int) -> None:
 @pytest.mark.parametrize("scaling", ["standard", "scale", "none"])
 def test_as_in_memory(kind: str, scaling: str) -> None:
     data = problem(kind, noise=0.05)
-    data = replace(data, values=np.concatenate([data.values, 3.0 - 2.0 * data.values**2], axis=-1), outputs=("u", "v"), output_units=())
+    data = replace(
+        data,
+        values=np.concatenate([data.values, 3.0 - 2.0 * data.values**2], axis=-1),
+        outputs=("u", "v"),
+        output_units=(),
+    )
     config = replace(CONFIG, output_scaling=scaling)
     axis = new_points(data)
     mine, theirs = (Binn(config).fit(d).predict([axis]) for d in (TableRows(data), data))

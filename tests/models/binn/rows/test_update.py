@@ -56,12 +56,16 @@ def test_forgetting_divides_the_weight_of_the_past() -> None:
     precision = 0.5 * (phi[0].T @ phi[0] / 1e-2 + np.eye(phi[0].shape[1])) + phi[1].T @ phi[1] / 1e-2
     right = (0.5 * phi[0].T @ old.values[:, 0] + phi[1].T @ new.values[:, 0]) / 1e-2
     np.testing.assert_allclose(member.weights, np.linalg.solve(precision, right), rtol=1e-6, atol=1e-8)
-    assert found.predict(new.axes).epistemic_var.mean() > Binn(CONFIG).update(_fitted(old), new).predict(new.axes).epistemic_var.mean()
+    assert (
+        found.predict(new.axes).epistemic_var.mean()
+        > Binn(CONFIG).update(_fitted(old), new).predict(new.axes).epistemic_var.mean()
+    )
 
 
 @pytest.mark.parametrize("first", [100, 200, 300])
 def test_several_blocks_come_near_a_fit_to_everything(first: int) -> None:
-    """The difference is a fraction of the posterior's own standard deviation, and less than what the old rows alone leave."""
+    """The difference is a fraction of the posterior's own standard deviation, and less than what the old rows alone
+    leave."""
     data = problem("scattered", noise=0.1)
     config = replace(CONFIG, modes=2, centers=5)
     axis = new_points(data)
@@ -83,7 +87,9 @@ def test_what_cannot_be_learned_on_is_said() -> None:
 
 def test_an_updated_surrogate_is_kept() -> None:
     data = problem("line", noise=0.1)
-    updated = Binn(CONFIG).update(_fitted(data), ProductData((Axis("point", np.array([[0.5]]), ("x",)),), np.array([[1.0]]), data.outputs))
+    updated = Binn(CONFIG).update(
+        _fitted(data), ProductData((Axis("point", np.array([[0.5]]), ("x",)),), np.array([[1.0]]), data.outputs)
+    )
     again = Binn(CONFIG).from_state(updated.state())
     axis = new_points(data)
     np.testing.assert_array_equal(again.predict([axis]).epistemic_var, updated.predict([axis]).epistemic_var)

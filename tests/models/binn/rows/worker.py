@@ -1,6 +1,8 @@
-"""One process of a fit on several: `python -m tests.models.binn.rows.worker OUT [die]`; the environment says which one it is.
+"""One process of a fit on several: `python -m tests.models.binn.rows.worker OUT [die]`; the environment says which one
+it is.
 
-Writes the weights of a line and of scattered points. With `die`, every process but the first leaves in the middle of the second.
+Writes the weights of a line and of scattered points. With `die`, every process but the first leaves in the middle of
+the second.
 """
 
 from __future__ import annotations

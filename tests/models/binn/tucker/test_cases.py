@@ -52,7 +52,9 @@ def test_the_gauge_changes_nothing_and_makes_slices_orthogonal() -> None:
     for mean in means:
         u, s, v = np.linalg.svd(rng.standard_normal((12, mean.shape[1])), full_matrices=False)
         axes.append(GridAxis(u, s**2, v.T, np.zeros((0, mean.shape[1]))))
-    changes = rotate(core, [orthonormalise(axis, mean, np.ones(len(mean))) for axis, mean in zip(axes, means, strict=True)])
+    changes = rotate(
+        core, [orthonormalise(axis, mean, np.ones(len(mean))) for axis, mean in zip(axes, means, strict=True)]
+    )
     new = [change.forward @ mean for change, mean in zip(changes, means, strict=True)]
     turned = multi_mode_dot(core, [change.inverse.T for change in changes])
     before, after = (multi_mode_dot(c, [m.T for m in ms]) for c, ms in ((core, means), (turned, new)))
