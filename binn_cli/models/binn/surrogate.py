@@ -15,13 +15,14 @@ from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.errors import BinnError, DataError
 from binn_cli.models.binn.calibration import conformal_factors
+from binn_cli.models.binn.completion import Completion, complete
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.memory import Nothing, PastCases, Rows
 from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.routes import decomposition
 from binn_cli.models.binn.rows.fit import fit_rows, update_rows
 from binn_cli.models.binn.stated import fit_products
-from binn_cli.models.binn.table import Allowed, TableFit, fit_table
+from binn_cli.models.binn.table import SMALL_ROWS, Allowed, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
 from binn_cli.models.cores import one_blas_thread
@@ -38,6 +39,15 @@ UNEXPLAINED = 1e-5
 KEPT_ROWS = 4000
 """Rows of a table that a surrogate keeps, to learn on from more."""
 
+EXPLAINED = 0.3
+"""Misfit of hidden values, relative to their spread, above which a tensor is not of low rank, and its values are a
+table's."""
+
+REFILLED = 3
+ALIKE = 0.3
+"""Gaps are filled again with what the fit says there, at most so often, until it says the same to this share of the
+noise."""
+
 
 @dataclass(frozen=True)
 class Binn:
@@ -46,6 +56,7 @@ class Binn:
     config: BinnConfig
     name: str = "binn"
     compiles: ClassVar[bool] = False
+    learns_incomplete: ClassVar[bool] = True
 
     def fit(
         self,
@@ -59,6 +70,8 @@ class Binn:
         del capacity  # nothing is compiled for a shape
         if not isinstance(data, ProductData):
             return self.fit_rows(data, domain=domain)
+        if data.observed is not None:
+            return self._fit_incomplete(data, warm_start, domain)
         began = time.perf_counter()
         before = warm_start if isinstance(warm_start, FittedBinn) else None
         units = before.units if before is not None else Units.of(data, domain, self._scaling(data))
@@ -101,6 +114,8 @@ class Binn:
             raise BinnError(f"forgetting must be greater than 0 and at most 1, not {forgetting}")
         began, memory = time.perf_counter(), fitted.memory
         _same_shape(fitted, data)
+        if isinstance(data, ProductData) and data.observed is not None:
+            data = _filled(fitted, data) if isinstance(memory, PastCases) else data.scattered()
         if isinstance(memory, PastCases) and isinstance(data, ProductData):
             if forgetting != 1.0:
                 raise BinnError(f"forgetting is {forgetting}, but cases on a grid are all weighed alike")
@@ -119,6 +134,45 @@ class Binn:
     def from_state(self, state: Tree) -> FittedBinn:
         """The surrogate that `FittedBinn.state` described."""
         return FittedBinn.from_state(state)
+
+    def _fit_incomplete(
+        self, data: ProductData, warm_start: FittedSurrogate | None, domain: Float[np.ndarray, "D 2"] | None
+    ) -> FittedBinn:
+        """Learn from a product with gaps: they are filled by the low rank of the rest, then with what the fit says
+        there (the expectation step of Dempster, Laird and Rubin, 1977).
+
+        Few values, and such as are not of low rank, are a table.
+        """
+        began, observed = time.perf_counter(), data.observed
+        assert observed is not None
+        if data.n_observed <= SMALL_ROWS or decomposition(self.config, data) == "cp":
+            return self.fit(data.scattered(), warm_start, domain=domain)
+        with one_blas_thread():
+            outputs = [complete(data.values[..., i], observed, self.config.seed) for i in range(len(data.outputs))]
+        if not all(_is_explained(own, data.values[observed, i]) for i, own in enumerate(outputs)):
+            return self.fit(data.scattered(), warm_start, domain=domain)
+        # Lengths, ranks and noise are chosen where filled values scatter as the others do: smooth ones would pass for
+        # a smooth function of little noise.
+        scatter = np.random.default_rng(self.config.seed).standard_normal(data.values.shape)
+        scatter *= [own.residual for own in outputs]
+        said = np.stack([own.values for own in outputs], axis=-1) + np.where(observed[..., None], 0.0, scatter)
+        filled = replace(data, values=said, observed=None)
+        fitted = self.fit(filled, warm_start, domain=domain)
+        for _ in range(REFILLED):
+            refilled = _filled(fitted, data)
+            moved = np.mean((refilled.values - filled.values)[~observed] ** 2, axis=0)
+            filled = refilled
+            noise = fitted.noise * fitted.units.outputs.scale**2
+            if np.all(moved <= ALIKE**2 * noise):
+                break
+            cases = Cases.of(filled, fitted.units.outputs, self.config.compression)
+            with one_blas_thread():
+                again, diagnostics = self._fit_cases(cases, fitted.units, self._route_of(fitted), fitted)
+            fitted = self._finish(again, diagnostics, data.n_observed, began)
+        share = data.n_observed / data.n_points
+        note = f"filled {1 - share:.1%} of the combinations, which have no values, with what the others say there"
+        report = replace(fitted.report, fit_seconds=time.perf_counter() - began, notes=(*fitted.report.notes, note))
+        return _for_fewer(fitted, share).with_report(report)
 
     def _scaling(self, data: ProductData) -> str:
         """`auto`: outputs of a table are centred; fields are only if their mean is far from zero."""
@@ -229,6 +283,24 @@ class Binn:
         arrays = {name: np.asarray(value) for name, value in diagnostics.items()}
         report = FitReport(0.0, time.perf_counter() - began, arrays, tuple(dict.fromkeys(taken)))
         return fitted.with_report(report)
+
+
+def _is_explained(found: Completion, values: Float[np.ndarray, " n"]) -> bool:
+    return found.misfit <= EXPLAINED * float(np.std(values))
+
+
+def _filled(fitted: FittedBinn, data: ProductData) -> ProductData:
+    """Cases whose gaps hold what a surrogate says there."""
+    assert data.observed is not None
+    said = fitted.predict(data.axes, variance=False).mean
+    return replace(data, values=np.where(data.observed[..., None], data.values, said), observed=None)
+
+
+def _for_fewer(fitted: FittedBinn, share: float) -> FittedBinn:
+    """The surrogate of which only a share of the values were observed: what was filled in fits too well, so the noise
+    is larger, and so is the posterior's variance, which has fewer values to rest on as well."""
+    posteriors = tuple(replace(own, noise=own.noise * share) for own in fitted.posteriors)
+    return replace(fitted, posteriors=posteriors, calibration=fitted.calibration / share)
 
 
 def _same_shape(fitted: FittedBinn, data: ProductData | RowChunks) -> None:
