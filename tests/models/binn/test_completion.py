@@ -104,12 +104,13 @@ def test_few_values_are_a_table() -> None:
 
 
 def test_cases_with_gaps_are_learned_later() -> None:
-    data = _product(_gaps(0.2))
-    model = Binn(BinnConfig())
-    parts = [replace(data, axes=(*data.axes[:-1], data.axes[-1].taken(rows)), values=data.values[:, :, rows],
-                     observed=data.observed[:, :, rows]) for rows in (np.arange(0, 16, 2), np.arange(1, 16, 2))]  # fmt: skip
-    first = model.fit(replace(_product(None), axes=parts[0].axes, values=_product(None).values[:, :, ::2]))
+    whole, data, model = _product(None), _product(_gaps(0.2)), Binn(BinnConfig())
+    *others, last = data.axes
+    begun = replace(whole, axes=(*others, last.taken(range(0, 16, 2))), values=whole.values[:, :, ::2])
+    seen = data.observed[:, :, 1::2] if data.observed is not None else None
+    more = replace(data, axes=(*others, last.taken(range(1, 16, 2))), values=data.values[:, :, 1::2], observed=seen)
+    first = model.fit(begun)
 
-    grown = model.update(first, parts[1])
+    grown = model.update(first, more)
 
     assert _errors(grown)[0] < max(2.0 * _errors(first)[0], 1e-4)
