@@ -48,6 +48,10 @@ def flattened(fitted: Any, name: str, scope: Scope) -> Arrays:
         raise BinnError(
             f"model={name} cannot be exported, only binn can; use binn predict or binn_cli.load for other models"
         )
+    if fitted.fields:
+        raise BinnError(
+            "a surrogate with model.noise=varying cannot be exported; take model.noise=learned, or use binn predict"
+        )
     found: Arrays = {"format": FORMAT, **{key: np.array(getattr(scope, key), dtype=str) for key in TEXTS}}
     found |= {"low": scope.low, "high": scope.high, **_kinds(kinds), **fitted.units.tree()}
     found |= {"noise": fitted.noise, "calibration": fitted.calibration}

@@ -96,7 +96,7 @@ class BinnConfig:
         within("model.prior_variance", self.prior_variance, 1e-12, 1e12)
         one_of("model.prior_mean", self.prior_mean, ("zero", "start"))
         one_of("model.relevance", self.relevance, ("modes", "none"))
-        one_of("model.noise", self.noise, ("learned", "fixed"))
+        one_of("model.noise", self.noise, ("learned", "varying", "fixed"))
         within("model.noise_variance", self.noise_variance, 1e-30, 1e12)
         within("model.sweeps", self.sweeps, 1, 1_000_000)
         at_least("model.tolerance", self.tolerance, 0)

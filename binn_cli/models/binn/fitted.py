@@ -15,10 +15,11 @@ from binn_cli.models.binn.bases.base import Basis
 from binn_cli.models.binn.bases.build import basis_of, basis_tree
 from binn_cli.models.binn.limit.table import LimitChoice
 from binn_cli.models.binn.memory import Memory, memory_from_tree
-from binn_cli.models.binn.mixture import Mixture
+from binn_cli.models.binn.mixture import ROWS_AT_ONCE, Mixture
 from binn_cli.models.binn.tucker.fit import Choices
 from binn_cli.models.binn.tucker.posterior import TuckerPosterior
 from binn_cli.models.cores import one_blas_thread
+from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
@@ -45,6 +46,7 @@ class FittedBinn:
         scores: of every output of a table by how many standard deviations every row was missed by a fit without it.
         choices: of product data what a fit to more cases goes on from.
         stated: bases and number of modes of a sum of products that was stated.
+        fields: of every output how its noise varies over the inputs; none where it is the same everywhere.
     """
 
     units: Units
@@ -56,6 +58,7 @@ class FittedBinn:
     scores: tuple[np.ndarray | None, ...] = ()
     choices: Choices | None = None
     stated: tuple[tuple[Basis, ...], int] | None = None
+    fields: tuple[NoiseField, ...] = ()
 
     @property
     def noise(self) -> Float[np.ndarray, " L"]:
@@ -79,7 +82,19 @@ class FittedBinn:
         if variance:
             spread = np.stack([v for _, v in found if v is not None], axis=-1)
             spread *= scale**2 * wider
-        return Prediction(mean, spread, np.broadcast_to(self.noise * scale**2 * wider, mean.shape))
+        noise = np.broadcast_to(self.noise * scale**2 * wider, mean.shape)
+        return Prediction(mean, spread, noise * self._factors(points) if self.fields else noise)
+
+    def _factors(self, points: Sequence[Float[np.ndarray, "n D"]]) -> Float[np.ndarray, "*n L"]:
+        """By what the noise variance of every output is multiplied on the product of axes."""
+        sizes = [len(p) for p in points]
+        found = np.empty((int(np.prod(sizes)), len(self.fields)))
+        for begin in range(0, len(found), ROWS_AT_ONCE):
+            rows = slice(begin, min(begin + ROWS_AT_ONCE, len(found)))
+            index = np.unravel_index(np.arange(rows.start, rows.stop), sizes)
+            x = np.concatenate([p[i] for p, i in zip(points, index, strict=True)], axis=1)
+            found[rows] = np.column_stack([field.factors(x)[:, 0] for field in self.fields])
+        return found.reshape(*sizes, len(self.fields))
 
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, as a small Gaussian process over the case axis."""
@@ -122,6 +137,8 @@ class FittedBinn:
             tree["stated"] = {"modes": self.stated[1]} | {
                 f"{d:03d}": basis_tree(b) for d, b in enumerate(self.stated[0])
             }
+        if self.fields:
+            tree["fields"] = {f"{i:03d}": field.tree() for i, field in enumerate(self.fields)}
         return tree
 
     @classmethod
@@ -146,7 +163,9 @@ class FittedBinn:
             names = sorted(key for key in tree["stated"] if key != "modes")
             stated = tuple(basis_of(tree["stated"][key]) for key in names), int(tree["stated"]["modes"])
         calibration = np.atleast_1d(tree["calibration"])
-        return cls(units, tuple(posteriors), memory, calibration, FitReport(0.0, 0.0, {}), limits, (), choices, stated)
+        fields = tuple(NoiseField.of_tree(tree["fields"][key]) for key in sorted(tree.get("fields", {})))
+        report = FitReport(0.0, 0.0, {})
+        return cls(units, tuple(posteriors), memory, calibration, report, limits, (), choices, stated, fields)
 
     def with_report(self, report: FitReport) -> FittedBinn:
         """The same surrogate with another account of its fit."""

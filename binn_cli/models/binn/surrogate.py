@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.errors import BinnError, DataError
 from binn_cli.models.binn.calibration import conformal_factors
@@ -19,6 +19,7 @@ from binn_cli.models.binn.completion import Completion, complete
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.memory import Nothing, PastCases, Rows
 from binn_cli.models.binn.mixture import Mixture
+from binn_cli.models.binn.noise import SEEN_ROWS, learn_field
 from binn_cli.models.binn.routes import decomposition
 from binn_cli.models.binn.rows.fit import fit_rows, update_rows
 from binn_cli.models.binn.stated import fit_products
@@ -26,6 +27,7 @@ from binn_cli.models.binn.table import SMALL_ROWS, Allowed, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
 from binn_cli.models.cores import one_blas_thread
+from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
 from binn_cli.models.units import Units
 
@@ -72,6 +74,13 @@ class Binn:
             return self.fit_rows(data, domain=domain)
         if data.observed is not None:
             return self._fit_incomplete(data, warm_start, domain)
+        if self.config.noise == "varying" and len(data.axes) > 1:
+            if data.n_points > SMALL_ROWS:  # no rows are left out of a grid, and its ranks take strong noise for signal
+                raise BinnError(
+                    f"model.noise=varying is learned from tables, and from grids of at most {SMALL_ROWS:,} values, not "
+                    f"{data.n_points:,}; take model.noise=learned, or dataset.structure=table and fewer rows"
+                )
+            data = data.scattered()
         began = time.perf_counter()
         before = warm_start if isinstance(warm_start, FittedBinn) else None
         units = before.units if before is not None else Units.of(data, domain, self._scaling(data))
@@ -84,10 +93,14 @@ class Binn:
             else:
                 cases = Cases.of(data, units.outputs, self.config.compression)
                 fitted, diagnostics = self._fit_cases(cases, units, route, before)
+        if self.config.noise == "varying":
+            fitted = _with_fields(fitted, data, diagnostics)
         return self._finish(fitted, diagnostics, data.n_points, began)
 
     def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedBinn:
         """Learn from rows that are read in chunks; see `binn_cli.models.binn.rows.fit`."""
+        if self.config.noise == "varying":
+            raise BinnError("model.noise=varying is learned from data in memory; take learned for rows read in chunks")
         return fit_rows(self.config, rows, domain)
 
     def remembers(self, fitted: FittedSurrogate) -> bool:
@@ -123,6 +136,7 @@ class Binn:
                 cases = memory.cases.extended(data, fitted.units.outputs)
                 route = "limit" if len(cases.axes[-1].coordinates) > 1 else self._route_of(fitted)
                 grown, diagnostics = self._fit_cases(cases, fitted.units, route, fitted)
+            grown = replace(grown, fields=fitted.fields)
             return self._finish(grown, diagnostics, cases.count, began)
         if isinstance(memory, Rows) and isinstance(data, ProductData) and forgetting == 1.0:
             x, y = data.table()
@@ -224,6 +238,9 @@ class Binn:
             "settled": np.array([fit.settled for fit in fits], dtype=float),
             "taken": [_sentence(fit) for fit in fits],
         }
+        if config.noise == "varying":
+            learned = [learn_field(x[fit.rows], fit.misses, fit.spread, fit.noise) for fit in fits]
+            fitted = _noisy(fitted, learned)
         return fitted, diagnostics
 
     def _fit_cases(
@@ -283,6 +300,28 @@ class Binn:
         arrays = {name: np.asarray(value) for name, value in diagnostics.items()}
         report = FitReport(0.0, time.perf_counter() - began, arrays, tuple(dict.fromkeys(taken)))
         return fitted.with_report(report)
+
+
+def _with_fields(fitted: FittedBinn, data: ProductData, diagnostics: dict[str, Any]) -> FittedBinn:
+    """The surrogate with noise that varies, where that was not learned from left-out rows: from the misfit at what it
+    has seen, enlarged by the parameters that this cost."""
+    if fitted.fields:
+        return fitted
+    count = data.n_points
+    rows = np.sort(np.random.default_rng(0).choice(count, min(SEEN_ROWS, count), replace=False))
+    x, y = data.table(rows)
+    mean = fitted.predict((Axis("point", x, data.inputs),), variance=False).mean
+    misses = (y - mean) / fitted.units.outputs.scale
+    parameters = np.asarray(diagnostics["effective_parameters"]).reshape(len(fitted.posteriors), -1).sum(axis=1)
+    misses /= np.sqrt(np.maximum(1.0 - parameters / count, 0.05))
+    scaled, none = fitted.units.inputs(x, slice(None)), np.zeros(len(x))
+    learned = [learn_field(scaled, misses[:, i], none, float(own)) for i, own in enumerate(fitted.noise)]
+    return _noisy(fitted, learned)
+
+
+def _noisy(fitted: FittedBinn, learned: Sequence[tuple[float, NoiseField]]) -> FittedBinn:
+    posteriors = tuple(replace(own, noise=noise) for own, (noise, _) in zip(fitted.posteriors, learned, strict=True))
+    return replace(fitted, posteriors=posteriors, fields=tuple(field for _, field in learned))
 
 
 def _is_explained(found: Completion, values: Float[np.ndarray, " n"]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, smooth_features
@@ -81,6 +81,9 @@ class TableFit:
         widening: factor on all variances, since left-out rows were farther off than these said.
         candidates: all that were judged.
         scores: (n,) by how many standard deviations every row was missed by a fit without it, where that is known.
+        rows: (m,) which rows were left out in turn; all, unless they are many.
+        misses: (m,) by how much they were missed.
+        spread: (m,) variance of what was said of the function there.
         products: sums of products, the one with the highest density of left-out rows first, with their features.
         choice: hyperparameters of the limit, from which a fit to more rows goes on.
         parameters: effective number of parameters.
@@ -92,6 +95,9 @@ class TableFit:
     widening: float
     candidates: tuple[Candidate, ...]
     scores: Float[np.ndarray, " n"] | None
+    rows: Int[np.ndarray, " m"]
+    misses: Float[np.ndarray, " m"]
+    spread: Float[np.ndarray, " m"]
     products: tuple[tuple[CpFit, tuple[Features, ...]], ...]
     choice: LimitChoice
     parameters: float
@@ -185,7 +191,10 @@ def fit_table(
     scores = np.abs(target - mean) / np.sqrt(widening * spread) if n <= SMALL_ROWS else None
     order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
     products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)
-    return TableFit(tuple(members), noise, widening, candidates, scores, products, main, parameters, settled)
+    return TableFit(
+        tuple(members), noise, widening, candidates, scores, rows, target - mean, widening * spread - noise, products,
+        main, parameters, settled,
+    )  # fmt: skip
 
 
 def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
@@ -196,7 +205,10 @@ def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
     keep = slice(None, MOST_ROWS)
     process = choice.process(x[keep], y[keep])
     candidates = (Candidate("a constant", 0.0, 1.0),)
-    return TableFit(((process, 1.0),), process.noise, 1.0, candidates, np.zeros(len(x)), (), choice, 1.0, True)
+    rows, none = np.arange(len(x)), np.zeros(len(x))
+    return TableFit(
+        ((process, 1.0),), process.noise, 1.0, candidates, none, rows, none, none, (), choice, 1.0, True
+    )  # fmt: skip
 
 
 def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[LimitChoice]:
@@ -255,7 +267,7 @@ def _products(
         fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, guide=guide, rival=rival)
         found.extend((fit, design) for fit in fits)
         top = max(fits, key=lambda fit: fit.summary.evidence)
-        if top.summary.evidence < best + 1.0 or dimensions == 1:
+        if top.summary.evidence < max(best + 1.0, rival) or dimensions == 1:
             break
         # Shorter lengths are tried with the number of modes that was best.
         best, only = top.summary.evidence, top.modes

@@ -20,7 +20,8 @@ from binn_cli.models.gp.groups import grouped_mean, predict_groups
 from binn_cli.models.gp.hyperparameters import Hyperparameters
 from binn_cli.models.gp.learning import Table, final_size, first_guess, hyperparameter_diagnostics, learned, sample
 from binn_cli.models.gp.memory import require_dense
-from binn_cli.models.gp.varying_noise import NoiseField, learned_field
+from binn_cli.models.gp.varying_noise import learned_field
+from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 

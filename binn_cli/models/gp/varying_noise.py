@@ -1,15 +1,9 @@
 """Noise that varies over the inputs: its logarithm is a smooth function, found together with the hyperparameters.
 
-log σ²(x) = log σ² + B(x) w, where B are functions of a Gaussian process with a few centres, whitened so that w ~ N(0,
-s²) gives g(x) = B(x) w the prior variance s² at the centres. θ and w maximise log p(y | θ, w) + log p(w): with w = 0,
-the most probable value before any data, the noise is the same everywhere.
+With the field of `models.noise_field`, θ and its weights w maximise log p(y | θ, w) + log p(w).
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,55 +16,10 @@ from binn_cli.models.gp.evidence import negative_log_normal, noisy_covariance
 from binn_cli.models.gp.hyperparameters import bounds
 from binn_cli.models.gp.learning import Table
 from binn_cli.models.gp.search import minimised
+from binn_cli.models.noise_field import FURTHEST, SPREAD, NoiseField, centers_of, functions
 
-CENTERS, POINTS_PER_CENTER = 12, 8
-"""Most centres, and fewest points for each of them."""
-LENGTH, SPREAD = 0.3, 1.5
-"""Length of the functions in units of the domain for one input (it grows with √D), and prior standard deviation s of
-log σ²."""
-FURTHEST = 6.0
-"""Largest weight in units of its prior standard deviation."""
 STEPS = 100
 """Most steps of the search."""
-
-
-@dataclass(frozen=True)
-class NoiseField:
-    """How the noise variance of every group of outputs varies.
-
-    Attributes:
-        centers: (M, D) in scaled units.
-        weights: (G, M) w of every group.
-    """
-
-    centers: Float[np.ndarray, "M D"]
-    weights: Float[np.ndarray, "G M"]
-
-    def factors(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n G"]:
-        """By what the noise variance of each group is multiplied at points in scaled units."""
-        return np.exp(functions(x, self.centers) @ self.weights.T)
-
-    def tree(self) -> dict[str, Any]:
-        """Arrays, for `/surrogate`."""
-        return {"noise_centers": self.centers, "noise_weights": self.weights}
-
-    @classmethod
-    def from_tree(cls, tree: Mapping[str, Any]) -> NoiseField | None:
-        """The field that `tree` described; None where there is none."""
-        if "noise_centers" not in tree:
-            return None
-        return cls(np.atleast_2d(tree["noise_centers"]), np.atleast_2d(tree["noise_weights"]))
-
-
-def functions(x: Float[np.ndarray, "n D"], centers: Float[np.ndarray, "M D"]) -> Float[np.ndarray, "n M"]:
-    """B(x): the whitened functions of the centres."""
-    length = LENGTH * np.sqrt(centers.shape[1])
-
-    def kernel(a: np.ndarray) -> np.ndarray:
-        return np.exp(-0.5 * np.sum(((a[:, None] - centers) / length) ** 2, axis=2))
-
-    lower = np.linalg.cholesky(kernel(centers) + 1e-6 * np.eye(len(centers)))
-    return np.linalg.solve(lower, kernel(x).T).T
 
 
 def _objective(
@@ -105,7 +54,7 @@ def learned_field(
         watch: counts the seconds of compiling.
     """
     known = part.x[part.mask > 0]
-    centers = spread_out(known, max(1, min(CENTERS, len(known) // POINTS_PER_CENTER)))
+    centers = centers_of(known)
     b = functions(part.x, centers)
     box = np.concatenate([bounds(part.x.shape[1]), np.tile([-FURTHEST * SPREAD, FURTHEST * SPREAD], (len(centers), 1))])
     found = []
@@ -120,13 +69,3 @@ def learned_field(
         found.append(minimised(evaluated, start[None], box, STEPS).theta)
     ends = np.array(found)
     return ends[:, : theta.shape[1]], NoiseField(centers, ends[:, theta.shape[1] :])
-
-
-def spread_out(x: Float[np.ndarray, "n D"], count: int) -> Float[np.ndarray, "M D"]:
-    """Points far from one another: each next one is the farthest from those before it."""
-    chosen = [int(np.argmin(np.sum((x - x.mean(axis=0)) ** 2, axis=1)))]
-    distance = np.sum((x - x[chosen[0]]) ** 2, axis=1)
-    while len(chosen) < count and distance.max() > 0:
-        chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, np.sum((x - x[chosen[-1]]) ** 2, axis=1))
-    return x[chosen]

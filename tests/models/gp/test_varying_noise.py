@@ -9,7 +9,7 @@ from binn_cli.config.schema.gp import GpConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.gp.exact import Gp
-from binn_cli.models.gp.varying_noise import functions, spread_out
+from binn_cli.models.noise_field import functions, spread_out
 
 
 def data(rows: int, seed: int, growth: float) -> tuple[ProductData, np.ndarray]:

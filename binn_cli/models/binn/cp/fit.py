@@ -205,14 +205,14 @@ def fit_stated(
     if not together:
         prior = BlockPrior(tuple(means), tuple(np.full(modes, level) for level in levels))
         settings = AlternationSettings(
-            config.sweeps, config.tolerance, config.noise == "learned", config.relevance == "modes", zero,
+            config.sweeps, config.tolerance, config.noise != "fixed", config.relevance == "modes", zero,
             config.acceleration == "extrapolation", config.inference == "vb",
         )  # fmt: skip
         found = alternate(design, prior, start, config.noise_variance, settings)
         return _of_blocks(config, design, features, found, prior)
     precision = np.concatenate([np.full(w.size, 1.0 / level) for w, level in zip(start, levels, strict=True)])
     prior_all = WeightPrior(pack(means), precision)
-    learned = config.noise == "learned"
+    learned = config.noise != "fixed"
     noises = [config.noise_variance] if not learned else [1e-2, 1e-3, 1e-4, 1e-5]
     problem = looked_at_once(design, pack(start))
     begin = begin_at(problem, pack(start), prior_all, noises, steps=20)

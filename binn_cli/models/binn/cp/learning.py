@@ -196,11 +196,16 @@ def grow(
         best, waited = (evidence, 0) if evidence > best + 1.0 else (best, waited + 1)
         if (waited >= patience or best < rival) and modes >= LEAST_TRIED:
             break
+        if modes >= 2 and best < rival - HOPELESS * design.count:
+            break
     return found
 
 
 LEAST_TRIED = 4
 """Modes up to which fits are made even if they do not raise the evidence: several at once may be needed."""
+
+HOPELESS = 1.0
+"""Nats per row below the rival from which on two modes are enough to see that more of them do not help."""
 
 OWN_STARTS = 4
 """Modes up to which fits have starts of their own too; beyond, they go on from the fit before."""

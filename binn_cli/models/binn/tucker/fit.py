@@ -295,7 +295,7 @@ def fit_tucker(
     settings = TuckerSettings(
         config.sweeps,
         config.tolerance,
-        config.noise == "learned",
+        config.noise != "fixed",
         config.relevance == "modes",
         config.prior_mean == "zero",
     )
