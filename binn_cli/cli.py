@@ -133,6 +133,36 @@ def _compare(arguments: Sequence[str]) -> int:
     )
 
 
+def _report(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="binn report", description="Write one page on runs that needs no network and no server.")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="directory of a run, of a sweep or of outputs, or a pattern in quotes"
+    )
+    parser.add_argument(
+        "-o", "--output", type=_path, metavar="FILE", help="the page, - for stdout; report.html by default"
+    )
+    parser.add_argument("--pdf", type=_path, metavar="FILE", help="print it into a PDF file, which takes Chromium")
+    parser.add_argument("--title", default="", help="what stands at its top")
+    parser.add_argument(
+        "--metric", action="extend", type=_words, default=[], metavar="NAME", help="such as rmse; several with commas"
+    )
+    parser.add_argument(
+        "--all-times", action="store_true", help="count times of runs that shared the machine with others, too"
+    )
+    chosen = parser.parse_args(arguments)
+    from binn_cli.views.report.verb import report
+
+    output = chosen.output or (None if chosen.pdf is not None else Path("report.html"))
+    return report(
+        chosen.runs,
+        output,
+        pdf=chosen.pdf,
+        title=chosen.title,
+        metrics=chosen.metric,
+        all_times=chosen.all_times,
+    )
+
+
 def _rerun(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="binn rerun", description="Run a run again from its file alone, and say whether the numbers agree."
@@ -340,6 +370,7 @@ VERBS: dict[str, Verb] = {
     "run": Verb("compose a dataset, a model and a task, and run it (binn run --help)", _run),
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
+    "report": Verb("write one page on runs and sweeps to pass on (binn report outputs -o report.html)", _report),
     "predict": Verb(
         "predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict
     ),

@@ -88,6 +88,10 @@ COMMANDS: dict[str, str | None] = {
     "binn compare outputs --csv runs.csv --latex runs.tex --json -": "",
     "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
     "binn run hydra/callbacks=mlflow": "",
+    # docs/reporting.md
+    "binn run -m model=binn,gp seed=0,1 dataset=sine task=regress": f"{SWEEP} model=gp",
+    "binn report outputs/*_sweep -o report.html": "",
+    "binn report 'outputs/*' --title \"Sine, four runs\" --metric rmse,crps,coverage_90 -o all.html": "",
     # docs/launchers.md
     "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": (
         f"{SWEEP} {FIXED}"
@@ -184,6 +188,9 @@ NOT_COMMANDS = {
     "binn serve RUN --port 4242",
     "binn -sc install=fish | source",
     "binn compare",
+    "binn compare …",
+    "binn report",
+    "binn rerun RUN",
     "binn check",
     "binn resume",
     "binn resume SWEEP",

@@ -118,7 +118,7 @@ def _require_schema(path: Path, schema: object) -> None:
     raise BinnError(f"{path} is not a results file of this program: its schema is {schema!r}, not {SCHEMA!r}")
 
 
-def read(path: Path, *, arrays: bool = True, provenance: bool = True) -> RunRecord:
+def read(path: Path, *, arrays: bool = True, provenance: bool = True, surrogate: bool = True) -> RunRecord:
     """Read a run's file.
 
     Args:
@@ -126,12 +126,13 @@ def read(path: Path, *, arrays: bool = True, provenance: bool = True) -> RunReco
         arrays: whether also predictions, surrogate, state and surface are read, which may be large, and diagnostics,
             which are many.
         provenance: whether that is read as well; forty short texts take as long as all scores.
+        surrogate: whether that is among the arrays.
 
     Raises:
         BinnError: if there is no such file, or it is cut short, damaged, or not one that this program wrote.
     """
     with opened(path) as file:
-        return _read_record(file, arrays, provenance)
+        return _read_record(file, arrays, provenance, surrogate)
 
 
 def read_surrogate(path: Path) -> RunRecord:
@@ -189,8 +190,8 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
             write_tree(file, name, tree)
 
 
-def _read_record(file: h5py.File, arrays: bool, provenance: bool) -> RunRecord:
-    parts = set(file) if arrays else set()
+def _read_record(file: h5py.File, arrays: bool, provenance: bool, surrogate: bool = True) -> RunRecord:
+    parts = set(file) - (set() if surrogate else {"surrogate"}) if arrays else set()
     attributes: dict[str, Any] = {name: scalar(value) for name, value in file.attrs.items()}
     header = Header(
         config=config_text(file), **{name: attributes[name] for name in _ROOT}, note=attributes.get("note", "")

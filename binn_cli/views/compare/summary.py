@@ -218,7 +218,8 @@ def _notes(found: Gathered, by: Sequence[str], apart: Sequence[str], rows: Seque
             f"and code of another"
         )
         notes.append(f"{again} are left out: the last one counts")
-    shared = sum(row.side_by_side for row in rows if row.output == rows[0].output)
+    # a run has a row for each of its outputs
+    shared = len({run.directory for row in rows for run in row.runs if run.head.provenance.get(SIDE_BY_SIDE)})
     if shared:
         took = f"{shared} {'run' if shared == 1 else 'runs'} shared the machine with others"
         notes.append(

@@ -1,0 +1,1 @@
+"""`binn report`: runs and sweeps as one page that needs nothing else."""
