@@ -8,7 +8,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from binn_cli.config.schema import SCHEMAS
 from binn_cli.config.store import options
 from binn_cli.metrics import METRICS
 from tests.document_commands import BEFORE, COMMANDS, NOT_COMMANDS, REFUSED, THOROUGH, finished_run
+from tests.warm_program import warm_program
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -124,12 +127,19 @@ def run_block(block: Block, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Path]:
+    """Where a `binn` is that starts at once."""
+    with tempfile.TemporaryDirectory(prefix="b") as directory, warm_program(Path(directory)) as place:
+        yield place
+
+
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
-    """The environment of a shell in an empty directory, with the installed `binn` on its path."""
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, warm: Path) -> dict[str, str]:
+    """The environment of a shell in an empty directory, with `binn` on its path."""
     monkeypatch.chdir(tmp_path)
     prepare_jax()
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(warm), str(Path(sys.executable).parent), os.environ["PATH"]])
     # Here compiling costs far more than running, and speed is not what is tested.
     return {**os.environ, "PATH": path, "COLUMNS": "120", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
 

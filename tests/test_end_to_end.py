@@ -133,7 +133,7 @@ def follow(process: subprocess.Popen[str], until: str) -> str:
 
 
 def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> None:
-    rounds = 30
+    rounds = 12
     command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -167,7 +167,7 @@ def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> 
 
 
 def test_a_live_run_is_left_alone_and_a_killed_one_goes_on(binn, environment, tmp_path) -> None:
-    rounds = 30
+    rounds = 12
     command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
