@@ -1,0 +1,266 @@
+"""Simultaneous diagonalisation: the direct solution where every coordinate has at most two forms.
+
+A coordinate with a mass form A and another symmetric form B has eigenvectors of B v = λ A v, in which both are diagonal (fast
+diagonalisation; Lynch, Rice and Thomas, 1964). If all coordinates but time are such, the operator is diagonal, and time remains a scalar
+equation for every combination of eigenvalues. Where there are too many combinations, a coordinate keeps only the Ritz vectors of a small
+space that holds exp(-τ A⁻¹ B) f for all τ ≥ 0, which the solution is a combination of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import linalg
+
+from binn_cli.datasets.problem import MASS, SPACE, TIME, Factor, Form
+from binn_cli.errors import BinnError
+from binn_cli.models.galerkin.evolution import Family
+from binn_cli.models.galerkin.forms import is_time_derivative
+from binn_cli.models.galerkin.system import Loaded, System
+from binn_cli.models.galerkin.train import Train, from_tensor, needed, svd
+
+MOST_COMBINATIONS = 4_000_000
+"""Combinations of eigenvalues up to which no coordinate is reduced."""
+
+MOST_NUMBERS = 60_000_000
+"""Numbers of the largest array."""
+
+TIMES = 160
+"""Values of τ whose exponentials span a reduced space."""
+
+RESONANCE = 1e-9
+"""Smallest eigenvalue of the whole operator, over the largest of its terms there, that counts as another value than zero."""
+
+
+class NotDiagonal(Exception):
+    """The operator has no common eigenvectors; the text says along which coordinate."""
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Eigenvectors along a coordinate.
+
+    Attributes:
+        vectors: (n, r) coefficients, orthonormal with respect to the mass.
+        eigenvalues: (r,) of the other form; None where there is none.
+        form: the other form.
+        loads: (r, s) the loads along this coordinate.
+    """
+
+    vectors: Float[np.ndarray, "n r"]
+    eigenvalues: Float[np.ndarray, " r"] | None
+    form: Form | None
+    loads: Float[np.ndarray, "r s"]
+
+    def factor(self, form: Form) -> Float[np.ndarray, " r"]:
+        """What a form is in these coordinates."""
+        return self.eigenvalues if form == self.form and self.eigenvalues is not None else np.ones(self.vectors.shape[1])
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """What diagonalisation tells about the operator.
+
+    Attributes:
+        smallest: the eigenvalue of smallest size, which says how far an error of the right-hand side can be amplified.
+        definite: whether all eigenvalues have one sign.
+        combinations: how many there are.
+    """
+
+    smallest: float
+    definite: bool
+    combinations: int
+
+
+def pair_of_forms(system: System, name: str) -> tuple[Form, Form | None]:
+    """The mass form and the other one along a coordinate.
+
+    Raises:
+        NotDiagonal: if there are more, or one is not symmetric.
+    """
+    forms = system.forms(name)
+    if not all(form.symmetric for form in forms):
+        raise NotDiagonal(f"{name} has a derivative of first order")
+    if MASS in forms or len(forms) == 1:
+        others = [form for form in forms if form != MASS]
+        if len(others) > 1:
+            raise NotDiagonal(f"{name} has {len(forms)} different forms")
+        return MASS, others[0] if others else None
+    masses = [form for form in forms if form.trial == 0 and _is_positive(system, name, form)]
+    if len(forms) > 2 or not masses:
+        raise NotDiagonal(f"{name} has {len(forms)} different forms")
+    return masses[0], next(form for form in forms if form != masses[0])
+
+
+def _is_positive(system: System, name: str, form: Form) -> bool:
+    points = system.assemblies[name].space.breakpoints
+    return bool(np.all(form.weight(np.linspace(points[0], points[-1], 257)) > 0))
+
+
+def solve_diagonal(system: System, tolerance: float) -> tuple[Train, Spectrum]:
+    """The Galerkin solution.
+
+    Args:
+        system: a problem in spaces.
+        tolerance: what compression may change, over the norm of the solution.
+
+    Raises:
+        NotDiagonal: if the operator has no common eigenvectors.
+        BinnError: if it has the eigenvalue zero.
+    """
+    names = [name for name in system.assemblies if name != _time(system)]
+    pairs = {name: pair_of_forms(system, name) for name in names}
+    if (time := _time(system)) is not None:
+        for form in system.forms(time):
+            if form != MASS and not (is_time_derivative(form) and form.weight.text == "1"):
+                raise NotDiagonal(f"{time} has other forms than the derivative and the mass")
+    modes = {name: _modes(system, name, *pairs[name]) for name in names}
+    modes = _reduced(system, modes, tolerance)
+    weights = _weights(system, modes, derivative=False)
+    if time is None:
+        spectrum = _checked(weights, _sizes(system, modes))
+        core = _sum_of_loads(system.loads, modes, names) / weights
+        return _train(system, core, {name: modes[name].vectors for name in names}, tolerance), spectrum
+    return _evolved(system, modes, weights, tolerance)
+
+
+def _time(system: System) -> str | None:
+    return None if system.problem.time is None else system.problem.time.name
+
+
+def _modes(system: System, name: str, mass: Form, other: Form | None) -> Modes:
+    assembly = system.assemblies[name]
+    distinct = np.stack([load.vectors[name] for load in system.loads], axis=1)
+    matrix = assembly.matrix(mass)
+    if other is not None:
+        eigenvalues, vectors = linalg.eigh(assembly.matrix(other), matrix)
+        return Modes(vectors, eigenvalues, other, vectors.T @ distinct)
+    # Nothing acts along this coordinate, so the solution is in the span of the loads.
+    lower = np.linalg.cholesky(matrix)
+    left, sizes, right = svd(linalg.solve_triangular(lower, distinct, lower=True))
+    kept = needed(sizes, 1e-14 * float(np.linalg.norm(sizes)))
+    vectors = linalg.solve_triangular(lower.T, left[:, :kept])
+    return Modes(vectors, None, None, sizes[:kept, None] * right[:kept])
+
+
+def _reduced(system: System, modes: Mapping[str, Modes], tolerance: float) -> dict[str, Modes]:
+    """Fewer modes along spatial coordinates, where there would be too many combinations."""
+    found = dict(modes)
+    evolves = system.problem.time is not None
+    for variable in system.problem.variables:
+        own = found.get(variable.name)
+        if own is None or variable.kind != SPACE or own.eigenvalues is None or own.eigenvalues[0] < 0:
+            continue
+        if evolves or np.prod([float(len(mode.loads)) for mode in found.values()]) > MOST_COMBINATIONS:
+            found[variable.name] = _ritz(own, tolerance)
+    return found
+
+
+def _ritz(modes: Modes, tolerance: float) -> Modes:
+    """The Ritz vectors of the span of exp(-τ λ) f over all τ ≥ 0."""
+    eigenvalues = modes.eigenvalues
+    assert eigenvalues is not None
+    highest = float(eigenvalues[-1])
+    lowest = max(float(eigenvalues[0]), 1e-3 * float(np.median(eigenvalues)), 1e-12 * highest)
+    times = np.concatenate([[0.0], np.geomspace(1e-2 / highest, 50.0 / lowest, TIMES)])
+    snapshots = (np.exp(-np.outer(eigenvalues, times))[:, :, None] * modes.loads[:, None, :]).reshape(len(eigenvalues), -1)
+    norms = np.linalg.norm(snapshots, axis=0)
+    snapshots = snapshots[:, norms > 0] / norms[norms > 0]
+    left, sizes, _ = svd(snapshots)
+    basis = left[:, : needed(sizes, tolerance * float(np.linalg.norm(sizes)))]
+    values, rotation = np.linalg.eigh(basis.T @ (eigenvalues[:, None] * basis))
+    basis = basis @ rotation
+    return Modes(modes.vectors @ basis, values, modes.form, basis.T @ modes.loads)
+
+
+def _weights(system: System, modes: Mapping[str, Modes], *, derivative: bool) -> Float[np.ndarray, "*r"]:
+    """The eigenvalues of the terms with a time derivative, or of those without, for every combination of modes."""
+    time, shape = _time(system), [len(mode.loads) for mode in modes.values()]
+    total = np.zeros(shape)
+    for term in system.problem.operator:
+        if (time is not None and is_time_derivative(system.form(term, time))) == derivative:
+            factors = [mode.factor(system.form(term, name)) for name, mode in modes.items()]
+            total += term.coefficient * outer(factors)
+    return total
+
+
+def _sizes(system: System, modes: Mapping[str, Modes]) -> Float[np.ndarray, "*r"]:
+    """Sum of the terms' sizes, against which cancellation is judged."""
+    total = np.zeros([len(mode.loads) for mode in modes.values()])
+    for term in system.problem.operator:
+        total += np.abs(term.coefficient * outer([mode.factor(system.form(term, name)) for name, mode in modes.items()]))
+    return total
+
+
+def outer(vectors: Sequence[Float[np.ndarray, " n"]]) -> Float[np.ndarray, "*n"]:
+    """The outer product of vectors."""
+    found = np.ones(())
+    for vector in vectors:
+        found = np.multiply.outer(found, vector)
+    return found
+
+
+def _checked(weights: Float[np.ndarray, "*r"], sizes: Float[np.ndarray, "*r"]) -> Spectrum:
+    smallest = weights.ravel()[np.argmin(np.abs(weights))]
+    if np.min(np.abs(weights) / sizes) < RESONANCE:
+        raise BinnError(
+            "the equation has no unique solution: its operator has the eigenvalue zero (a resonance, a coefficient that passes through "
+            "zero, or values that no boundary condition fixes)"
+        )
+    return Spectrum(float(smallest), bool(np.all(weights > 0) or np.all(weights < 0)), weights.size)
+
+
+def _sum_of_loads(loads: Sequence[Loaded], modes: Mapping[str, Modes], names: Sequence[str]) -> Float[np.ndarray, "*r"]:
+    """The right-hand side for every combination of modes."""
+    return _summed(range(len(loads)), loads, modes, names)
+
+
+def _summed(
+    rows: Sequence[int] | range, loads: Sequence[Loaded], modes: Mapping[str, Modes], names: Sequence[str]
+) -> Float[np.ndarray, "*r"]:
+    total = np.zeros([len(modes[name].loads) for name in names])
+    for row in rows:
+        total += loads[row].coefficient * outer([modes[name].loads[:, row] for name in names])
+    return total
+
+
+def _evolved(system: System, modes: Mapping[str, Modes], weights: Float[np.ndarray, "*r"], tolerance: float) -> tuple[Train, Spectrum]:
+    time, names = _time(system), list(modes)
+    assert time is not None
+    derivative = _weights(system, modes, derivative=True)
+    if not (np.all(derivative > 0) or np.all(derivative < 0)):
+        raise BinnError(f"the coefficient of the derivative along {time} passes through zero; choose ranges in which it does not")
+    rates = weights / derivative
+    duration = float(np.ptp(system.assemblies[time].space.breakpoints))
+    if float(rates.min()) * duration < -50.0:
+        raise BinnError(
+            f"the equation runs backwards in {time}: a coefficient has the wrong sign, so that the solution would grow without bound; "
+            "choose a range of parameters in which it is positive (not through zero)"
+        )
+    sources = list(dict.fromkeys(load.time for load in system.loads))
+    family = Family.of(system.assemblies[time].space, float(rates.min()), float(rates.max()), sources, tolerance)  # type: ignore[arg-type]
+    if rates.size * family.functions.shape[1] > MOST_NUMBERS:
+        raise NotDiagonal(f"{rates.size:,} combinations of modes are too many")
+    core = np.zeros((*rates.shape, family.functions.shape[1]))
+    for number, source in enumerate(sources):
+        rows = [row for row, load in enumerate(system.loads) if load.time == source]
+        core += (_summed(rows, system.loads, modes, names) / derivative)[..., None] * family.at(number, rates)
+    spectrum = Spectrum(float(rates.min()), True, rates.size)
+    position = list(system.assemblies).index(time)
+    core = np.moveaxis(core, -1, position)
+    factors = {name: modes[name].vectors for name in names} | {time: family.functions}
+    return _train(system, core, factors, tolerance), spectrum
+
+
+def _train(
+    system: System, core: Float[np.ndarray, "*r"], factors: Mapping[str, Float[np.ndarray, "n r"]], tolerance: float
+) -> Train:
+    cores = from_tensor(core, tolerance)
+    named = zip(system.assemblies, cores, strict=True)
+    return Train(system.spaces, tuple(np.einsum("nr,arb->anb", factors[name], own) for name, own in named))
+
+
+__all__ = ["TIME", "Factor", "NotDiagonal", "Spectrum", "pair_of_forms", "solve_diagonal"]

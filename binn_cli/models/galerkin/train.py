@@ -1,0 +1,165 @@
+"""Tensor trains: a function of D coordinates as a product of D matrices, each a function of one coordinate.
+
+u(x_1, …, x_D) = G_1(x_1) G_2(x_2) … G_D(x_D), where G_d is an r_{d-1} × r_d matrix (Oseledets, "Tensor-train decomposition", 2011). Sums of
+products are the case of diagonal matrices; a Tucker core becomes one by singular value decompositions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy import linalg
+
+from binn_cli.models.galerkin.spaces import Space, space_from
+from binn_cli.models.surrogate import Tree
+
+Core = Float[np.ndarray, "r n q"]
+
+NUMBERS_AT_ONCE = 1 << 22
+"""Numbers of one intermediate array while a train is evaluated."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """A function of D coordinates.
+
+    Attributes:
+        spaces: the functions of each coordinate.
+        cores: (r_{d-1}, n_d, r_d) coefficients of each coordinate's matrix of functions; the first and the last rank are 1.
+    """
+
+    spaces: tuple[Space, ...]
+    cores: tuple[Core, ...]
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """r_0 = 1, …, r_D = 1."""
+        return (1, *(core.shape[2] for core in self.cores))
+
+    def matrices(self, dimension: int, x: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m r q"]:
+        """The matrix of one coordinate at m points."""
+        core = self.cores[dimension]
+        r, n, q = core.shape
+        found = self.spaces[dimension].combined(x, core.transpose(1, 0, 2).reshape(n, r * q))
+        return found.reshape(len(x), r, q)
+
+    def __call__(self, axes: Sequence[Float[np.ndarray, "n K"]]) -> Float[np.ndarray, "*points"]:
+        """The function at every combination of the points of axes, whose coordinates together are the D ones in order."""
+        sizes = [len(points) for points in axes]
+        found = np.empty(sizes)
+        widest = max(self.ranks) * int(np.prod(sizes[1:], dtype=np.int64))
+        rows = max(1, NUMBERS_AT_ONCE // max(widest, max(self.ranks) ** 2))
+        later, dimension = [], axes[0].shape[1]
+        for points in axes[1:]:
+            later.append(self._along(points, dimension))
+            dimension += points.shape[1]
+        for begin in range(0, sizes[0], rows):
+            part = self._along(axes[0][begin : begin + rows], 0)[:, 0]
+            for matrices in later:
+                part = np.tensordot(part, matrices, axes=(-1, 1))
+            found[begin : begin + rows] = part[..., 0]
+        return found
+
+    def _along(self, points: Float[np.ndarray, "n K"], first: int) -> Float[np.ndarray, "n r q"]:
+        """The product of the matrices of an axis's coordinates at its points."""
+        found = self.matrices(first, points[:, 0])
+        for column in range(1, points.shape[1]):
+            found = np.matmul(found, self.matrices(first + column, points[:, column]))
+        return found
+
+    def tree(self) -> dict[str, Any]:
+        """Plain arrays."""
+        parts = enumerate(zip(self.spaces, self.cores, strict=True))
+        return {str(number): {"space": space.tree(), "core": core} for number, (space, core) in parts}
+
+    @classmethod
+    def from_tree(cls, tree: Tree) -> Train:
+        """The train that `tree` described."""
+        parts = [tree[str(number)] for number in range(len(tree))]
+        return cls(tuple(space_from(part["space"]) for part in parts), tuple(np.asarray(part["core"]) for part in parts))
+
+
+def from_products(terms: Sequence[Sequence[Float[np.ndarray, " n"]]]) -> list[Core]:
+    """The sum of products of vectors, one vector a coordinate, as a train of as many ranks as there are terms."""
+    count, cores = len(terms), []
+    for dimension, vectors in enumerate(zip(*terms, strict=True)):
+        stacked = np.stack(vectors)  # (terms, n)
+        core = np.zeros((count, stacked.shape[1], count))
+        core[np.arange(count), :, np.arange(count)] = stacked
+        core = core.sum(axis=0, keepdims=True) if dimension == 0 else core
+        cores.append(core.sum(axis=2, keepdims=True) if dimension == len(terms[0]) - 1 else core)
+    return cores
+
+
+def rounded(cores: Sequence[Core], tolerance: float, most: int | None = None) -> list[Core]:
+    """A train of least ranks whose coefficients differ by at most `tolerance` of their norm.
+
+    Args:
+        cores: coefficients in orthonormal bases.
+        tolerance: largest difference over the norm of all coefficients.
+        most: largest rank.
+    """
+    found = [np.asarray(core) for core in cores]
+    for d in range(len(found) - 1):
+        r, n, q = found[d].shape
+        orthonormal, rest = np.linalg.qr(found[d].reshape(r * n, q))
+        found[d] = orthonormal.reshape(r, n, -1)
+        found[d + 1] = np.tensordot(rest, found[d + 1], axes=1)
+    allowed = tolerance * float(np.linalg.norm(found[-1])) / np.sqrt(max(len(found) - 1, 1))
+    for d in range(len(found) - 1, 0, -1):
+        r, n, q = found[d].shape
+        left, sizes, right = svd(found[d].reshape(r, n * q))
+        kept = needed(sizes, allowed, most)
+        found[d] = right[:kept].reshape(kept, n, q)
+        found[d - 1] = np.tensordot(found[d - 1], left[:, :kept] * sizes[:kept], axes=1)
+    return found
+
+
+def from_tensor(tensor: Float[np.ndarray, "*n"], tolerance: float) -> list[Core]:
+    """A full tensor as a train of least ranks, up to `tolerance` of its norm."""
+    allowed = tolerance * float(np.linalg.norm(tensor)) / np.sqrt(max(tensor.ndim - 1, 1))
+    cores, rest, rank = [], tensor, 1
+    for size in tensor.shape[:-1]:
+        unfolded = rest.reshape(rank * size, -1)
+        left, remaining = _split(unfolded, allowed)
+        cores.append(left.reshape(rank, size, -1))
+        rank, rest = left.shape[1], remaining
+    return [*cores, rest.reshape(rank, tensor.shape[-1], 1)]
+
+
+def _split(matrix: Float[np.ndarray, "m n"], allowed: float) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, "k n"]]:
+    """Orthonormal columns and what they are multiplied by, up to an allowed difference."""
+    rows, columns = matrix.shape
+    if min(rows, columns) * 4 >= max(rows, columns):
+        left, sizes, right = svd(matrix)
+        kept = needed(sizes, allowed)
+        return left[:, :kept], sizes[:kept, None] * right[:kept]
+    if rows < columns:
+        # The triangle of a long matrix has its singular values; a Gram matrix would lose half of the digits.
+        triangle = np.linalg.qr(matrix.T, mode="r").T
+        left, sizes, _ = svd(triangle)
+        kept = needed(sizes, allowed)
+        return left[:, :kept], left[:, :kept].T @ matrix
+    orthonormal, triangle = np.linalg.qr(matrix)
+    left, sizes, right = svd(triangle)
+    kept = needed(sizes, allowed)
+    return orthonormal @ left[:, :kept], sizes[:kept, None] * right[:kept]
+
+
+def needed(sizes: Float[np.ndarray, " k"], allowed: float, most: int | None = None) -> int:
+    """How many singular values must be kept, at least one, so that the others are at most `allowed` together."""
+    left_out = np.sqrt(np.cumsum(sizes[::-1] ** 2))[::-1]
+    return min(max(1, int(np.sum(left_out > allowed))), most or len(sizes))
+
+
+def svd(matrix: Float[np.ndarray, "m n"]) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, " k"], Float[np.ndarray, "k n"]]:
+    """The thin singular value decomposition; by the slower algorithm where the faster one fails."""
+    try:
+        left, sizes, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+    except linalg.LinAlgError:
+        left, sizes, right = linalg.svd(matrix, full_matrices=False, lapack_driver="gesvd")
+    return left, sizes, right
