@@ -24,6 +24,10 @@ CLASSES: dict[str, dict[str, str]] = {
         "table": "binn_cli.datasets.table:Table",
         "snapshots": "binn_cli.datasets.snapshots.dataset:Snapshots",
         "simulator": "binn_cli.datasets.simulator.dataset:Simulator",
+        "poisson_nd": "binn_cli.datasets.poisson_nd:PoissonNd",
+        "heat3d": "binn_cli.datasets.heat3d:Heat3d",
+        "helmholtz": "binn_cli.datasets.helmholtz:Helmholtz",
+        "advection": "binn_cli.datasets.advection:Advection",
     },
     "model": {
         "binn": "binn_cli.models.binn.surrogate:Binn",
@@ -43,11 +47,13 @@ CLASSES: dict[str, dict[str, str]] = {
         "mlp": "binn_cli.models.networks.model:Mlp",
         "kan": "binn_cli.models.networks.model:Kan",
         "inn": "binn_cli.models.networks.model:Inn",
+        "galerkin": "binn_cli.models.galerkin.model:Galerkin",
     },
     "task": {
         "regress": "binn_cli.tasks.regress:Regress",
         "active_learn": "binn_cli.tasks.active_learn:ActiveLearn",
         "scaling": "binn_cli.tasks.scaling:Scaling",
+        "solve": "binn_cli.tasks.solve:Solve",
     },
 }
 """The class of every option of every group, as `module:name`."""

@@ -105,6 +105,19 @@ def pairs(key: str, value: object) -> list[list[float]]:
     return [[float(x), float(y)] for x, y in items]
 
 
+def points_of_space(key: str, value: object, width: int) -> list[list[float]]:
+    """Points of so many coordinates, as floats.
+
+    Raises:
+        ConfigError: if the value is not a list of at least one point of finite numbers.
+    """
+    items = list(value) if _is_list(value) else []
+    if not items or not all(_is_list(item) and len(item) == width and all(map(_is_number, item)) for item in items):
+        example = ",".join(["0.5"] * width)
+        raise ConfigError(key, f"must be a list of points with {width} finite numbers each, such as [[{example}]], not {shown(value)}")
+    return [[float(x) for x in item] for item in items]
+
+
 def names_per_coordinate(key: str, value: object, choices: Sequence[str]) -> None:
     """Require a name, or a list with one name a coordinate."""
     items = list(value) if _is_list(value) else [value]

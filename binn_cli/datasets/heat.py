@@ -15,10 +15,16 @@ from binn_cli.config.schema import HeatConfig
 from binn_cli.datasets.case_split import CaseSplit
 from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.heat_fem import VERSION, HeatSolver
+from binn_cli.datasets.heat_problem import heat_problem, heat_truth
+from binn_cli.datasets.problem import Problem, random_points
 from binn_cli.datasets.once import made_once
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.slab_cache import SlabCache
+
+
+SOLVED_POINTS = 101
+"""Points along each coordinate with which task=solve solves the equation unless told otherwise: the sources are narrow."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,20 @@ class Heat:
     def order(self) -> Int[np.ndarray, " n"]:
         """All other rows, in random order."""
         return self._split.order
+
+    def problem(self) -> Problem:
+        """The equation, for solving without simulations."""
+        config = self.config
+        centers = np.array(config.source_centers, dtype=np.float64)
+        return heat_problem(
+            ("x", "y"), centers, config.source_radius, config.end_time, config.k_range, config.P_range, SOLVED_POINTS
+        )
+
+    def truth(self, points: int, seed: int) -> ProductData:
+        """The series solution at random points of the whole domain."""
+        table = random_points(self.problem(), stream(seed, "heat truth").random((points, 5)))
+        values = heat_truth(table, np.array(self.config.source_centers, dtype=np.float64), self.config.source_radius)
+        return ProductData((Axis("point", table, self.problem().inputs),), values[:, None], ("u",))
 
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
         """The solutions of the given candidates: values (grid, grid, times, n, 1); solves for every k not met

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from binn_cli.config.schema import PoissonConfig
 from binn_cli.datasets.case_split import CaseSplit
 from binn_cli.datasets.dataset import Announce, silent
+from binn_cli.datasets.problem import PARAMETER, SPACE, STIFFNESS, ZERO, Factor, Load, Problem, Term, Variable, coordinate, random_points
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 
@@ -60,6 +61,25 @@ class Poisson:
             total += scale * np.prod(np.sin(np.pi * wave * x), axis=1)
         return total * p
 
+    def problem(self) -> Problem:
+        """The equation, whose source is that of the solution."""
+        names, zero = ("x1", "x2", "x3"), (ZERO, ZERO)
+        low, high = self.config.p_range
+        loads = []
+        for waves, coefficient in zip(self.config.wave_numbers, self.config.coefficients, strict=True):
+            factors = {name: _sine(number) for name, number in zip(names, waves, strict=True)}
+            loads.append(Load({**factors, "p": coordinate("p")}, float(coefficient)))
+        return Problem(
+            variables=(*(Variable(name, 0.0, 1.0, SPACE, zero) for name in names), Variable("p", float(low), float(high), PARAMETER)),
+            operator=tuple(Term({name: STIFFNESS}) for name in names),
+            source=tuple(loads),
+            points=33,
+        )
+
+    def truth(self, points: int, seed: int) -> ProductData:
+        """The exact solution at random points of the whole domain."""
+        return self._at(random_points(self.problem(), stream(seed, "poisson truth").random((points, 4))))
+
     def label(self, cases: Sequence[int] | np.ndarray, announce: Announce = silent) -> ProductData:
         """The solution on the grid for the given candidates: values (grid, grid, grid, n, 1)."""
         case = self.candidates.taken(np.asarray(cases, dtype=int))
@@ -87,6 +107,12 @@ class Poisson:
     def _offgrid(self) -> ProductData:
         low, high = self.config.p_range
         unit = stream(self.seed, "poisson offgrid").uniform(size=(self.config.offgrid_points, 4))
-        points = np.column_stack([unit[:, :3], low + (high - low) * unit[:, 3]])
+        return self._at(np.column_stack([unit[:, :3], low + (high - low) * unit[:, 3]]))
+
+    def _at(self, points: Float[np.ndarray, "n 4"]) -> ProductData:
         values = self.solution(points[:, :3], points[:, 3])
         return ProductData((Axis("point", points, ("x1", "x2", "x3", "p")),), values[:, None], ("u",))
+
+
+def _sine(number: int) -> Factor:
+    return Factor(f"sin({number} pi x)", lambda x: np.sin(np.pi * number * x))

@@ -149,6 +149,7 @@ class Problem:
         faces: values on the boundary, for ends that are `value`.
         initial: u at the low end of the time variable, as functions of the others; nothing for zero.
         points: breakpoints along each coordinate unless somebody states another number.
+        parameter_degree: of polynomials in parameters, likewise.
     """
 
     variables: tuple[Variable, ...]
@@ -158,6 +159,7 @@ class Problem:
     faces: tuple[Face, ...] = ()
     initial: tuple[Load, ...] = ()
     points: int = 33
+    parameter_degree: int = 15
 
     def __post_init__(self) -> None:
         names = set(self.inputs)

@@ -13,6 +13,7 @@ from binn_cli.datasets.calls import Calls
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.rows import RowChunks
 from binn_cli.models.surrogate import Prediction, Tree
+from binn_cli.results.answers import Answer
 from binn_cli.results.samples import strided
 from binn_cli.results.surface import SurfacePrediction
 
@@ -194,6 +195,7 @@ class RunRecord:
         surface: what the last fit predicts on a whole surface, where the data have one.
         calls: what became of every case that a solver was asked for; None where nobody asks one.
         conclusion: why a run ended before all that was planned, and what that saved; empty where it did not.
+        answers: what was asked beside predictions, by the name of its group; see `binn_cli.results.answers`.
     """
 
     header: Header
@@ -208,6 +210,7 @@ class RunRecord:
     surface: SurfacePrediction | None = None
     calls: Calls | None = None
     conclusion: str = ""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:

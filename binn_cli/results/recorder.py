@@ -13,6 +13,7 @@ from binn_cli.datasets.calls import Calls
 from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import Tree
 from binn_cli.results import provenance
+from binn_cli.results.answers import Answer
 from binn_cli.results.cautions import cautions
 from binn_cli.results.provenance import DATA_IDENTITY, SIDE_BY_SIDE
 from binn_cli.results.record import Header, Predictions, RunRecord, Step
@@ -168,6 +169,7 @@ class Recorder:
         surrogate: Tree | None = None,
         state: Tree | None = None,
         outputs: Sequence[str] | None = None,
+        answers: Mapping[str, Answer] | None = None,
     ) -> None:
         """Add a step, warned about as `cautions` finds fit; what is None stays as the step before left it.
 
@@ -178,6 +180,7 @@ class Recorder:
             surrogate: the fitted surrogate's state.
             state: what the task needs to resume.
             outputs: names of the outputs, where no predictions name them.
+            answers: what else was asked, by the name of its group.
         """
         before = self._record
         names = _output_names(before, step, predictions, outputs)
@@ -191,6 +194,7 @@ class Recorder:
                 surface=before.surface if surface is None else surface,
                 surrogate=before.surrogate if surrogate is None else surrogate,
                 state=before.state if state is None else state,
+                answers=before.answers if answers is None else {**before.answers, **answers},
             )
         )
         for warning in step.warnings:

@@ -20,6 +20,7 @@ from binn_cli.errors import BinnError
 from binn_cli.models.scope import KEY as SCOPE
 from binn_cli.results import steps as step_groups
 from binn_cli.results.calls import read_calls, write_calls
+from binn_cli.results.answers import read_answers, write_answers
 from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, values_of
 from binn_cli.results.record import Header, Predictions, RunRecord
 from binn_cli.results.surface import read_surface, write_surface
@@ -184,6 +185,7 @@ def _write_record(file: h5py.File, record: RunRecord) -> None:
         write_surface(file, record.surface)
     if record.calls is not None:
         write_calls(file, record.calls)
+    write_answers(file, record.answers)
     for name in ("surrogate", "state"):
         tree = getattr(record, name)
         if tree is not None:
@@ -209,6 +211,7 @@ def _read_record(file: h5py.File, arrays: bool, provenance: bool, surrogate: boo
         state=read_tree(file["state"]) if "state" in parts else None,
         calls=read_calls(file["calls"]) if "calls" in file else None,
         conclusion=str(attributes.get("conclusion", "")),
+        answers=read_answers(file),
     )
 
 

@@ -31,7 +31,7 @@ STREAMED_AT_ONCE = 2**12
 a point or more."""
 
 KEPT = "test"
-"""The split whose predictions are kept."""
+"""The split whose predictions are kept unless another is asked for."""
 
 Split = ProductData | RowChunks
 
@@ -43,7 +43,7 @@ class Scores:
     Attributes:
         metrics: (L,) values by split and name.
         scored: number of points by split, where its metrics are from a sample.
-        predictions: at a sample of the split `test`; None where none was asked for.
+        predictions: at a sample of the split `test`, or of another that was asked for; None where none was asked for.
         cases: how many cases, or rows of a table, every split's metrics rest on.
     """
 
@@ -60,6 +60,7 @@ def scores_of(
     *,
     capacity: int | None = None,
     keep: int = 0,
+    kept_split: str = KEPT,
     announce: Announce = silent,
 ) -> Scores:
     """Metrics of every split, the training split's from a sample where it has more than `SCORED_POINTS`.
@@ -72,7 +73,8 @@ def scores_of(
         timings: what it costs is added here.
         capacity: cases that the training split will have; it is predicted as if it had them already, so that it
             compiles once.
-        keep: predictions of the split `test` that are kept at most.
+        keep: predictions of one split that are kept at most.
+        kept_split: that split.
         announce: told which split is predicted and how far it is.
     """
     metrics, scored, cases, kept = {}, {}, {}, None
@@ -83,7 +85,7 @@ def scores_of(
             if split.n_observed < before:
                 scored[name] = split.n_observed
         cases[name] = split.axes[-1].size if isinstance(split, ProductData) else split.n_points
-        wanted = strided(split, keep) if keep and name == KEPT else np.zeros(0, dtype=int)
+        wanted = strided(split, keep) if keep and name == kept_split else np.zeros(0, dtype=int)
         sample = _Sample(wanted, split)
         tally, done, told = None, 0, 0
         for first, part in _parts(split, timings):

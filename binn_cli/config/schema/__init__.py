@@ -23,13 +23,14 @@ from binn_cli.config.schema.bnn import (
     BnnViConfig,
 )
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
+from binn_cli.config.schema.equations import AdvectionConfig, GalerkinConfig, Heat3dConfig, HelmholtzConfig, PoissonNdConfig
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.simulator import SimulatorConfig
 from binn_cli.config.schema.snapshots import SnapshotsConfig
 from binn_cli.config.schema.sweeps import LimitsConfig, Wishes
 from binn_cli.config.schema.table import TableConfig
-from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig
+from binn_cli.config.schema.tasks import ACQUISITIONS, ActiveLearnConfig, RegressConfig, ScalingConfig, SolveConfig
 
 __all__ = [
     "ACQUISITIONS",
@@ -38,25 +39,31 @@ __all__ = [
     "BLENDEDNET_OUTPUTS",
     "SCHEMAS",
     "ActiveLearnConfig",
+    "AdvectionConfig",
     "BinnConfig",
     "BlendedNetConfig",
+    "GalerkinConfig",
     "GpConfig",
     "GpGridConfig",
     "GpLocalConfig",
     "GpSparseConfig",
+    "Heat3dConfig",
     "HeatConfig",
+    "HelmholtzConfig",
     "InnConfig",
     "KanConfig",
     "LimitsConfig",
     "MlpConfig",
     "OutputConfig",
     "PoissonConfig",
+    "PoissonNdConfig",
     "RegressConfig",
     "RunConfig",
     "ScalingConfig",
     "SimulatorConfig",
     "SineConfig",
     "SnapshotsConfig",
+    "SolveConfig",
     "TableConfig",
     "Wishes",
 ]
@@ -108,6 +115,10 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "table": TableConfig,
         "snapshots": SnapshotsConfig,
         "simulator": SimulatorConfig,
+        "poisson_nd": PoissonNdConfig,
+        "heat3d": Heat3dConfig,
+        "helmholtz": HelmholtzConfig,
+        "advection": AdvectionConfig,
     },
     "model": {
         "binn": BinnConfig,
@@ -127,7 +138,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "mlp": MlpConfig,
         "kan": KanConfig,
         "inn": InnConfig,
+        "galerkin": GalerkinConfig,
     },
-    "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig},
+    "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig, "solve": SolveConfig},
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""

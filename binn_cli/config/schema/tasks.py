@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from binn_cli.config.ranges import at_least, one_of, positive, valid_seed
+from binn_cli.config.ranges import at_least, one_of, positive, valid_seed, within
 from binn_cli.errors import ConfigError
 
 TARGETS = ("rmse", "rel_rmse", "mae", "max_error", "nlpd", "crps", "interval_score_95", "r2")
@@ -80,6 +80,24 @@ class ActiveLearnConfig:
         at_least("task.rounds", self.rounds, 1)
         at_least("task.batch", self.batch, 1)
         at_least("task.acquisition_points", self.acquisition_points, 1)
+        valid_seed("task.seed", self.seed)
+
+
+@dataclass
+class SolveConfig:
+    """conf/task/solve.yaml"""
+
+    name: str = "solve"
+    tolerance: float | None = None
+    most_points: int = 513
+    truth_points: int = 20_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None:
+            within("task.tolerance", self.tolerance, 1e-14, 1)
+        at_least("task.most_points", self.most_points, 3)
+        at_least("task.truth_points", self.truth_points, 20_000)
         valid_seed("task.seed", self.seed)
 
 

@@ -16,9 +16,9 @@ from scipy import linalg
 
 from binn_cli.datasets.problem import Form, Term
 from binn_cli.errors import BinnError
-from binn_cli.models.galerkin.diagonal import NotDiagonal, pair_of_forms
+from binn_cli.models.galerkin.diagonal import NotDiagonal, eigenpairs, pair_of_forms
 from binn_cli.models.galerkin.system import System
-from binn_cli.models.galerkin.train import Core, Train, from_products, needed, rounded, svd
+from binn_cli.models.galerkin.train import Core, Train, needed, rounded, svd
 
 ENRICHMENT = 2
 """Directions of the residual that are added to every rank."""
@@ -45,6 +45,15 @@ class Coordinates:
     matrices: dict[Form, np.ndarray]
     diagonal: bool
 
+    @property
+    def energies(self) -> Float[np.ndarray, " n"]:
+        """Roots of the coordinates' eigenvalues, as far as there are positive ones, over the smallest."""
+        found = np.ones(len(self.vectors))
+        for form, values in self.matrices.items():
+            if self.diagonal and form.trial == 1 and values[0] > 0:
+                found = np.sqrt(1.0 + values / values[0])
+        return found
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -70,8 +79,10 @@ def coordinates_of(system: System, name: str) -> Coordinates:
         vectors = linalg.inv(np.linalg.cholesky(assembly.mass)).T
         return Coordinates(vectors, {form: vectors.T @ assembly.matrix(form) @ vectors for form in forms}, False)
     matrix = assembly.matrix(mass)
-    eigenvalues, vectors = linalg.eigh(matrix if other is None else assembly.matrix(other), matrix)
-    return Coordinates(vectors, {mass: np.ones(len(matrix)), **({} if other is None else {other: eigenvalues})}, True)
+    if other is None:
+        return Coordinates(linalg.inv(np.linalg.cholesky(matrix)).T, {mass: np.ones(len(matrix))}, True)
+    eigenvalues, vectors = eigenpairs(assembly.matrix(other), matrix)
+    return Coordinates(vectors, {mass: np.ones(len(matrix)), other: eigenvalues}, True)
 
 
 def solve_alternating(
@@ -90,48 +101,72 @@ def solve_alternating(
     found = {name: coordinates_of(system, name) for name in system.assemblies}
     operator = _operator(system.problem.operator, system, found)
     time = system.problem.time
-    terms = []
+    loads = []
     for load in system.loads:
         vectors = dict(load.vectors) | ({} if time is None else {time.name: system.time_vector(load)})
-        own = [found[name].vectors.T @ vectors[name] for name in found]
-        terms.append([own[0] * load.coefficient, *own[1:]])
-    right = rounded(_compressed(terms), 1e-14)
-    cores, progress = _Alternation(operator, right).run(tolerance, announce)
+        loads.append([own.vectors.T @ vectors[name] for name, own in found.items()])
+    right = summed([load.coefficient for load in system.loads], loads)
+    energies = [own.energies for own in found.values()]
+    cores, progress = _Alternation(operator, right, energies).run(tolerance, announce)
     named = zip(found.values(), cores, strict=True)
     return Train(system.spaces, tuple(np.einsum("nm,amb->anb", own.vectors, core) for own, core in named)), progress
 
 
-def _compressed(terms: Sequence[Sequence[np.ndarray]], at_once: int = 6) -> list[Core]:
-    """A sum of many products as a train, added up in parts so that no rank gets large on the way."""
-    total: list[Core] | None = None
-    for begin in range(0, len(terms), at_once):
-        part = from_products(terms[begin : begin + at_once])
-        total = rounded(part if total is None else _sum(total, part), 1e-15)
-    assert total is not None
-    return total
+def summed(coefficients: Sequence[float], terms: Sequence[Sequence[np.ndarray]]) -> list[Core]:
+    """A sum of products of vectors as a train of small ranks, exactly.
+
+    Where two beginnings of terms have the same endings, they share a state, as in a finite automaton that is made minimal: then the
+    Laplacian has the rank 2. Singular values would drown what is small in the round-off of what is large, and the entries of stiffness
+    matrices and boundary terms differ by many orders.
+    """
+    words, alphabets = _spelt(terms)
+    states: list[dict[tuple[int, ...], float]] = [{}]
+    for word, coefficient in zip(words, coefficients, strict=True):
+        states[0][word] = states[0].get(word, 0.0) + coefficient
+    cores = []
+    for alphabet in alphabets:
+        known: dict[tuple[tuple[tuple[int, ...], float], ...], int] = {}
+        following: list[dict[tuple[int, ...], float]] = []
+        steps = []
+        for state, endings in enumerate(states):
+            for letter in sorted({word[0] for word in endings}):
+                left = {word[1:]: value for word, value in endings.items() if word[0] == letter}
+                scale = left[min(left)]
+                scaled = {word: value / scale for word, value in left.items()}
+                key = tuple(sorted(scaled.items()))
+                if key not in known:
+                    known[key] = len(following)
+                    following.append(scaled)
+                steps.append((state, letter, known[key], scale))
+        core = np.zeros((len(states), alphabet.shape[1], len(following)))
+        for state, letter, after, scale in steps:
+            core[state, :, after] += scale * alphabet[letter]
+        cores.append(core)
+        states = following
+    return cores
 
 
-def _sum(a: Sequence[Core], b: Sequence[Core]) -> list[Core]:
-    found = []
-    for number, (one, other) in enumerate(zip(a, b, strict=True)):
-        if number == 0:
-            found.append(np.concatenate([one, other], axis=2))
-        elif number == len(a) - 1:
-            found.append(np.concatenate([one, other], axis=0))
-        else:
-            core = np.zeros((one.shape[0] + other.shape[0], one.shape[1], one.shape[2] + other.shape[2]))
-            core[: one.shape[0], :, : one.shape[2]], core[one.shape[0] :, :, one.shape[2] :] = one, other
-            found.append(core)
-    return found
+def _spelt(terms: Sequence[Sequence[np.ndarray]]) -> tuple[list[tuple[int, ...]], list[np.ndarray]]:
+    """Every term as a word whose letters number the different vectors of each dimension."""
+    words: list[list[int]] = [[] for _ in terms]
+    alphabets = []
+    for dimension in range(len(terms[0])):
+        known: dict[bytes, int] = {}
+        different = []
+        for word, term in zip(words, terms, strict=True):
+            key = np.ascontiguousarray(term[dimension]).tobytes()
+            if key not in known:
+                known[key] = len(different)
+                different.append(term[dimension])
+            word.append(known[key])
+        alphabets.append(np.stack(different))
+    return [tuple(word) for word in words], alphabets
 
 
 def _operator(terms: Sequence[Term], system: System, coordinates: dict[str, Coordinates]) -> list[np.ndarray]:
     """The operator as a train of matrices: (a, n, b) where a dimension is diagonal, else (a, n, n, b)."""
-    flat = []
-    for term in terms:
-        own = [c.matrices[system.form(term, name)] for name, c in coordinates.items()]
-        flat.append([own[0].ravel() * term.coefficient, *(matrix.ravel() for matrix in own[1:])])
-    cores = rounded(_compressed(flat), 1e-15)
+    flat = [[own.matrices[system.form(term, name)].ravel() for name, own in coordinates.items()] for term in terms]
+    cores = summed([term.coefficient for term in terms], flat)
     found = []
     for core, own in zip(cores, coordinates.values(), strict=True):
         a, _, b = core.shape
@@ -143,10 +178,10 @@ def _operator(terms: Sequence[Term], system: System, coordinates: dict[str, Coor
 class _Alternation:
     """The state of the sweeps: cores of the solution x and of the residual z, and what stands left and right of the present one."""
 
-    def __init__(self, operator: Sequence[np.ndarray], right: Sequence[Core]) -> None:
+    def __init__(self, operator: Sequence[np.ndarray], right: Sequence[Core], energies: Sequence[Float[np.ndarray, " n"]]) -> None:
         draw = np.random.default_rng(0)
         sizes, last = [core.shape[1] for core in right], len(right) - 1
-        self.operator, self.right = list(operator), list(right)
+        self.operator, self.right, self.energies = list(operator), list(right), list(energies)
         # The right-hand side is a better start than noise, whose products over many coordinates are far from any solution.
         self.x = [np.asarray(core) for core in rounded(right, 1e-2, ENRICHMENT)]
         self.z: list[Core] = [
@@ -203,9 +238,8 @@ class _Alternation:
                 self.x[d] = solved
                 break
             r, n, q = solved.shape
-            left, sizes, right = svd(solved.reshape(r * n, q))
-            kept = needed(sizes, 1e-2 * tolerance * float(np.linalg.norm(sizes)))
-            left, rest = left[:, :kept], sizes[:kept, None] * right[:kept]
+            left, rest = _truncated(solved, self.energies[d], 1e-2 * tolerance)
+            kept = left.shape[1]
             kept_core = (left @ rest).reshape(r, n, q)
             missing = _load(xf, f, self.right_zf[d + 1]) - _applied(xa, a, self.right_za[d + 1], kept_core)
             all_missing = _load(zf, f, self.right_zf[d + 1]) - _applied(za, a, self.right_za[d + 1], kept_core)
@@ -217,6 +251,22 @@ class _Alternation:
             za, zf = _from_left(za, self.z[d], a, self.x[d]), _load_from_left(zf, self.z[d], f)
             xa, xf = _from_left(xa, self.x[d], a, self.x[d]), _load_from_left(xf, self.x[d], f)
         return worst, largest
+
+
+def _truncated(
+    core: Core, energies: Float[np.ndarray, " n"], tolerance: float
+) -> tuple[Float[np.ndarray, "rn k"], Float[np.ndarray, "k q"]]:
+    """Orthonormal columns and what they are multiplied by, up to a share of the core's energy.
+
+    What is cut off must be small in energy, not only in size: the next steps minimise the energy of the error, in which a small part of a
+    high frequency is large.
+    """
+    r, n, q = core.shape
+    weights = np.tile(energies, r)[:, None]
+    left, sizes, right = svd(weights * core.reshape(r * n, q))
+    kept = needed(sizes, tolerance * float(np.linalg.norm(sizes)))
+    orthonormal, change = np.linalg.qr(left[:, :kept] / weights)
+    return orthonormal, change @ (sizes[:kept, None] * right[:kept])
 
 
 def _orthonormal(cores: Sequence[Core]) -> list[Core]:

@@ -15,18 +15,21 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from binn_cli.datasets.problem import MASS, SPACE, TIME, Factor, Form
+from binn_cli.datasets.problem import MASS, SPACE, Form
 from binn_cli.errors import BinnError
 from binn_cli.models.galerkin.evolution import Family
 from binn_cli.models.galerkin.forms import is_time_derivative
 from binn_cli.models.galerkin.system import Loaded, System
 from binn_cli.models.galerkin.train import Train, from_tensor, needed, svd
 
-MOST_COMBINATIONS = 4_000_000
-"""Combinations of eigenvalues up to which no coordinate is reduced."""
+MOST_COMBINATIONS = 2_000_000
+"""Combinations of eigenvalues up to which they are all computed."""
 
 MOST_NUMBERS = 60_000_000
 """Numbers of the largest array."""
+
+RITZ_VECTORS = 30
+"""About how many modes a reduced coordinate has."""
 
 TIMES = 160
 """Values of τ whose exponentials span a reduced space."""
@@ -117,7 +120,7 @@ def solve_diagonal(system: System, tolerance: float) -> tuple[Train, Spectrum]:
         for form in system.forms(time):
             if form != MASS and not (is_time_derivative(form) and form.weight.text == "1"):
                 raise NotDiagonal(f"{time} has other forms than the derivative and the mass")
-    modes = {name: _modes(system, name, *pairs[name]) for name in names}
+    modes = {name: modes_of(system, name, *pairs[name]) for name in names}
     modes = _reduced(system, modes, tolerance)
     weights = _weights(system, modes, derivative=False)
     if time is None:
@@ -127,16 +130,27 @@ def solve_diagonal(system: System, tolerance: float) -> tuple[Train, Spectrum]:
     return _evolved(system, modes, weights, tolerance)
 
 
+def combinations(system: System) -> float:
+    """Combinations of eigenvalues that would be needed: all where nothing can be reduced."""
+    count = 1.0
+    for name, assembly in system.assemblies.items():
+        if name != _time(system) and pair_of_forms(system, name)[1] is not None:
+            reducible = assembly.variable.kind == SPACE and _time(system) is not None
+            count *= min(assembly.space.size, RITZ_VECTORS) if reducible else assembly.space.size
+    return count
+
+
 def _time(system: System) -> str | None:
     return None if system.problem.time is None else system.problem.time.name
 
 
-def _modes(system: System, name: str, mass: Form, other: Form | None) -> Modes:
+def modes_of(system: System, name: str, mass: Form, other: Form | None) -> Modes:
+    """The eigenvectors of two forms along a coordinate; where there is only one, what spans the loads."""
     assembly = system.assemblies[name]
     distinct = np.stack([load.vectors[name] for load in system.loads], axis=1)
     matrix = assembly.matrix(mass)
     if other is not None:
-        eigenvalues, vectors = linalg.eigh(assembly.matrix(other), matrix)
+        eigenvalues, vectors = eigenpairs(assembly.matrix(other), matrix)
         return Modes(vectors, eigenvalues, other, vectors.T @ distinct)
     # Nothing acts along this coordinate, so the solution is in the span of the loads.
     lower = np.linalg.cholesky(matrix)
@@ -144,6 +158,24 @@ def _modes(system: System, name: str, mass: Form, other: Form | None) -> Modes:
     kept = needed(sizes, 1e-14 * float(np.linalg.norm(sizes)))
     vectors = linalg.solve_triangular(lower.T, left[:, :kept])
     return Modes(vectors, None, None, sizes[:kept, None] * right[:kept])
+
+
+def eigenpairs(other: Float[np.ndarray, "n n"], mass: Float[np.ndarray, "n n"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:
+    """λ, rising, and v of B v = λ A v, the vectors orthonormal with respect to the mass A.
+
+    Where B is a stiffness its eigenvalues differ by many orders, and the small ones matter: they are the inverses of the large ones of
+    A v = μ (B + σ A) v, which are accurate to the last digits.
+    """
+    shift = 1e-3 * float(np.trace(other) / np.trace(mass)) / len(mass) ** 2
+    try:
+        inverse, vectors = linalg.eigh(mass, other + shift * mass)
+    except linalg.LinAlgError:
+        values, vectors = linalg.eigh(other, mass)
+        return values, vectors
+    if inverse[0] <= 0:
+        values, vectors = linalg.eigh(other, mass)
+        return values, vectors
+    return 1.0 / inverse[::-1] - shift, (vectors / np.sqrt(inverse))[:, ::-1]
 
 
 def _reduced(system: System, modes: Mapping[str, Modes], tolerance: float) -> dict[str, Modes]:
@@ -154,7 +186,7 @@ def _reduced(system: System, modes: Mapping[str, Modes], tolerance: float) -> di
         own = found.get(variable.name)
         if own is None or variable.kind != SPACE or own.eigenvalues is None or own.eigenvalues[0] < 0:
             continue
-        if evolves or np.prod([float(len(mode.loads)) for mode in found.values()]) > MOST_COMBINATIONS:
+        if evolves:
             found[variable.name] = _ritz(own, tolerance)
     return found
 
@@ -261,6 +293,3 @@ def _train(
     cores = from_tensor(core, tolerance)
     named = zip(system.assemblies, cores, strict=True)
     return Train(system.spaces, tuple(np.einsum("nr,arb->anb", factors[name], own) for name, own in named))
-
-
-__all__ = ["TIME", "Factor", "NotDiagonal", "Spectrum", "pair_of_forms", "solve_diagonal"]

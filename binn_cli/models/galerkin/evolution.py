@@ -37,8 +37,8 @@ def solutions(
         start: y at the first time.
     """
     count, widths = len(space.breakpoints) - 1, np.diff(space.breakpoints)
-    left, change, back, poles = _reference(space.degree)
-    loads = np.zeros((count, space.degree + 1)) if source is None else _loads(space, source)
+    left, change, back, poles = reference(space.degree)
+    loads = np.zeros((count, space.degree + 1)) if source is None else loads_in_time(space, source)
     found = np.empty((len(rates), count, space.degree + 1))
     before = np.full(len(rates), start)
     for number, width in enumerate(widths):
@@ -49,7 +49,7 @@ def solutions(
     return found.reshape(len(rates), -1)
 
 
-def _reference(
+def reference(
     degree: int,
 ) -> tuple[Float[np.ndarray, " k"], np.ndarray, np.ndarray, np.ndarray]:
     """On [0, 1]: values at the start, and the eigendecomposition of the derivative with its jump."""
@@ -63,7 +63,8 @@ def _reference(
     return left, change, np.linalg.inv(change), poles
 
 
-def _loads(space: Broken, source: Factor) -> Float[np.ndarray, "e k"]:
+def loads_in_time(space: Broken, source: Factor) -> Float[np.ndarray, "e k"]:
+    """∫ g v dt for every interval and polynomial."""
     nodes, weights = legendre.leggauss(space.degree + 8)
     widths = np.diff(space.breakpoints)
     times = space.breakpoints[:-1, None] + widths[:, None] * (nodes + 1) / 2

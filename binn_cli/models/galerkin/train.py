@@ -83,18 +83,6 @@ class Train:
         return cls(tuple(space_from(part["space"]) for part in parts), tuple(np.asarray(part["core"]) for part in parts))
 
 
-def from_products(terms: Sequence[Sequence[Float[np.ndarray, " n"]]]) -> list[Core]:
-    """The sum of products of vectors, one vector a coordinate, as a train of as many ranks as there are terms."""
-    count, cores = len(terms), []
-    for dimension, vectors in enumerate(zip(*terms, strict=True)):
-        stacked = np.stack(vectors)  # (terms, n)
-        core = np.zeros((count, stacked.shape[1], count))
-        core[np.arange(count), :, np.arange(count)] = stacked
-        core = core.sum(axis=0, keepdims=True) if dimension == 0 else core
-        cores.append(core.sum(axis=2, keepdims=True) if dimension == len(terms[0]) - 1 else core)
-    return cores
-
-
 def rounded(cores: Sequence[Core], tolerance: float, most: int | None = None) -> list[Core]:
     """A train of least ranks whose coefficients differ by at most `tolerance` of their norm.
 

@@ -1,0 +1,145 @@
+"""The schemas of the data sets that are solutions of an equation, and of the model that solves it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from binn_cli.config.ranges import at_least, interval, one_of, points_of_space, positive, within
+from binn_cli.errors import ConfigError
+
+BASES = ("spline", "hat", "chidenn")
+METHODS = ("auto", "diagonal", "alternating")
+
+
+def _scattered(config: Any) -> None:
+    at_least("dataset.points", config.points, 3)
+    at_least("dataset.n_train", config.n_train, 2)
+    at_least("dataset.n_test", config.n_test, 2)
+    at_least("dataset.initial_cases", config.initial_cases, 2)
+
+
+@dataclass
+class PoissonNdConfig:
+    """conf/dataset/poisson_nd.yaml"""
+
+    name: str = "poisson_nd"
+    dimensions: int = 5
+    points: int = 32
+    n_train: int = 500
+    n_test: int = 2000
+    initial_cases: int = 20
+
+    def __post_init__(self) -> None:
+        at_least("dataset.dimensions", self.dimensions, 1)
+        _scattered(self)
+
+
+@dataclass
+class Heat3dConfig:
+    """conf/dataset/heat3d.yaml"""
+
+    name: str = "heat3d"
+    points: int = 101
+    end_time: float = 0.04
+    k_range: list[float] = field(default_factory=lambda: [1.0, 4.0])
+    P_range: list[float] = field(default_factory=lambda: [100.0, 200.0])
+    source_centers: Any = None
+    source_radius: float = 0.05
+    n_train: int = 2000
+    n_test: int = 2000
+    initial_cases: int = 50
+
+    def __post_init__(self) -> None:
+        _scattered(self)
+        positive("dataset.end_time", self.end_time)
+        interval("dataset.k_range", self.k_range)
+        interval("dataset.P_range", self.P_range)
+        conductivity("dataset.k_range", self.k_range)
+        positive("dataset.source_radius", self.source_radius)
+        if self.source_centers is not None:
+            self.source_centers = points_of_space("dataset.source_centers", self.source_centers, 3)
+
+
+def conductivity(key: str, value: list[float]) -> None:
+    """Require a range of conductivities that does not reach zero, where heat would not flow or flow to where it is hotter."""
+    if value[0] <= 0:
+        raise ConfigError(key, f"must be greater than 0 at both ends, not {list(value)}: with k of 0 or less the equation has no solution")
+
+
+@dataclass
+class HelmholtzConfig:
+    """conf/dataset/helmholtz.yaml"""
+
+    name: str = "helmholtz"
+    points: int = 65
+    wave_number: float = 20.0
+    source_center: list[float] = field(default_factory=lambda: [0.35, 0.4])
+    source_radius: float = 0.1
+    n_train: int = 1000
+    n_test: int = 2000
+    initial_cases: int = 20
+
+    def __post_init__(self) -> None:
+        _scattered(self)
+        positive("dataset.wave_number", self.wave_number)
+        within("dataset.wave_number", self.wave_number, 0, 300)
+        positive("dataset.source_radius", self.source_radius)
+        if len(self.source_center) != 2 or not all(map(math.isfinite, self.source_center)):
+            raise ConfigError("dataset.source_center", f"must be a point [x, y], not {list(self.source_center)}")
+
+
+@dataclass
+class AdvectionConfig:
+    """conf/dataset/advection.yaml"""
+
+    name: str = "advection"
+    points: int = 101
+    end_time: float = 0.4
+    c_range: list[float] = field(default_factory=lambda: [0.5, 1.5])
+    pulse_center: float = 0.3
+    pulse_width: float = 0.04
+    n_train: int = 1000
+    n_test: int = 2000
+    initial_cases: int = 20
+
+    def __post_init__(self) -> None:
+        _scattered(self)
+        positive("dataset.end_time", self.end_time)
+        interval("dataset.c_range", self.c_range)
+        if self.c_range[0] <= 0:
+            problem = f"must be greater than 0 at both ends, not {list(self.c_range)}: nothing comes in at x = 0 unless the flow enters there"
+            raise ConfigError("dataset.c_range", problem)
+        positive("dataset.pulse_width", self.pulse_width)
+        least = 6.5 * self.pulse_width
+        if self.pulse_center < least:
+            problem = f"must be at least 6.5 pulse widths ({least:g}), so that the pulse is zero where the flow enters, not {self.pulse_center}"
+            raise ConfigError("dataset.pulse_center", problem)
+
+
+@dataclass
+class GalerkinConfig:
+    """conf/model/galerkin.yaml"""
+
+    name: str = "galerkin"
+    points: int | None = None
+    basis: str = "spline"
+    degree: int = 6
+    time_degree: int = 4
+    parameter_degree: int | None = None
+    method: str = "auto"
+    rank_tolerance: float = 1e-11
+    tolerance: float = 1e-11
+
+    def __post_init__(self) -> None:
+        if self.points is not None:
+            at_least("model.points", self.points, 3)
+        one_of("model.basis", self.basis, BASES)
+        one_of("model.method", self.method, METHODS)
+        within("model.degree", self.degree, 1, 12)
+        within("model.time_degree", self.time_degree, 0, 12)
+        if self.parameter_degree is not None:
+            within("model.parameter_degree", self.parameter_degree, 1, 60)
+        within("model.rank_tolerance", self.rank_tolerance, 1e-15, 0.1)
+        within("model.tolerance", self.tolerance, 1e-14, 0.1)

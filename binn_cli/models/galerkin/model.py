@@ -1,0 +1,192 @@
+"""The model `galerkin`: solves an equation in products of one-dimensional spaces, and is a fitted surrogate like any other afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.config.schema import GalerkinConfig
+from binn_cli.datasets.problem import Problem
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.errors import BinnError, ConfigError, DataError
+from binn_cli.models.galerkin.alternation import solve_alternating
+from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, NotDiagonal, combinations, solve_diagonal
+from binn_cli.models.galerkin.error import ErrorBars, Estimate, estimated
+from binn_cli.models.galerkin.system import Resolution, System
+from binn_cli.models.galerkin.train import Train
+from binn_cli.models.galerkin.transport import solve_transport
+from binn_cli.models.surrogate import FitReport, FittedSurrogate, Prediction, Tree
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FittedGalerkin:
+    """The solution of an equation for all its parameters, with the standard deviation of its discretisation error.
+
+    Attributes:
+        solution: the unknown as a function of all inputs.
+        bars: the standard deviation.
+        domain: ends of every input.
+        report: what it cost.
+    """
+
+    solution: Train
+    bars: ErrorBars
+    domain: Float[np.ndarray, "D 2"]
+    report: FitReport
+
+    def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
+        """The solution at every combination of the axes' points.
+
+        Raises:
+            DataError: if the axes have not the inputs of the equation.
+        """
+        points = [axis.points for axis in axes]
+        width = sum(table.shape[1] for table in points)
+        if width != len(self.domain):
+            raise DataError(f"the axes have {width} coordinates, but the equation has {len(self.domain)}")
+        mean = self.solution(points)[..., None]
+        spread = self.bars(points)[..., None] ** 2 if variance else np.full(mean.shape, np.nan)
+        return Prediction(mean, spread, np.zeros(mean.shape))
+
+    def state(self) -> Tree:
+        """All that `from_state` needs."""
+        return {"solution": self.solution.tree(), "bars": self.bars.tree(), "domain": self.domain}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A solution in spaces of one resolution.
+
+    Attributes:
+        resolution: the spaces.
+        solution: the unknown.
+        seconds: what it took.
+        unknowns: how many products of basis functions there are.
+        diagnostics: how it went.
+    """
+
+    resolution: Resolution
+    solution: Train
+    seconds: float
+    unknowns: int
+    diagnostics: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A solution with its estimated error.
+
+    Attributes:
+        fitted: the surrogate.
+        estimate: of its error.
+        attempt: the solution's own.
+        estimate_seconds: what the estimate took beyond what was solved already.
+    """
+
+    fitted: FittedGalerkin
+    estimate: Estimate
+    attempt: Attempt
+    estimate_seconds: float
+
+
+class Galerkin:
+    """Equations in products of one-dimensional spaces; see the settings of conf/model/galerkin.yaml."""
+
+    name = "galerkin"
+
+    def __init__(self, config: GalerkinConfig) -> None:
+        """Nothing is solved before it is asked for."""
+        self.config = config
+
+    def fit(
+        self,
+        data: ProductData,
+        warm_start: FittedSurrogate | None = None,
+        *,
+        domain: Float[np.ndarray, "D 2"] | None = None,
+        capacity: int | None = None,
+    ) -> FittedSurrogate:
+        """Refuse: this model has an equation instead of data.
+
+        Raises:
+            BinnError: always.
+        """
+        raise BinnError("model=galerkin solves equations and learns from no data: use task=solve, or another model")
+
+    def from_state(self, state: Tree) -> FittedGalerkin:
+        """The fitted surrogate that `state` describes."""
+        train, bars = Train.from_tree(state["solution"]), ErrorBars.from_tree(state["bars"])
+        return FittedGalerkin(train, bars, np.atleast_2d(state["domain"]), FitReport(0.0, 0.0, {}))
+
+    def resolution(self, problem: Problem, points: int | None = None) -> Resolution:
+        """The spaces of the configuration, with so many breakpoints; those of the configuration or the problem where none are stated."""
+        config = self.config
+        parameter_degree = config.parameter_degree or problem.parameter_degree
+        return Resolution(points or config.points or problem.points, config.basis, config.degree, config.time_degree, parameter_degree)
+
+    def attempt(self, problem: Problem, resolution: Resolution, announce: Announce = lambda text: None) -> Attempt:
+        """Solve in spaces of a resolution.
+
+        Raises:
+            BinnError: if the equation has no unique solution, or is too large.
+        """
+        began = time.perf_counter()
+        system, method = System(problem, resolution), self.config.method
+        announce(f"solving with {resolution.points} points an axis")
+        try:
+            solution, diagnostics = self._directly(system)
+        except NotDiagonal as reason:
+            if method == "diagonal":
+                problem_text = f"diagonal needs two symmetric forms along every input but time, and {reason}; take auto or alternating"
+                raise ConfigError("model.method", problem_text) from reason
+
+            def sweep(number: int, residual: float) -> None:
+                announce(f"sweep {number}, residual {residual:.1e}")
+
+            solution, progress = solve_alternating(system, self.config.tolerance, sweep)
+            diagnostics = {"residual": progress.residuals, "change": progress.changes, "converged": np.array(float(progress.converged))}
+        diagnostics["ranks"] = np.array(solution.ranks, dtype=np.float64)
+        return Attempt(resolution, solution, time.perf_counter() - began, system.unknowns, diagnostics)
+
+    def _directly(self, system: System) -> tuple[Train, dict[str, np.ndarray]]:
+        """By eigenvectors, where there are such.
+
+        Raises:
+            NotDiagonal: if there are none, or too many.
+        """
+        method = self.config.method
+        if method == "alternating":
+            raise NotDiagonal("alternating is asked for")
+        try:
+            if method == "auto" and combinations(system) > MOST_COMBINATIONS:
+                raise NotDiagonal("there are too many combinations of modes")
+            solution, spectrum = solve_diagonal(system, self.config.rank_tolerance)
+        except NotDiagonal as reason:
+            try:
+                return solve_transport(system, self.config.rank_tolerance), {}
+            except NotDiagonal:
+                raise reason from None
+        return solution, {"smallest_eigenvalue": np.array(spectrum.smallest)}
+
+    def judged(
+        self, problem: Problem, coarser: Attempt | None, own: Attempt, finer: Attempt, seed: int, paid: float = 0.0
+    ) -> Solved:
+        """A solution with the estimate of its error from a coarser and a finer one; `paid` are seconds that do not count any more."""
+        began = time.perf_counter()
+        estimate, bars = estimated(problem, None if coarser is None else coarser.solution, own.solution, finer.solution, seed)
+        beside = (0.0 if coarser is None else coarser.seconds) + finer.seconds - paid
+        report = FitReport(0.0, own.seconds, own.diagnostics | {"error_ratio": np.array(estimate.ratio)})
+        fitted = FittedGalerkin(own.solution, bars, problem.domain, report)
+        return Solved(fitted, estimate, own, beside + time.perf_counter() - began)
+
+
+def coarser(resolution: Resolution) -> Resolution | None:
+    """Intervals of about twice the width, where there are enough for that."""
+    points = (resolution.points + 1) // 2
+    return replace(resolution, points=points, parameter_degree=max(resolution.parameter_degree - 3, 2)) if points >= 3 else None

@@ -1,0 +1,170 @@
+"""The task `solve`: an equation instead of data, with an estimate of the error, until a tolerance is met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from binn_cli.config.schema import SolveConfig
+from binn_cli.datasets.dataset import Dataset
+from binn_cli.datasets.problem import KnowsTruth, Problem, StatesProblem
+from binn_cli.datasets.product import ProductData
+from binn_cli.errors import ConfigError
+from binn_cli.models.galerkin.model import Attempt, Galerkin, Solved, coarser
+from binn_cli.models.surrogate import Surrogate
+from binn_cli.results.answers import Answer
+from binn_cli.results.provenance import peak_rss_bytes
+from binn_cli.results.record import Step
+from binn_cli.results.recorder import Recorder
+from binn_cli.tasks.evaluation import PhaseTimings, Timer
+from binn_cli.tasks.scoring import scores_of
+
+TRUTH = "truth"
+"""The split of random points of the whole domain, where the exact solution is known."""
+
+FIRST_POINTS = 9
+"""Points along a coordinate with which the search for a tolerance begins."""
+
+STALLED = 0.7
+"""Ratio of one estimate to the one before it, of half the points, from which round-off is what is left."""
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """A data set that has something to say of its equation."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences for the user."""
+        ...
+
+
+class Solve:
+    """One step for a stated number of points; with a tolerance one for every number that was tried, each twice the one before."""
+
+    def __init__(self, config: SolveConfig, max_points: int) -> None:
+        """`max_points` limits how many predictions are kept."""
+        self.config = config
+        self.max_points = max_points
+
+    def run(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> None:
+        """Solve, estimate, score and record.
+
+        Raises:
+            ConfigError: if the data set states no equation, or the model solves none.
+        """
+        problem, solver = _equation(dataset), _solver(model)
+        if recorder.record.steps:
+            return
+        with Timer() as timer:
+            truth = dataset.truth(self.config.truth_points, self.config.seed) if isinstance(dataset, KnowsTruth) else None
+        remarks = dataset.remarks() if isinstance(dataset, Remarks) else ()
+        _Run(self, dataset, problem, solver, truth, remarks, recorder).steps(timer.seconds)
+
+
+def _equation(dataset: Dataset) -> Problem:
+    if not isinstance(dataset, StatesProblem):
+        problem = f"{dataset.name} states no equation; task=solve takes poisson, poisson_nd, heat, heat3d, helmholtz and advection"
+        raise ConfigError("dataset", problem)
+    return dataset.problem()
+
+
+def _solver(model: Surrogate) -> Galerkin:
+    if not isinstance(model, Galerkin):
+        raise ConfigError("model", f"{model.name} learns from data and solves no equation; task=solve takes model=galerkin")
+    return model
+
+
+class _Run:
+    """The solutions of one run, each computed once."""
+
+    def __init__(
+        self,
+        task: Solve,
+        dataset: Dataset,
+        problem: Problem,
+        solver: Galerkin,
+        truth: ProductData | None,
+        remarks: tuple[str, ...],
+        recorder: Recorder,
+    ) -> None:
+        self.task, self.problem, self.solver, self.truth, self.remarks, self.recorder = task, problem, solver, truth, remarks, recorder
+        self.errors: list[tuple[float, float, float]] = []
+
+    def steps(self, data_seconds: float) -> None:
+        """Solve for the stated number of points, or for more and more of them."""
+        tolerance = self.task.config.tolerance
+        if tolerance is None:
+            self.recorder.plan(1)
+            resolution = self.solver.resolution(self.problem)
+            less = coarser(resolution)
+            before = None if less is None else self._attempt(less)
+            own, finer = self._attempt(resolution), self._attempt(resolution.finer)
+            self._record(self._judged(before, own, finer, 0.0), data_seconds, self.remarks)
+            return
+        before, own = None, self._attempt(self.solver.resolution(self.problem, FIRST_POINTS))
+        while True:
+            finer = self._attempt(own.resolution.finer)
+            solved = self._judged(before, own, finer, finer.seconds + (before.seconds if before else 0.0))
+            met = before is not None and solved.estimate.relative <= tolerance
+            over = 2 * finer.resolution.points - 1 > self.task.config.most_points
+            stalled = len(self.errors) > 1 and solved.estimate.relative > STALLED * self.errors[-1][1]
+            ends = met or over or (stalled and solved.estimate.relative < 1e-6)
+            self._record(solved, data_seconds, (*self.remarks, *(() if met or not ends else (_missed(tolerance, over),))))
+            if ends:
+                return
+            before, own, data_seconds = own, finer, 0.0
+
+    def _attempt(self, resolution: object) -> Attempt:
+        return self.solver.attempt(self.problem, resolution, lambda text: self.recorder.announce(text, 0, 1))  # type: ignore[arg-type]
+
+    def _judged(self, before: Attempt | None, own: Attempt, finer: Attempt, paid: float) -> Solved:
+        return self.solver.judged(self.problem, before, own, finer, self.task.config.seed, paid)
+
+    def _record(self, solved: Solved, data_seconds: float, warnings: tuple[str, ...]) -> None:
+        timings = PhaseTimings(data=data_seconds, fit=solved.attempt.seconds)
+        metrics: Mapping[str, Mapping[str, np.ndarray]] = {}
+        predictions, true = None, np.nan
+        if self.truth is not None:
+            scores = scores_of(solved.fitted, {TRUTH: self.truth}, timings, keep=self.task.max_points, kept_split=TRUTH)
+            metrics, predictions = scores.metrics, scores.predictions
+            true = float(metrics[TRUTH]["rmse"][0])
+        estimate = solved.estimate
+        size = estimate.rmse / estimate.relative if estimate.relative > 0 else np.nan
+        self.errors.append((estimate.rmse, estimate.relative, true))
+        diagnostics = {"relative_error": np.array(true / size), **solved.fitted.report.diagnostics}
+        step = Step(
+            n_train=0,
+            coordinates={"points": solved.attempt.resolution.points, "unknowns": solved.attempt.unknowns},
+            metrics=metrics,
+            timings=timings.as_dict() | {"estimate": max(solved.estimate_seconds, 0.0)},
+            peak_rss_bytes=peak_rss_bytes(),
+            diagnostics=diagnostics,
+            warnings=warnings,
+        )
+        self.recorder.step(
+            step,
+            predictions=predictions,
+            surrogate=solved.fitted.state(),
+            outputs=(self.problem.output,),
+            answers={"error_estimate": self._answer()},
+        )
+
+    def _answer(self) -> Answer:
+        """The estimates of all steps so far."""
+        rmse, relative, true = np.array(self.errors).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            effectivity = rmse / true
+        columns = {"rmse": rmse, "relative": relative, "effectivity": effectivity}
+        return Answer(
+            {"step": np.arange(len(rmse))},
+            {name: (values, ("step",)) for name, values in columns.items()},
+            attributes={"norm": "root mean square over the domain; relative to that of the solution; effectivity is estimate over truth"},
+        )
+
+
+def _missed(tolerance: float, over: bool) -> str:
+    if over:
+        return f"the tolerance {tolerance:g} is not met with as many points as task.most_points allows; allow more, or raise model.degree"
+    return f"the tolerance {tolerance:g} is not met: more points do not lower the error any more, which is that of round-off"
