@@ -114,7 +114,9 @@ def points_of_space(key: str, value: object, width: int) -> list[list[float]]:
     items = list(value) if _is_list(value) else []
     if not items or not all(_is_list(item) and len(item) == width and all(map(_is_number, item)) for item in items):
         example = ",".join(["0.5"] * width)
-        raise ConfigError(key, f"must be a list of points with {width} finite numbers each, such as [[{example}]], not {shown(value)}")
+        raise ConfigError(
+            key, f"must be a list of points with {width} finite numbers each, such as [[{example}]], not {shown(value)}"
+        )
     return [[float(x) for x in item] for item in items]
 
 

@@ -23,13 +23,13 @@ from binn_cli.datasets.problem import (
     coordinate,
 )
 
-
 PARAMETER_DEGREE = 35
 """A pulse that has moved over many of its widths is no simple function of its speed."""
 
 
 class Advection(ClosedForm):
-    """u_t + c u_x = 0 on [0, 1] with a Gaussian pulse at t = 0 and nothing coming in; inputs x, t and c, random points for learning."""
+    """u_t + c u_x = 0 on [0, 1] with a Gaussian pulse at t = 0 and nothing coming in; inputs x, t and c, random points
+    for learning."""
 
     name = "advection"
 

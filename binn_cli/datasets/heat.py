@@ -16,15 +16,15 @@ from binn_cli.datasets.case_split import CaseSplit
 from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.heat_fem import VERSION, HeatSolver
 from binn_cli.datasets.heat_problem import heat_problem, heat_truth
-from binn_cli.datasets.problem import Problem, random_points
 from binn_cli.datasets.once import made_once
+from binn_cli.datasets.problem import Problem, random_points
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.slab_cache import SlabCache
 
-
 SOLVED_POINTS = 101
-"""Points along each coordinate with which task=solve solves the equation unless told otherwise: the sources are narrow."""
+"""Points along each coordinate with which task=solve solves the equation unless told otherwise: the sources are
+narrow."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Transient heat conduction in the unit cube with conductivity and source strength as coordinates: INN-TD's problem of six dimensions."""
+"""Transient heat conduction in the unit cube with conductivity and source strength as coordinates: INN-TD's problem of
+six dimensions."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from binn_cli.datasets.problem import Problem
 
 
 class Heat3d(ClosedForm):
-    """u_t − kΔu = P Σ_i exp(−2|x − x_i|²/r0²) on [0, 1]³, zero on the boundary and at t = 0; inputs x, y, z, t, k and P.
+    """u_t − kΔu = P Σ_i exp(−2|x − x_i|²/r0²) on [0, 1]³, zero on the boundary and at t = 0; inputs x, y, z, t, k and
+    P.
 
     Random points for learning, their values from the sine series.
     """
@@ -37,7 +39,13 @@ class Heat3d(ClosedForm):
         """The equation."""
         config = self.config
         return heat_problem(
-            ("x", "y", "z"), self._centers, config.source_radius, config.end_time, config.k_range, config.P_range, config.points
+            ("x", "y", "z"),
+            self._centers,
+            config.source_radius,
+            config.end_time,
+            config.k_range,
+            config.P_range,
+            config.points,
         )
 
     def solution(self, points: Float[np.ndarray, "n 6"]) -> Float[np.ndarray, " n"]:

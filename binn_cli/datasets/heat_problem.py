@@ -1,4 +1,5 @@
-"""The heat equation with Gaussian sources on the unit square or cube, conductivity and strength being coordinates: statement and solution."""
+"""The heat equation with Gaussian sources on the unit square or cube, conductivity and strength being coordinates:
+statement and solution."""
 
 from __future__ import annotations
 
@@ -58,10 +59,14 @@ def heat_problem(
     )
 
 
-def heat_truth(points: Float[np.ndarray, "n d+3"], centers: Float[np.ndarray, "s d"], radius: float) -> Float[np.ndarray, " n"]:
+def heat_truth(
+    points: Float[np.ndarray, "n d+3"], centers: Float[np.ndarray, "s d"], radius: float
+) -> Float[np.ndarray, " n"]:
     """The series solution at scattered (x, …, t, k, P)."""
     *space, t, k, strength = points.T
-    sources = [[_sum_of_gaussians(line, radius) for line in factors] for factors in products_of_gaussians(centers, radius)]
+    sources = [
+        [_sum_of_gaussians(line, radius) for line in factors] for factors in products_of_gaussians(centers, radius)
+    ]
     return strength / k * heat_solution(np.stack(space, axis=1), k * t, sources)
 
 

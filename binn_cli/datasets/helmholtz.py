@@ -19,7 +19,8 @@ NEAR_RESONANCE = 1e-2
 
 
 class Helmholtz(ClosedForm):
-    """−Δu − κ²u = exp(−2|x − x_0|²/r0²) on [0, 1]², zero on the boundary; inputs x and y, random points for learning."""
+    """−Δu − κ²u = exp(−2|x − x_0|²/r0²) on [0, 1]², zero on the boundary; inputs x and y, random points for
+    learning."""
 
     name = "helmholtz"
 
@@ -40,10 +41,13 @@ class Helmholtz(ClosedForm):
             m, n = modes
             raise ConfigError(
                 "dataset.wave_number",
-                f"{number:.10g} is a resonance: sin({m} pi x) sin({n} pi y) solves the equation without a source, so that there is no "
+                f"{number:.10g} is a resonance: sin({m} pi x) sin({n} pi y) solves the equation without a source, so "
+                "that there is no "
                 f"unique solution; stay away from pi sqrt({m}^2 + {n}^2) = {np.pi * np.hypot(m, n):.10g}",
             )
-        factors = dict(zip("xy", (_factor(center, self.config.source_radius) for center in self.config.source_center), strict=True))
+        factors = dict(
+            zip("xy", (_factor(center, self.config.source_radius) for center in self.config.source_center), strict=True)
+        )
         return Problem(
             variables=tuple(Variable(name, 0.0, 1.0, SPACE, (ZERO, ZERO)) for name in "xy"),
             operator=(Term({"x": STIFFNESS}), Term({"y": STIFFNESS}), Term({"x": MASS}, -(number**2))),
@@ -57,7 +61,8 @@ class Helmholtz(ClosedForm):
         if distance >= NEAR_RESONANCE:
             return ()
         return (
-            f"the wave number is near the resonance pi sqrt({m}^2 + {n}^2) = {np.pi * np.hypot(m, n):.6g}: errors of the source are amplified "
+            f"the wave number is near the resonance pi sqrt({m}^2 + {n}^2) = {np.pi * np.hypot(m, n):.6g}: errors of "
+            "the source are amplified "
             "strongly, and the error estimate with them",
         )
 

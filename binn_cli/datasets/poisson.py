@@ -12,7 +12,19 @@ from jaxtyping import Float, Int
 from binn_cli.config.schema import PoissonConfig
 from binn_cli.datasets.case_split import CaseSplit
 from binn_cli.datasets.dataset import Announce, silent
-from binn_cli.datasets.problem import PARAMETER, SPACE, STIFFNESS, ZERO, Factor, Load, Problem, Term, Variable, coordinate, random_points
+from binn_cli.datasets.problem import (
+    PARAMETER,
+    SPACE,
+    STIFFNESS,
+    ZERO,
+    Factor,
+    Load,
+    Problem,
+    Term,
+    Variable,
+    coordinate,
+    random_points,
+)
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 
@@ -70,7 +82,10 @@ class Poisson:
             factors = {name: _sine(number) for name, number in zip(names, waves, strict=True)}
             loads.append(Load({**factors, "p": coordinate("p")}, float(coefficient)))
         return Problem(
-            variables=(*(Variable(name, 0.0, 1.0, SPACE, zero) for name in names), Variable("p", float(low), float(high), PARAMETER)),
+            variables=(
+                *(Variable(name, 0.0, 1.0, SPACE, zero) for name in names),
+                Variable("p", float(low), float(high), PARAMETER),
+            ),
             operator=tuple(Term({name: STIFFNESS}) for name in names),
             source=tuple(loads),
             points=33,

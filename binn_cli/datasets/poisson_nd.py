@@ -1,4 +1,5 @@
-"""Poisson's equation in any number of dimensions with a sum of sines for its solution: INN-TD's example of high dimension."""
+"""Poisson's equation in any number of dimensions with a sum of sines for its solution: INN-TD's example of high
+dimension."""
 
 from __future__ import annotations
 

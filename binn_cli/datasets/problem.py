@@ -1,10 +1,12 @@
-"""What a partial differential equation says, as sums of products of one-dimensional forms: all that solving it without data needs.
+"""What a partial differential equation says, as sums of products of one-dimensional forms: all that solving it without
+data needs.
 
 The unknown u(x_1, …, x_D) satisfies, for every product v of test functions,
 
     Σ_t c_t Π_d ∫ w_td(x_d) ∂^i u ∂^j v dx_d  =  Σ_s c_s Π_d ∫ f_sd(x_d) v dx_d.
 
-Parameters of the equation are coordinates like x and t, without derivatives: one solution answers for every value of theirs.
+Parameters of the equation are coordinates like x and t, without derivatives: one solution answers for every value of
+theirs.
 """
 
 from __future__ import annotations
@@ -83,9 +85,10 @@ class Variable:
         name: its name, an input of the surrogate.
         low, high: its range.
         kind: `space`, `time` (from its low end on, where the initial value holds) or `parameter` (no derivatives).
-        ends: what holds at the low and the high end of a spatial coordinate: `zero`, `value` (stated by the problem's faces), `inflow`
-            (zero where the flow comes in, for first derivatives), or `free` (no flux).
-        fine_at_low: how many times the resolution is crowded towards the low end; 1 for an even one. Time after a sudden start has 3.
+        ends: what holds at the low and the high end of a spatial coordinate: `zero`, `value` (stated by the problem's
+            faces), `inflow` (zero where the flow comes in, for first derivatives), or `free` (no flux).
+        fine_at_low: how many times the resolution is crowded towards the low end; 1 for an even one. Time after a
+            sudden start has 3.
         unit: empty where it has none.
     """
 
@@ -130,7 +133,8 @@ class Load:
 
 @dataclass(frozen=True)
 class Face:
-    """The value of u on an end of a variable whose end is `value`: a sum of products of functions of the other variables."""
+    """The value of u on an end of a variable whose end is `value`: a sum of products of functions of the other
+    variables."""
 
     variable: str
     end: int
@@ -164,10 +168,16 @@ class Problem:
     def __post_init__(self) -> None:
         names = set(self.inputs)
         parts: list[Mapping[str, object]] = [term.forms for term in self.operator]
-        parts += [load.factors for load in (*self.source, *self.initial, *(load for face in self.faces for load in face.loads))]
+        parts += [
+            load.factors
+            for load in (*self.source, *self.initial, *(load for face in self.faces for load in face.loads))
+        ]
         unknown = {name for part in parts for name in part} - names
         if len(names) != len(self.variables) or unknown or not self.operator:
-            raise ValueError(f"a problem needs terms and variables of different names, and terms of these: {sorted(names)}, {sorted(unknown)}")
+            raise ValueError(
+                f"a problem needs terms and variables of different names, and terms of these: {sorted(names)}, "
+                f"{sorted(unknown)}"
+            )
 
     @property
     def inputs(self) -> tuple[str, ...]:

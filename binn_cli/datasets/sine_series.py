@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,8 @@ from numpy.polynomial import legendre
 Function = Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]]
 
 MODES = 1024
-"""Sines along a coordinate. Their coefficients end where the source does, but for sources that are not zero on the boundary."""
+"""Sines along a coordinate. Their coefficients end where the source does, but for sources that are not zero on the
+boundary."""
 
 NODES = 12
 """Gauss points of a panel of time."""
@@ -59,8 +60,8 @@ def heat_solution(
 ) -> Float[np.ndarray, " n"]:
     """v of v_τ - Δv = Σ_s Π_d f_sd(x_d), zero at τ = 0 and on the boundary.
 
-    v = ∫_0^τ Σ_s Π_d X_sd(x_d, σ) dσ with X = Σ_m b_m exp(-(mπ)² σ) sin(mπx) (Duhamel's principle): the integral over panels of time
-    by Gauss-Legendre quadrature, over a part of a panel by the polynomial through its nodes.
+    v = ∫_0^τ Σ_s Π_d X_sd(x_d, σ) dσ with X = Σ_m b_m exp(-(mπ)² σ) sin(mπx) (Duhamel's principle): the integral over
+    panels of time by Gauss-Legendre quadrature, over a part of a panel by the polynomial through its nodes.
 
     Args:
         points: coordinates in space.
@@ -77,7 +78,9 @@ def heat_solution(
 
 
 def _heat_part(
-    points: Float[np.ndarray, "n d"], scaled_time: Float[np.ndarray, " n"], coefficients: Sequence[Sequence[Float[np.ndarray, " m"]]]
+    points: Float[np.ndarray, "n d"],
+    scaled_time: Float[np.ndarray, " n"],
+    coefficients: Sequence[Sequence[Float[np.ndarray, " m"]]],
 ) -> Float[np.ndarray, " n"]:
     waves = [np.sin(np.pi * column[:, None] * np.arange(1, MODES + 1)) for column in points.T]
     nodes, weights = legendre.leggauss(NODES)
@@ -87,7 +90,7 @@ def _heat_part(
     while edges[-1] < scaled_time.max():
         edges.append(2 * edges[-1])
     total = np.zeros(len(points))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         late = int(np.sum(scaled_time > low))
         if late == 0:
             break
@@ -96,7 +99,9 @@ def _heat_part(
         decay = np.exp(-((np.pi * np.arange(1, kept + 1)) ** 2)[:, None] * times)
         values = np.zeros((late, NODES))
         for factors in coefficients:
-            values += np.prod([wave[:late, :kept] @ (b[:kept, None] * decay) for wave, b in zip(waves, factors, strict=True)], axis=0)
+            values += np.prod(
+                [wave[:late, :kept] @ (b[:kept, None] * decay) for wave, b in zip(waves, factors, strict=True)], axis=0
+            )
         whole = int(np.sum(scaled_time >= high))
         total[:whole] += (high - low) / 2 * (values[:whole] @ weights)
         share = 2 * (scaled_time[whole:late] - low) / (high - low) - 1

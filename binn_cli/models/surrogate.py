@@ -132,7 +132,10 @@ class FitReport:
 class FittedSurrogate(Protocol):
     """A surrogate that has learned; immutable."""
 
-    report: FitReport
+    @property
+    def report(self) -> FitReport:
+        """What the fit cost and how it went."""
+        ...
 
     def predict(self, axes: Sequence[Axis]) -> Prediction:
         """The predictive distribution at every combination of the axes' points.

@@ -1,4 +1,5 @@
-"""What a question to a surrogate, or the solution of an equation, has given: named groups of arrays with named dimensions."""
+"""What a question to a surrogate, or the solution of an equation, has given: named groups of arrays with named
+dimensions."""
 
 from __future__ import annotations
 
@@ -73,7 +74,10 @@ def _write(parent: h5py.Group, name: str, answer: Answer) -> None:
 def _read(group: h5py.Group) -> Answer:
     found = variables(group)
     arrays = {
-        str(item.attrs.get(TRUE_NAME, name)): (values_of(item), tuple(str(dim[0].name).rsplit("/", 1)[-1] for dim in item.dims))
+        str(item.attrs.get(TRUE_NAME, name)): (
+            values_of(item),
+            tuple(str(dim[0].name).rsplit("/", 1)[-1] for dim in item.dims),
+        )
         for name, item in found.items()
     }
     scales = {name: values_of(item) for name, item in group.items() if isinstance(item, h5py.Dataset) and item.is_scale}

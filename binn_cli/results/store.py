@@ -19,8 +19,8 @@ import numpy as np
 from binn_cli.errors import BinnError
 from binn_cli.models.scope import KEY as SCOPE
 from binn_cli.results import steps as step_groups
-from binn_cli.results.calls import read_calls, write_calls
 from binn_cli.results.answers import read_answers, write_answers
+from binn_cli.results.calls import read_calls, write_calls
 from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, values_of
 from binn_cli.results.record import Header, Predictions, RunRecord
 from binn_cli.results.surface import read_surface, write_surface

@@ -41,7 +41,8 @@ class Remarks(Protocol):
 
 
 class Solve:
-    """One step for a stated number of points; with a tolerance one for every number that was tried, each twice the one before."""
+    """One step for a stated number of points; with a tolerance one for every number that was tried, each twice the one
+    before."""
 
     def __init__(self, config: SolveConfig, max_points: int) -> None:
         """`max_points` limits how many predictions are kept."""
@@ -58,21 +59,28 @@ class Solve:
         if recorder.record.steps:
             return
         with Timer() as timer:
-            truth = dataset.truth(self.config.truth_points, self.config.seed) if isinstance(dataset, KnowsTruth) else None
+            truth = (
+                dataset.truth(self.config.truth_points, self.config.seed) if isinstance(dataset, KnowsTruth) else None
+            )
         remarks = dataset.remarks() if isinstance(dataset, Remarks) else ()
         _Run(self, dataset, problem, solver, truth, remarks, recorder).steps(timer.seconds)
 
 
 def _equation(dataset: Dataset) -> Problem:
     if not isinstance(dataset, StatesProblem):
-        problem = f"{dataset.name} states no equation; task=solve takes poisson, poisson_nd, heat, heat3d, helmholtz and advection"
+        problem = (
+            f"{dataset.name} states no equation; task=solve takes poisson, poisson_nd, heat, heat3d, helmholtz and "
+            "advection"
+        )
         raise ConfigError("dataset", problem)
     return dataset.problem()
 
 
 def _solver(model: Surrogate) -> Galerkin:
     if not isinstance(model, Galerkin):
-        raise ConfigError("model", f"{model.name} learns from data and solves no equation; task=solve takes model=galerkin")
+        raise ConfigError(
+            "model", f"{model.name} learns from data and solves no equation; task=solve takes model=galerkin"
+        )
     return model
 
 
@@ -89,7 +97,14 @@ class _Run:
         remarks: tuple[str, ...],
         recorder: Recorder,
     ) -> None:
-        self.task, self.problem, self.solver, self.truth, self.remarks, self.recorder = task, problem, solver, truth, remarks, recorder
+        self.task, self.problem, self.solver, self.truth, self.remarks, self.recorder = (
+            task,
+            problem,
+            solver,
+            truth,
+            remarks,
+            recorder,
+        )
         self.errors: list[tuple[float, float, float]] = []
 
     def steps(self, data_seconds: float) -> None:
@@ -111,7 +126,9 @@ class _Run:
             over = 2 * finer.resolution.points - 1 > self.task.config.most_points
             stalled = len(self.errors) > 1 and solved.estimate.relative > STALLED * self.errors[-1][1]
             ends = met or over or (stalled and solved.estimate.relative < 1e-6)
-            self._record(solved, data_seconds, (*self.remarks, *(() if met or not ends else (_missed(tolerance, over),))))
+            self._record(
+                solved, data_seconds, (*self.remarks, *(() if met or not ends else (_missed(tolerance, over),)))
+            )
             if ends:
                 return
             before, own, data_seconds = own, finer, 0.0
@@ -160,11 +177,22 @@ class _Run:
         return Answer(
             {"step": np.arange(len(rmse))},
             {name: (values, ("step",)) for name, values in columns.items()},
-            attributes={"norm": "root mean square over the domain; relative to that of the solution; effectivity is estimate over truth"},
+            attributes={
+                "norm": (
+                    "root mean square over the domain; relative to that of the solution; effectivity is estimate over "
+                    "truth"
+                )
+            },
         )
 
 
 def _missed(tolerance: float, over: bool) -> str:
     if over:
-        return f"the tolerance {tolerance:g} is not met with as many points as task.most_points allows; allow more, or raise model.degree"
-    return f"the tolerance {tolerance:g} is not met: more points do not lower the error any more, which is that of round-off"
+        return (
+            f"the tolerance {tolerance:g} is not met with as many points as task.most_points allows; allow more, or "
+            "raise model.degree"
+        )
+    return (
+        f"the tolerance {tolerance:g} is not met: more points do not lower the error any more, which is that of "
+        "round-off"
+    )

@@ -23,7 +23,13 @@ from binn_cli.config.schema.bnn import (
     BnnViConfig,
 )
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
-from binn_cli.config.schema.equations import AdvectionConfig, GalerkinConfig, Heat3dConfig, HelmholtzConfig, PoissonNdConfig
+from binn_cli.config.schema.equations import (
+    AdvectionConfig,
+    GalerkinConfig,
+    Heat3dConfig,
+    HelmholtzConfig,
+    PoissonNdConfig,
+)
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.simulator import SimulatorConfig
@@ -140,6 +146,11 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "inn": InnConfig,
         "galerkin": GalerkinConfig,
     },
-    "task": {"regress": RegressConfig, "active_learn": ActiveLearnConfig, "scaling": ScalingConfig, "solve": SolveConfig},
+    "task": {
+        "regress": RegressConfig,
+        "active_learn": ActiveLearnConfig,
+        "scaling": ScalingConfig,
+        "solve": SolveConfig,
+    },
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""

@@ -63,9 +63,13 @@ class Heat3dConfig:
 
 
 def conductivity(key: str, value: list[float]) -> None:
-    """Require a range of conductivities that does not reach zero, where heat would not flow or flow to where it is hotter."""
+    """Require a range of conductivities that does not reach zero, where heat would not flow or flow to where it is
+    hotter."""
     if value[0] <= 0:
-        raise ConfigError(key, f"must be greater than 0 at both ends, not {list(value)}: with k of 0 or less the equation has no solution")
+        raise ConfigError(
+            key,
+            f"must be greater than 0 at both ends, not {list(value)}: with k of 0 or less the equation has no solution",
+        )
 
 
 @dataclass
@@ -109,12 +113,18 @@ class AdvectionConfig:
         positive("dataset.end_time", self.end_time)
         interval("dataset.c_range", self.c_range)
         if self.c_range[0] <= 0:
-            problem = f"must be greater than 0 at both ends, not {list(self.c_range)}: nothing comes in at x = 0 unless the flow enters there"
+            problem = (
+                f"must be greater than 0 at both ends, not {list(self.c_range)}: nothing comes in at x = 0 unless the "
+                "flow enters there"
+            )
             raise ConfigError("dataset.c_range", problem)
         positive("dataset.pulse_width", self.pulse_width)
         least = 6.5 * self.pulse_width
         if self.pulse_center < least:
-            problem = f"must be at least 6.5 pulse widths ({least:g}), so that the pulse is zero where the flow enters, not {self.pulse_center}"
+            problem = (
+                f"must be at least 6.5 pulse widths ({least:g}), so that the pulse is zero where the flow enters, not "
+                f"{self.pulse_center}"
+            )
             raise ConfigError("dataset.pulse_center", problem)
 
 

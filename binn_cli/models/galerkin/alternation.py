@@ -1,8 +1,9 @@
-"""Alternation over the coordinates of a tensor train, enriched by the residual: the solution where there are many coordinates.
+"""Alternation over the coordinates of a tensor train, enriched by the residual: the solution where there are many
+coordinates.
 
-Every step solves the equation for one coordinate's core, with all others fixed, and adds directions of the residual to the ranks, so that
-the next step can leave the present ranks (AMEn; Dolgov and Savostyanov, "Alternating minimal energy methods for linear systems in higher
-dimensions", 2014). Between the steps the cores on either side are orthonormal.
+Every step solves the equation for one coordinate's core, with all others fixed, and adds directions of the residual to
+the ranks, so that the next step can leave the present ranks (AMEn; Dolgov and Savostyanov, "Alternating minimal energy
+methods for linear systems in higher dimensions", 2014). Between the steps the cores on either side are orthonormal.
 """
 
 from __future__ import annotations
@@ -115,9 +116,9 @@ def solve_alternating(
 def summed(coefficients: Sequence[float], terms: Sequence[Sequence[np.ndarray]]) -> list[Core]:
     """A sum of products of vectors as a train of small ranks, exactly.
 
-    Where two beginnings of terms have the same endings, they share a state, as in a finite automaton that is made minimal: then the
-    Laplacian has the rank 2. Singular values would drown what is small in the round-off of what is large, and the entries of stiffness
-    matrices and boundary terms differ by many orders.
+    Where two beginnings of terms have the same endings, they share a state, as in a finite automaton that is made
+    minimal: then the Laplacian has the rank 2. Singular values would drown what is small in the round-off of what is
+    large, and the entries of stiffness matrices and boundary terms differ by many orders.
     """
     words, alphabets = _spelt(terms)
     states: list[dict[tuple[int, ...], float]] = [{}]
@@ -152,7 +153,7 @@ def _spelt(terms: Sequence[Sequence[np.ndarray]]) -> tuple[list[tuple[int, ...]]
     alphabets = []
     for dimension in range(len(terms[0])):
         known: dict[bytes, int] = {}
-        different = []
+        different: list[np.ndarray] = []
         for word, term in zip(words, terms, strict=True):
             key = np.ascontiguousarray(term[dimension]).tobytes()
             if key not in known:
@@ -176,16 +177,21 @@ def _operator(terms: Sequence[Term], system: System, coordinates: dict[str, Coor
 
 
 class _Alternation:
-    """The state of the sweeps: cores of the solution x and of the residual z, and what stands left and right of the present one."""
+    """The state of the sweeps: cores of the solution x and of the residual z, and what stands left and right of the
+    present one."""
 
-    def __init__(self, operator: Sequence[np.ndarray], right: Sequence[Core], energies: Sequence[Float[np.ndarray, " n"]]) -> None:
+    def __init__(
+        self, operator: Sequence[np.ndarray], right: Sequence[Core], energies: Sequence[Float[np.ndarray, " n"]]
+    ) -> None:
         draw = np.random.default_rng(0)
         sizes, last = [core.shape[1] for core in right], len(right) - 1
         self.operator, self.right, self.energies = list(operator), list(right), list(energies)
-        # The right-hand side is a better start than noise, whose products over many coordinates are far from any solution.
+        # The right-hand side is a better start than noise, whose products over many coordinates are far from any
+        # solution.
         self.x = [np.asarray(core) for core in rounded(right, 1e-2, ENRICHMENT)]
         self.z: list[Core] = [
-            draw.standard_normal((1 if d == 0 else ENRICHMENT, n, 1 if d == last else ENRICHMENT)) for d, n in enumerate(sizes)
+            draw.standard_normal((1 if d == 0 else ENRICHMENT, n, 1 if d == last else ENRICHMENT))
+            for d, n in enumerate(sizes)
         ]
 
     def run(self, tolerance: float, announce: Callable[[int, float], None]) -> tuple[list[Core], Progress]:
@@ -258,8 +264,8 @@ def _truncated(
 ) -> tuple[Float[np.ndarray, "rn k"], Float[np.ndarray, "k q"]]:
     """Orthonormal columns and what they are multiplied by, up to a share of the core's energy.
 
-    What is cut off must be small in energy, not only in size: the next steps minimise the energy of the error, in which a small part of a
-    high frequency is large.
+    What is cut off must be small in energy, not only in size: the next steps minimise the energy of the error, in which
+    a small part of a high frequency is large.
     """
     r, n, q = core.shape
     weights = np.tile(energies, r)[:, None]
@@ -322,15 +328,22 @@ def _solved(left: np.ndarray, operator: np.ndarray, right: np.ndarray, target: C
     try:
         if operator.ndim == 3:
             if r * q > BLOCK:
-                raise BinnError(f"the solution needs more than {int(np.sqrt(BLOCK))} products of functions; take fewer points or a smoother source")
+                raise BinnError(
+                    f"the solution needs more than {int(np.sqrt(BLOCK))} products of functions; take fewer points or "
+                    "a smoother source"
+                )
             partial = np.einsum("var,anb->nvrb", left, operator)
             blocks = np.tensordot(partial, right, axes=(3, 1)).transpose(0, 1, 3, 2, 4).reshape(n, r * q, r * q)
             solved = np.linalg.solve(blocks, target.transpose(1, 0, 2).reshape(n, r * q, 1))
             return solved.reshape(n, r, q).transpose(1, 0, 2)
         if r * n * q > DENSE:
-            raise BinnError(f"a step of the alternation has {r * n * q:,} unknowns, more than {DENSE:,}; take fewer points")
+            raise BinnError(
+                f"a step of the alternation has {r * n * q:,} unknowns, more than {DENSE:,}; take fewer points"
+            )
         partial = np.tensordot(left, operator, axes=(1, 0))  # v, r, m, n, b
         matrix = np.tensordot(partial, right, axes=(4, 1)).transpose(0, 2, 4, 1, 3, 5)  # v, m, w, r, n, q
         return np.linalg.solve(matrix.reshape(r * n * q, r * n * q), target.ravel()).reshape(r, n, q)
     except np.linalg.LinAlgError as error:
-        raise BinnError("the equation has no unique solution: a step of the alternation met a singular matrix") from error
+        raise BinnError(
+            "the equation has no unique solution: a step of the alternation met a singular matrix"
+        ) from error

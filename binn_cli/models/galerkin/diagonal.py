@@ -1,9 +1,10 @@
 """Simultaneous diagonalisation: the direct solution where every coordinate has at most two forms.
 
-A coordinate with a mass form A and another symmetric form B has eigenvectors of B v = λ A v, in which both are diagonal (fast
-diagonalisation; Lynch, Rice and Thomas, 1964). If all coordinates but time are such, the operator is diagonal, and time remains a scalar
-equation for every combination of eigenvalues. Where there are too many combinations, a coordinate keeps only the Ritz vectors of a small
-space that holds exp(-τ A⁻¹ B) f for all τ ≥ 0, which the solution is a combination of.
+A coordinate with a mass form A and another symmetric form B has eigenvectors of B v = λ A v, in which both are diagonal
+(fast diagonalisation; Lynch, Rice and Thomas, 1964). If all coordinates but time are such, the operator is diagonal,
+and time remains a scalar equation for every combination of eigenvalues. Where there are too many combinations, a
+coordinate keeps only the Ritz vectors of a small space that holds exp(-τ A⁻¹ B) f for all τ ≥ 0, which the solution is
+a combination of.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ TIMES = 160
 """Values of τ whose exponentials span a reduced space."""
 
 RESONANCE = 1e-9
-"""Smallest eigenvalue of the whole operator, over the largest of its terms there, that counts as another value than zero."""
+"""Smallest eigenvalue of the whole operator, over the largest of its terms there, that counts as another value than
+zero."""
 
 
 class NotDiagonal(Exception):
@@ -60,7 +62,9 @@ class Modes:
 
     def factor(self, form: Form) -> Float[np.ndarray, " r"]:
         """What a form is in these coordinates."""
-        return self.eigenvalues if form == self.form and self.eigenvalues is not None else np.ones(self.vectors.shape[1])
+        return (
+            self.eigenvalues if form == self.form and self.eigenvalues is not None else np.ones(self.vectors.shape[1])
+        )
 
 
 @dataclass(frozen=True)
@@ -160,11 +164,13 @@ def modes_of(system: System, name: str, mass: Form, other: Form | None) -> Modes
     return Modes(vectors, None, None, sizes[:kept, None] * right[:kept])
 
 
-def eigenpairs(other: Float[np.ndarray, "n n"], mass: Float[np.ndarray, "n n"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:
+def eigenpairs(
+    other: Float[np.ndarray, "n n"], mass: Float[np.ndarray, "n n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:
     """λ, rising, and v of B v = λ A v, the vectors orthonormal with respect to the mass A.
 
-    Where B is a stiffness its eigenvalues differ by many orders, and the small ones matter: they are the inverses of the large ones of
-    A v = μ (B + σ A) v, which are accurate to the last digits.
+    Where B is a stiffness its eigenvalues differ by many orders, and the small ones matter: they are the inverses of
+    the large ones of A v = μ (B + σ A) v, which are accurate to the last digits.
     """
     shift = 1e-3 * float(np.trace(other) / np.trace(mass)) / len(mass) ** 2
     try:
@@ -198,7 +204,9 @@ def _ritz(modes: Modes, tolerance: float) -> Modes:
     highest = float(eigenvalues[-1])
     lowest = max(float(eigenvalues[0]), 1e-3 * float(np.median(eigenvalues)), 1e-12 * highest)
     times = np.concatenate([[0.0], np.geomspace(1e-2 / highest, 50.0 / lowest, TIMES)])
-    snapshots = (np.exp(-np.outer(eigenvalues, times))[:, :, None] * modes.loads[:, None, :]).reshape(len(eigenvalues), -1)
+    snapshots = (np.exp(-np.outer(eigenvalues, times))[:, :, None] * modes.loads[:, None, :]).reshape(
+        len(eigenvalues), -1
+    )
     norms = np.linalg.norm(snapshots, axis=0)
     snapshots = snapshots[:, norms > 0] / norms[norms > 0]
     left, sizes, _ = svd(snapshots)
@@ -223,7 +231,9 @@ def _sizes(system: System, modes: Mapping[str, Modes]) -> Float[np.ndarray, "*r"
     """Sum of the terms' sizes, against which cancellation is judged."""
     total = np.zeros([len(mode.loads) for mode in modes.values()])
     for term in system.problem.operator:
-        total += np.abs(term.coefficient * outer([mode.factor(system.form(term, name)) for name, mode in modes.items()]))
+        total += np.abs(
+            term.coefficient * outer([mode.factor(system.form(term, name)) for name, mode in modes.items()])
+        )
     return total
 
 
@@ -239,7 +249,8 @@ def _checked(weights: Float[np.ndarray, "*r"], sizes: Float[np.ndarray, "*r"]) -
     smallest = weights.ravel()[np.argmin(np.abs(weights))]
     if np.min(np.abs(weights) / sizes) < RESONANCE:
         raise BinnError(
-            "the equation has no unique solution: its operator has the eigenvalue zero (a resonance, a coefficient that passes through "
+            "the equation has no unique solution: its operator has the eigenvalue zero (a resonance, a coefficient "
+            "that passes through "
             "zero, or values that no boundary condition fixes)"
         )
     return Spectrum(float(smallest), bool(np.all(weights > 0) or np.all(weights < 0)), weights.size)
@@ -259,17 +270,22 @@ def _summed(
     return total
 
 
-def _evolved(system: System, modes: Mapping[str, Modes], weights: Float[np.ndarray, "*r"], tolerance: float) -> tuple[Train, Spectrum]:
+def _evolved(
+    system: System, modes: Mapping[str, Modes], weights: Float[np.ndarray, "*r"], tolerance: float
+) -> tuple[Train, Spectrum]:
     time, names = _time(system), list(modes)
     assert time is not None
     derivative = _weights(system, modes, derivative=True)
     if not (np.all(derivative > 0) or np.all(derivative < 0)):
-        raise BinnError(f"the coefficient of the derivative along {time} passes through zero; choose ranges in which it does not")
+        raise BinnError(
+            f"the coefficient of the derivative along {time} passes through zero; choose ranges in which it does not"
+        )
     rates = weights / derivative
     duration = float(np.ptp(system.assemblies[time].space.breakpoints))
     if float(rates.min()) * duration < -50.0:
         raise BinnError(
-            f"the equation runs backwards in {time}: a coefficient has the wrong sign, so that the solution would grow without bound; "
+            f"the equation runs backwards in {time}: a coefficient has the wrong sign, so that the solution would "
+            "grow without bound; "
             "choose a range of parameters in which it is positive (not through zero)"
         )
     sources = list(dict.fromkeys(load.time for load in system.loads))

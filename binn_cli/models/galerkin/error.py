@@ -1,7 +1,8 @@
 """How far a Galerkin solution is from the truth, by coarser and finer spaces, and where: an estimate and error bars.
 
-The difference to the solution in intervals of half the width is the error but for the error of that solution, which the differences of
-three resolutions tell (Richardson's argument): where they shrink by the factor ρ, the error is the last difference over 1 - ρ.
+The difference to the solution in intervals of half the width is the error but for the error of that solution, which the
+differences of three resolutions tell (Richardson's argument): where they shrink by the factor ρ, the error is the last
+difference over 1 - ρ.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ SAFETY = 1.2
 """What the estimate is multiplied by, so that it seldom is below the error."""
 
 LARGEST_RATIO = 0.8
-"""Ratio of two differences that counts at most: more would say that there is no convergence, and the estimate infinite."""
+"""Ratio of two differences that counts at most: more would say that there is no convergence, and the estimate
+infinite."""
 
 NOT_CONVERGING = 2.0
 """What the last difference is multiplied by where it is larger than the one before."""
@@ -91,12 +93,15 @@ class ErrorBars:
         return cls(float(tree["scale"]), np.atleast_2d(tree["places"]), np.atleast_2d(tree["shapes"]))
 
 
-def estimated(problem: Problem, coarser: Train | None, solution: Train, finer: Train, seed: int) -> tuple[Estimate, ErrorBars]:
+def estimated(
+    problem: Problem, coarser: Train | None, solution: Train, finer: Train, seed: int
+) -> tuple[Estimate, ErrorBars]:
     """The error of a solution, from those in spaces of twice and of half the width.
 
     Args:
         problem: the equation.
-        coarser: the solution in intervals of twice the width; without one the differences are taken to shrink to a half.
+        coarser: the solution in intervals of twice the width; without one the differences are taken to shrink to a
+            half.
         solution: the one that is judged.
         finer: the one in intervals of half the width.
         seed: of the random points.
@@ -119,8 +124,11 @@ def _rms(values: Float[np.ndarray, " n"]) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
-def _bars(problem: Problem, points: Float[np.ndarray, "n D"], difference: Float[np.ndarray, " n"], rmse: float) -> ErrorBars:
-    """Marginal root mean squares of the differences along each coordinate, scaled so that 95 % of them are within the 95 % interval."""
+def _bars(
+    problem: Problem, points: Float[np.ndarray, "n D"], difference: Float[np.ndarray, " n"], rmse: float
+) -> ErrorBars:
+    """Marginal root mean squares of the differences along each coordinate, scaled so that 95 % of them are within the
+    95 % interval."""
     low, high = problem.domain.T
     edges = np.linspace(low, high, BINS + 1, axis=1)
     places = (edges[:, :-1] + edges[:, 1:]) / 2

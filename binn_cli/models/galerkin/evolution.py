@@ -88,7 +88,9 @@ class Family:
     amplitudes: tuple[BSpline, ...]
 
     @classmethod
-    def of(cls, space: Broken, lowest: float, highest: float, sources: Sequence[Factor | None], tolerance: float) -> Family:
+    def of(
+        cls, space: Broken, lowest: float, highest: float, sources: Sequence[Factor | None], tolerance: float
+    ) -> Family:
         """Solve for s from `lowest` to `highest`; a source that is None stands for the start at one.
 
         Args:

@@ -83,7 +83,9 @@ class Assembly:
             DataError: if it does.
         """
         if form.trial:
-            raise DataError(f"values on the boundary need a form that does not differentiate u along {self.variable.name}")
+            raise DataError(
+                f"values on the boundary need a form that does not differentiate u along {self.variable.name}"
+            )
         if (form, factor) not in self._known:
             x, weights = self._points
             test = self._slopes if form.test else self._values
@@ -105,7 +107,9 @@ class Assembly:
         values = form.weight(x)
         if not np.isfinite(values).all():
             at = x[~np.isfinite(values)][0]
-            raise DataError(f'"{form.weight.text}" has no finite value at {self.variable.name} = {at:.6g}; choose another range')
+            raise DataError(
+                f'"{form.weight.text}" has no finite value at {self.variable.name} = {at:.6g}; choose another range'
+            )
         return values
 
     def _end(self, end: int, weight: Factor) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], float, float]:
@@ -115,7 +119,8 @@ class Assembly:
         value, slope = self.space.values(at)[0], self.space.values(at, 1)[0] * (1 if end else -1)
         width = np.diff(points)[-1 if end else 0]
         inside = np.linspace(at[0], at[0] + width * (-1 if end else 1), 9)
-        # The inverse inequality q(end)² ≤ (k + 1)² / h ∫ q² for polynomials of degree k (Warburton and Hesthaven, 2003).
+        # The inverse inequality q(end)² ≤ (k + 1)² / h ∫ q² for polynomials of degree k (Warburton and Hesthaven,
+        # 2003).
         penalty = PENALTY * self.space.degree**2 / width * float(np.max(weight(inside)))
         return value, slope, penalty, float(weight(at)[0])
 
@@ -129,7 +134,8 @@ class Assembly:
         return added
 
     def _inflow(self, weight: Factor) -> Float[np.ndarray, "n n"]:
-        """Zero where the flow comes in, weakly; the derivative along a continuous space is then dissipative at both ends."""
+        """Zero where the flow comes in, weakly; the derivative along a continuous space is then dissipative at both
+        ends."""
         added = np.zeros((self.space.size, self.space.size))
         for end, outward in ((0, -1.0), (1, 1.0)):
             if self.variable.ends[end] == INFLOW:

@@ -1,4 +1,5 @@
-"""The model `galerkin`: solves an equation in products of one-dimensional spaces, and is a fitted surrogate like any other afterwards."""
+"""The model `galerkin`: solves an equation in products of one-dimensional spaces, and is a fitted surrogate like any
+other afterwards."""
 
 from __future__ import annotations
 
@@ -125,10 +126,13 @@ class Galerkin:
         return FittedGalerkin(train, bars, np.atleast_2d(state["domain"]), FitReport(0.0, 0.0, {}))
 
     def resolution(self, problem: Problem, points: int | None = None) -> Resolution:
-        """The spaces of the configuration, with so many breakpoints; those of the configuration or the problem where none are stated."""
+        """The spaces of the configuration, with so many breakpoints; those of the configuration or the problem where
+        none are stated."""
         config = self.config
         parameter_degree = config.parameter_degree or problem.parameter_degree
-        return Resolution(points or config.points or problem.points, config.basis, config.degree, config.time_degree, parameter_degree)
+        return Resolution(
+            points or config.points or problem.points, config.basis, config.degree, config.time_degree, parameter_degree
+        )
 
     def attempt(self, problem: Problem, resolution: Resolution, announce: Announce = lambda text: None) -> Attempt:
         """Solve in spaces of a resolution.
@@ -143,14 +147,21 @@ class Galerkin:
             solution, diagnostics = self._directly(system)
         except NotDiagonal as reason:
             if method == "diagonal":
-                problem_text = f"diagonal needs two symmetric forms along every input but time, and {reason}; take auto or alternating"
+                problem_text = (
+                    f"diagonal needs two symmetric forms along every input but time, and {reason}; take auto or "
+                    "alternating"
+                )
                 raise ConfigError("model.method", problem_text) from reason
 
             def sweep(number: int, residual: float) -> None:
                 announce(f"sweep {number}, residual {residual:.1e}")
 
             solution, progress = solve_alternating(system, self.config.tolerance, sweep)
-            diagnostics = {"residual": progress.residuals, "change": progress.changes, "converged": np.array(float(progress.converged))}
+            diagnostics = {
+                "residual": progress.residuals,
+                "change": progress.changes,
+                "converged": np.array(float(progress.converged)),
+            }
         diagnostics["ranks"] = np.array(solution.ranks, dtype=np.float64)
         return Attempt(resolution, solution, time.perf_counter() - began, system.unknowns, diagnostics)
 
@@ -177,9 +188,12 @@ class Galerkin:
     def judged(
         self, problem: Problem, coarser: Attempt | None, own: Attempt, finer: Attempt, seed: int, paid: float = 0.0
     ) -> Solved:
-        """A solution with the estimate of its error from a coarser and a finer one; `paid` are seconds that do not count any more."""
+        """A solution with the estimate of its error from a coarser and a finer one; `paid` are seconds that do not
+        count any more."""
         began = time.perf_counter()
-        estimate, bars = estimated(problem, None if coarser is None else coarser.solution, own.solution, finer.solution, seed)
+        estimate, bars = estimated(
+            problem, None if coarser is None else coarser.solution, own.solution, finer.solution, seed
+        )
         beside = (0.0 if coarser is None else coarser.seconds) + finer.seconds - paid
         report = FitReport(0.0, own.seconds, own.diagnostics | {"error_ratio": np.array(estimate.ratio)})
         fitted = FittedGalerkin(own.solution, bars, problem.domain, report)
@@ -189,4 +203,8 @@ class Galerkin:
 def coarser(resolution: Resolution) -> Resolution | None:
     """Intervals of about twice the width, where there are enough for that."""
     points = (resolution.points + 1) // 2
-    return replace(resolution, points=points, parameter_degree=max(resolution.parameter_degree - 3, 2)) if points >= 3 else None
+    return (
+        replace(resolution, points=points, parameter_degree=max(resolution.parameter_degree - 3, 2))
+        if points >= 3
+        else None
+    )

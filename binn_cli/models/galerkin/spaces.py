@@ -1,4 +1,5 @@
-"""One-dimensional spaces of piecewise polynomials: smooth splines, discontinuous polynomials, and C-HiDeNN functions."""
+"""One-dimensional spaces of piecewise polynomials: smooth splines, discontinuous polynomials, and C-HiDeNN
+functions."""
 
 from __future__ import annotations
 
@@ -14,16 +15,17 @@ from scipy.interpolate import BSpline
 
 
 class Space(Protocol):
-    """Functions of one coordinate that are polynomials between breakpoints.
+    """Functions of one coordinate that are polynomials between breakpoints."""
 
-    Attributes:
-        breakpoints: (e + 1,) rising.
-        degree: of the polynomials.
-        size: number of basis functions n.
-    """
+    @property
+    def breakpoints(self) -> Float[np.ndarray, " e+1"]:
+        """(e + 1,) rising."""
+        ...
 
-    breakpoints: Float[np.ndarray, " e+1"]
-    degree: int
+    @property
+    def degree(self) -> int:
+        """Degree of the polynomials."""
+        ...
 
     @property
     def size(self) -> int:
@@ -31,7 +33,8 @@ class Space(Protocol):
         ...
 
     def values(self, x: Float[np.ndarray, " m"], derivative: int = 0) -> Float[np.ndarray, "m n"]:
-        """The basis functions, or their derivatives, at m points; outside of the breakpoints the nearest polynomial goes on."""
+        """The basis functions, or their derivatives, at m points; outside of the breakpoints the nearest polynomial
+        goes on."""
         ...
 
     def combined(self, x: Float[np.ndarray, " m"], coefficients: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "m k"]:
@@ -43,8 +46,11 @@ class Space(Protocol):
         ...
 
 
-def quadrature(breakpoints: Float[np.ndarray, " e+1"], order: int) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
-    """Points and weights of Gauss-Legendre quadrature with `order` points per interval, exact up to the degree 2 order - 1."""
+def quadrature(
+    breakpoints: Float[np.ndarray, " e+1"], order: int
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
+    """Points and weights of Gauss-Legendre quadrature with `order` points per interval, exact up to the degree 2 order
+    - 1."""
     nodes, weights = legendre.leggauss(order)
     half = np.diff(breakpoints)[:, None] / 2
     return (breakpoints[:-1, None] + half * (nodes + 1)).ravel(), (half * weights).ravel()
@@ -131,7 +137,12 @@ class Broken:
         if not derivative:
             return legendre.legvander(scaled, self.degree) * norms
         series = legendre.legder(np.eye(self.degree + 1), m=derivative)
-        return legendre.legvander(scaled, self.degree)[:, : len(series)] @ series * norms * (2 / width[:, None]) ** derivative
+        return (
+            legendre.legvander(scaled, self.degree)[:, : len(series)]
+            @ series
+            * norms
+            * (2 / width[:, None]) ** derivative
+        )
 
     def values(self, x: Float[np.ndarray, " m"], derivative: int = 0) -> Float[np.ndarray, "m n"]:
         """The basis functions, or their derivatives, at m points."""
@@ -173,7 +184,7 @@ class Chidenn:
     dropped: tuple[bool, bool] = (False, False)
 
     @property
-    def degree(self) -> int:  # type: ignore[override]
+    def degree(self) -> int:
         """A hat function times a polynomial over the patch."""
         return 1 + min(2 * self.patch, len(self.breakpoints) - 1)
 
@@ -236,4 +247,8 @@ def space_from(tree: Mapping[str, Any]) -> Space:
     if kind == "broken":
         return Broken(breakpoints, int(tree["degree"]))
     dropped = (bool(tree["dropped_first"]), bool(tree["dropped_last"]))
-    return Spline(breakpoints, int(tree["degree"]), dropped) if kind == "spline" else Chidenn(breakpoints, int(tree["patch"]), dropped)
+    return (
+        Spline(breakpoints, int(tree["degree"]), dropped)
+        if kind == "spline"
+        else Chidenn(breakpoints, int(tree["patch"]), dropped)
+    )

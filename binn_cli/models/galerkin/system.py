@@ -80,7 +80,9 @@ class System:
     @cached_property
     def assemblies(self) -> dict[str, Assembly]:
         """The forms of every coordinate, by name and in order."""
-        return {variable.name: Assembly(variable, self.resolution.space(variable)) for variable in self.problem.variables}
+        return {
+            variable.name: Assembly(variable, self.resolution.space(variable)) for variable in self.problem.variables
+        }
 
     @property
     def spaces(self) -> tuple[Space, ...]:
@@ -146,6 +148,7 @@ class System:
 
     def _of_start(self, time: str, term: Term, load: Load) -> Loaded:
         vectors = {
-            other: self.assemblies[other].applied(self.form(term, other), load.factors.get(other, ONE)) for other in self._others
+            other: self.assemblies[other].applied(self.form(term, other), load.factors.get(other, ONE))
+            for other in self._others
         }
         return Loaded(term.coefficient * load.coefficient, vectors, None)

@@ -1,7 +1,8 @@
 """Tensor trains: a function of D coordinates as a product of D matrices, each a function of one coordinate.
 
-u(x_1, …, x_D) = G_1(x_1) G_2(x_2) … G_D(x_D), where G_d is an r_{d-1} × r_d matrix (Oseledets, "Tensor-train decomposition", 2011). Sums of
-products are the case of diagonal matrices; a Tucker core becomes one by singular value decompositions.
+u(x_1, …, x_D) = G_1(x_1) G_2(x_2) … G_D(x_D), where G_d is an r_{d-1} × r_d matrix (Oseledets, "Tensor-train
+decomposition", 2011). Sums of products are the case of diagonal matrices; a Tucker core becomes one by singular value
+decompositions.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Train:
 
     Attributes:
         spaces: the functions of each coordinate.
-        cores: (r_{d-1}, n_d, r_d) coefficients of each coordinate's matrix of functions; the first and the last rank are 1.
+        cores: (r_{d-1}, n_d, r_d) coefficients of each coordinate's matrix of functions; the first and the last rank
+            are 1.
     """
 
     spaces: tuple[Space, ...]
@@ -48,7 +50,8 @@ class Train:
         return found.reshape(len(x), r, q)
 
     def __call__(self, axes: Sequence[Float[np.ndarray, "n K"]]) -> Float[np.ndarray, "*points"]:
-        """The function at every combination of the points of axes, whose coordinates together are the D ones in order."""
+        """The function at every combination of the points of axes, whose coordinates together are the D ones in
+        order."""
         sizes = [len(points) for points in axes]
         found = np.empty(sizes)
         widest = max(self.ranks) * int(np.prod(sizes[1:], dtype=np.int64))
@@ -80,7 +83,9 @@ class Train:
     def from_tree(cls, tree: Tree) -> Train:
         """The train that `tree` described."""
         parts = [tree[str(number)] for number in range(len(tree))]
-        return cls(tuple(space_from(part["space"]) for part in parts), tuple(np.asarray(part["core"]) for part in parts))
+        return cls(
+            tuple(space_from(part["space"]) for part in parts), tuple(np.asarray(part["core"]) for part in parts)
+        )
 
 
 def rounded(cores: Sequence[Core], tolerance: float, most: int | None = None) -> list[Core]:
@@ -119,7 +124,9 @@ def from_tensor(tensor: Float[np.ndarray, "*n"], tolerance: float) -> list[Core]
     return [*cores, rest.reshape(rank, tensor.shape[-1], 1)]
 
 
-def _split(matrix: Float[np.ndarray, "m n"], allowed: float) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, "k n"]]:
+def _split(
+    matrix: Float[np.ndarray, "m n"], allowed: float
+) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, "k n"]]:
     """Orthonormal columns and what they are multiplied by, up to an allowed difference."""
     rows, columns = matrix.shape
     if min(rows, columns) * 4 >= max(rows, columns):
@@ -128,7 +135,7 @@ def _split(matrix: Float[np.ndarray, "m n"], allowed: float) -> tuple[Float[np.n
         return left[:, :kept], sizes[:kept, None] * right[:kept]
     if rows < columns:
         # The triangle of a long matrix has its singular values; a Gram matrix would lose half of the digits.
-        triangle = np.linalg.qr(matrix.T, mode="r").T
+        triangle = np.asarray(np.linalg.qr(matrix.T, mode="r")).T
         left, sizes, _ = svd(triangle)
         kept = needed(sizes, allowed)
         return left[:, :kept], left[:, :kept].T @ matrix
@@ -144,7 +151,9 @@ def needed(sizes: Float[np.ndarray, " k"], allowed: float, most: int | None = No
     return min(max(1, int(np.sum(left_out > allowed))), most or len(sizes))
 
 
-def svd(matrix: Float[np.ndarray, "m n"]) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, " k"], Float[np.ndarray, "k n"]]:
+def svd(
+    matrix: Float[np.ndarray, "m n"],
+) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, " k"], Float[np.ndarray, "k n"]]:
     """The thin singular value decomposition; by the slower algorithm where the faster one fails."""
     try:
         left, sizes, right = linalg.svd(matrix, full_matrices=False, check_finite=False)

@@ -1,8 +1,8 @@
 """One coordinate along which something flows, marched through time for every eigenvector of the others.
 
-A first derivative has no orthonormal eigenvectors. If only one coordinate has one, and time another, each combination of the others'
-eigenvectors leaves A y' + L y = g in the coefficients along that coordinate: discontinuous Galerkin in time, a few dense systems per step,
-whose inverses serve all steps of one length.
+A first derivative has no orthonormal eigenvectors. If only one coordinate has one, and time another, each combination
+of the others' eigenvectors leaves A y' + L y = g in the coefficients along that coordinate: discontinuous Galerkin in
+time, a few dense systems per step, whose inverses serve all steps of one length.
 """
 
 from __future__ import annotations
