@@ -49,9 +49,14 @@ def write_answers(file: h5py.File, answers: Mapping[str, Answer]) -> None:
         _write(file, name, answer)
 
 
-def read_answers(file: h5py.File) -> dict[str, Answer]:
-    """The groups that `write_answers` wrote."""
-    return {name: _read(file[name]) for name in ANSWERS if name in file}
+def read_answers(file: h5py.File, *, inner: bool = True) -> dict[str, Answer]:
+    """The groups that `write_answers` wrote.
+
+    Args:
+        file: a results file.
+        inner: whether also the groups inside of these are read, which hold what is large: fields and draws.
+    """
+    return {name: _read(file[name], inner) for name in ANSWERS if name in file}
 
 
 def _write(parent: h5py.Group, name: str, answer: Answer) -> None:
@@ -71,7 +76,7 @@ def _write(parent: h5py.Group, name: str, answer: Answer) -> None:
         _write(group, key, inner)
 
 
-def _read(group: h5py.Group) -> Answer:
+def _read(group: h5py.Group, inner: bool) -> Answer:
     found = variables(group)
     arrays = {
         str(item.attrs.get(TRUE_NAME, name)): (
@@ -81,7 +86,7 @@ def _read(group: h5py.Group) -> Answer:
         for name, item in found.items()
     }
     scales = {name: values_of(item) for name, item in group.items() if isinstance(item, h5py.Dataset) and item.is_scale}
-    groups = {name: _read(item) for name, item in group.items() if isinstance(item, h5py.Group)}
+    groups = {name: _read(item, inner) for name, item in group.items() if inner and isinstance(item, h5py.Group)}
     return Answer(scales, arrays, groups, {key: scalar(value) for key, value in group.attrs.items()})
 
 

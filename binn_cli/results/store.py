@@ -124,8 +124,8 @@ def read(path: Path, *, arrays: bool = True, provenance: bool = True, surrogate:
 
     Args:
         path: the file.
-        arrays: whether also predictions, surrogate, state and surface are read, which may be large, and diagnostics,
-            which are many.
+        arrays: whether also predictions, surrogate, state, surface and groups inside of answers are read, which may be
+            large, and diagnostics, which are many.
         provenance: whether that is read as well; forty short texts take as long as all scores.
         surrogate: whether that is among the arrays.
 
@@ -211,7 +211,7 @@ def _read_record(file: h5py.File, arrays: bool, provenance: bool, surrogate: boo
         state=read_tree(file["state"]) if "state" in parts else None,
         calls=read_calls(file["calls"]) if "calls" in file else None,
         conclusion=str(attributes.get("conclusion", "")),
-        answers=read_answers(file),
+        answers=read_answers(file, inner=arrays),
     )
 
 
