@@ -175,7 +175,9 @@ COMMANDS: dict[str, str | None] = {
 }
 
 REFUSED = {
-    "binn run task=regres": 'task: "regres" is not one of active_learn, regress, scaling; did you mean "regress"?',
+    "binn run task=regres": (
+        'task: "regres" is not one of active_learn, regress, scaling, solve; did you mean "regress"?'
+    ),
     "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
 }
 """What is refused, with the sentence that the page has as a comment."""

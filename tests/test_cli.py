@@ -87,7 +87,8 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
     [
         (
             "dataset=heet",
-            'dataset: "heet" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you '
+            'dataset: "heet" is not one of advection, blendednet, heat, heat3d, helmholtz, poisson, '
+            "poisson_nd, simulator, sine, snapshots, table; did you "
             'mean "heat"?',
         ),
         (
@@ -97,7 +98,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
             'did you mean "fig3"?',
         ),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
-        ("task=null", 'task: "null" is not one of active_learn, regress, scaling'),
+        ("task=null", 'task: "null" is not one of active_learn, regress, scaling, solve'),
         ("modle=binn", 'modle: no such group or key; did you mean "model"?'),
         ("sed=3", 'sed: no such group or key; did you mean "seed"?'),
         ("modle.modes=3", 'modle.modes: no such key; did you mean "model.modes"?'),
@@ -128,9 +129,8 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("=3", '"=3" is neither GROUP=OPTION nor KEY=VALUE'),
         (
             "dataset = sine",
-            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of blendednet, heat, "
-            "poisson, simulator, "
-            "sine, snapshots, table",
+            "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of advection, "
+            "blendednet, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, snapshots, table",
         ),
         ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
         ("σ=3", '"σ" is no name of a group or a key in "σ=3"; write KEY=VALUE without spaces around the ='),
@@ -204,7 +204,7 @@ def test_run_help_lists_groups_and_examples(capsys) -> None:
     assert leaving.value.code == 0
     printed = capsys.readouterr().out
     for expected in (
-        "dataset     blendednet, heat, poisson, simulator, sine, snapshots, table",
+        "dataset     advection, blendednet, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, ",
         "binn run experiment=smoke",
         "HYDRA_FULL_ERROR=1",
         "acquisition: mean_std",

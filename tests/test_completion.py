@@ -28,10 +28,13 @@ from binn_cli.completion import INSTALLING, SHELLS
             "binn run dataset=",
             {
                 f"dataset={name}"
-                for name in ("blendednet", "heat", "poisson", "simulator", "sine", "snapshots", "table")
+                for name in (
+                    *("advection", "blendednet", "heat", "heat3d", "helmholtz", "poisson", "poisson_nd"),
+                    *("simulator", "sine", "snapshots", "table"),
+                )
             },
         ),
-        ("binn run dataset=p", {"dataset=poisson"}),
+        ("binn run dataset=p", {"dataset=poisson", "dataset=poisson_nd"}),
         ("binn run dataset=sine task=r", {"task=regress"}),
         ("binn run model.mod", {"model.modes="}),
         ("binn run -m hydra/launcher=sl", {"hydra/launcher=slurm"}),
@@ -126,7 +129,7 @@ complete_line() {
     ("line", "replies"),
     [
         ("binn com", ["compare"]),
-        ("binn run dataset=po", ["poisson"]),  # bash replaces what stands behind the =
+        ("binn run dataset=bl", ["blendednet"]),  # bash replaces what stands behind the =
         ("binn run model.mod", ["model.modes="]),
         ("binn show outp", []),
     ],

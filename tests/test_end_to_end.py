@@ -54,13 +54,14 @@ def binn(environment, tmp_path):
     [
         (
             "dataset=heta",
-            'dataset: "heta" is not one of blendednet, heat, poisson, simulator, sine, snapshots, table; did you '
+            'dataset: "heta" is not one of advection, blendednet, heat, heat3d, helmholtz, poisson, '
+            "poisson_nd, simulator, sine, snapshots, table; did you "
             'mean "heat"?',
         ),
         ("model=bin", f'model: "bin" is not one of {", ".join(options("model"))}; did you mean "binn"?'),
         (
             "task=active_lern",
-            'task: "active_lern" is not one of active_learn, regress, scaling; did you mean "active_learn"?',
+            'task: "active_lern" is not one of active_learn, regress, scaling, solve; did you mean "active_learn"?',
         ),
         ("dataset=sine dataset.noise_variance=-0.04", "dataset.noise_variance: must be at least 0, not -0.04"),
         ("model.noise_variance=-1e-3", "model.noise_variance: must be from 1e-30 to 1e+12, not -0.001"),

@@ -45,6 +45,9 @@ NETWORK = "model.widths=[8] budget=smoke"
 
 NETWORKS = [name for name in options("model") if name.startswith("bnn_")]
 
+EQUATIONS = ("poisson_nd", "heat3d", "helmholtz", "advection")
+"""Data sets of random points, which are the solution of an equation."""
+
 TINY = {
     ("dataset", "blendednet"): f"task=regress {BLENDEDNET}",
     ("dataset", "heat"): f"task=active_learn task.rounds=1 {HEAT} {BRISK}",
@@ -54,6 +57,7 @@ TINY = {
         f"dataset.outputs=[u] dataset.initial_cases=5 dataset.test_cases=2 dataset.at_once=2 {BRISK}"
     ),
     ("dataset", "sine"): f"task=regress {SINE}",
+    **{("dataset", name): f"task=regress {SINE} {BRISK}" for name in EQUATIONS},
     ("dataset", "snapshots"): f"task=regress dataset.path={a_folder()} dataset.outputs=[u] {BRISK}",
     ("dataset", "table"): f"task=regress dataset.path={a_table()} dataset.outputs=[u] {BRISK}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
@@ -67,6 +71,8 @@ TINY = {
     ("model", "inn"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
+    ("model", "galerkin"): "task=solve dataset=helmholtz dataset.points=9 dataset.wave_number=3",
+    ("task", "solve"): "dataset=poisson_nd dataset.dimensions=3 model.points=9",
     ("task", "scaling"): f"dataset=sine task.sizes=[20,40] task.repeats=1 dataset.n_test=40 {BRISK}",
     **{("budget", name): f"dataset=sine task=regress {SINE}" for name in options("budget")},
     # In memory, since reading in chunks compiles a block for each of the 19 inputs.
@@ -90,6 +96,7 @@ OUTPUT = {
     "table": "u",
     "snapshots": "u",
     "simulator": "u",
+    **dict.fromkeys(EQUATIONS, "u"),
 }
 SPLITS = {
     "blendednet": ["train", "test"],
@@ -99,6 +106,7 @@ SPLITS = {
     "table": ["train", "test"],
     "snapshots": ["train", "test"],
     "simulator": ["train", "test"],
+    **{name: ["train", "test"] for name in EQUATIONS},
 }
 GROUPS = ("step", "metrics", "timings", "resources", "diagnostics")
 N_TRAIN = {
@@ -107,6 +115,7 @@ N_TRAIN = {
     ("dataset", "poisson"): [216 * 3, 216 * 4, 216 * 5],
     ("dataset", "simulator"): [6 * 5, 6 * 6, 6 * 7],
     ("dataset", "sine"): [30],
+    **{("dataset", name): [30] for name in EQUATIONS},
     ("dataset", "snapshots"): [12 * 7],
     ("dataset", "table"): [32],
     ("model", "binn"): [30],
@@ -118,9 +127,11 @@ N_TRAIN = {
     ("model", "mlp"): [30],
     ("model", "kan"): [30],
     ("model", "inn"): [30],
+    ("model", "galerkin"): [0],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
     ("task", "scaling"): [20, 40],
+    ("task", "solve"): [0],
     **{("budget", name): [30] for name in options("budget")},
     ("experiment", "blendednet_all"): [9 * 21],
     ("experiment", "fig3"): [30],
@@ -149,6 +160,7 @@ MODEL_DIAGNOSTICS |= {
     "bnn_swag": "loss",
 }
 MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
+MODEL_DIAGNOSTICS["galerkin"] = "ranks"
 """A diagnostic that each model keeps."""
 
 
@@ -173,7 +185,7 @@ def test_runs_and_keeps_its_promises(group: str, name: str, tmp_path, monkeypatc
         task, dataset = file.attrs["task"], file.attrs["dataset"]
         check_root(file, group, name, path)
         check_metrics(file, task, dataset, name)
-        check_rest(file, task, dataset, name if group == "model" else "binn")
+        check_rest(file, task, dataset)
         assert file["step/n_train"][...].tolist() == N_TRAIN[group, name]
     check_readable_by_others(path, task)
     assert {figure.stem for figure in path.parent.glob("*.png")} == expected_figures(task, dataset)
@@ -193,7 +205,7 @@ def expected_figures(task: str, dataset: str) -> set[str]:
 
 
 def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
-    model = name if group == "model" else "binn"
+    model = name if group == "model" else "galerkin" if name == "solve" else "binn"
     expected = {"schema": "binn-results/1", "status": "complete", "model": model, "seed": 2}
     assert {key: file.attrs[key] for key in expected} == expected
     assert len(file.attrs["config_id"]) == 16
@@ -220,7 +232,9 @@ def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
 
 def check_metrics(file: h5py.File, task: str, dataset: str, name: str) -> None:
     splits = file["metrics/split"].asstr()[...].tolist()
-    promised = SPLITS[dataset] + (["interpolation"] if name == "table2_smooth" else [])
+    promised = (
+        ["truth"] if task == "solve" else SPLITS[dataset] + (["interpolation"] if name == "table2_smooth" else [])
+    )
     assert splits == [split for split in promised if task != "scaling" or split != "train"]
     assert file["metrics/output"].asstr()[...].tolist() == [OUTPUT[dataset]]
     shape = (len(file["step/step"]), len(splits), 1)
@@ -236,8 +250,8 @@ def check_metrics(file: h5py.File, task: str, dataset: str, name: str) -> None:
     assert ((file["metrics/coverage_95"][...] >= 0) & (file["metrics/coverage_95"][...] <= 1)).all()
 
 
-def check_rest(file: h5py.File, task: str, dataset: str, model: str) -> None:
-    assert set(file["timings"]) == {*PHASES, "step"}
+def check_rest(file: h5py.File, task: str, dataset: str) -> None:
+    assert set(file["timings"]) == {*PHASES, "step", *({"estimate"} if task == "solve" else ())}
     for phase in PHASES:
         assert (file[f"timings/{phase}"][...] >= 0).all()
     assert (file["timings/fit"][...] > 0).all()
@@ -252,9 +266,11 @@ def check_rest(file: h5py.File, task: str, dataset: str, model: str) -> None:
         name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")
     }
     assert {len(values) for values in found.values()} == {file["predictions"].attrs["n_points_total"]}
-    assert (found["std_total"] > found["std_epistemic"]).all() and (found["std_epistemic"] >= 0).all()
+    # Nobody has observed an equation, so that its solution has no noise.
+    noise = found["std_total"] - found["std_epistemic"]
+    assert ((noise == 0) if task == "solve" else (noise > 0)).all() and (found["std_epistemic"] >= 0).all()
     rmse = np.sqrt(np.mean((found["mean"] - found["truth"]) ** 2))
-    np.testing.assert_allclose(rmse, file["metrics/rmse"][-1, 1, 0], rtol=1e-10)
+    np.testing.assert_allclose(rmse, file["metrics/rmse"][-1, -1 if task == "solve" else 1, 0], rtol=1e-10)
     if task == "active_learn":
         acquired = {name for name in file["step"] if name.startswith("acquired_")}
         assert acquired == {f"acquired_{name}" for name in {"sine": "x", "poisson": "p"}.get(dataset, "kP")}

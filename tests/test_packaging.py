@@ -74,7 +74,8 @@ def test_the_licence_names_those_whom_the_package_names(wheel: Path) -> None:
 def test_installed_help_configuration_and_completion(installed) -> None:
     assert installed("--version").stdout == f"binn {__version__}\n"
     assert (
-        "dataset     blendednet, heat, poisson, simulator, sine, snapshots, table" in installed("run", "--help").stdout
+        "dataset     advection, blendednet, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, "
+        in installed("run", "--help").stdout
     )
     composed = installed("run", "--cfg", "job", "dataset=sine")
     assert composed.returncode == 0

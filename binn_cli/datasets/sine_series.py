@@ -118,4 +118,5 @@ def helmholtz_solution(
     weights = sum(np.outer(sine_coefficients(f, modes), sine_coefficients(g, modes)) for f, g in sources)
     weights = weights / (eigenvalues[:, None] + eigenvalues - wave_number**2)
     waves = [np.sin(np.pi * column[:, None] * np.arange(1, modes + 1)) for column in points.T]
-    return np.einsum("ni,ni->n", waves[0] @ weights, waves[1])
+    # Not a product of matrices, whose round-off depends on how many points are asked for at once.
+    return np.einsum("ni,ij,nj->n", waves[0], weights, waves[1], optimize=False)

@@ -7,18 +7,26 @@ import numpy as np
 import pytest
 
 from binn_cli.config.schema import (
+    AdvectionConfig,
     BlendedNetConfig,
+    Heat3dConfig,
     HeatConfig,
+    HelmholtzConfig,
     PoissonConfig,
+    PoissonNdConfig,
     SimulatorConfig,
     SineConfig,
     SnapshotsConfig,
     TableConfig,
 )
+from binn_cli.datasets.advection import Advection
 from binn_cli.datasets.blendednet.dataset import BlendedNet
 from binn_cli.datasets.dataset import Dataset, identity_of
 from binn_cli.datasets.heat import Heat
+from binn_cli.datasets.heat3d import Heat3d
+from binn_cli.datasets.helmholtz import Helmholtz
 from binn_cli.datasets.poisson import Poisson
+from binn_cli.datasets.poisson_nd import PoissonNd
 from binn_cli.datasets.product import ProductData
 from binn_cli.datasets.simulator.dataset import Simulator
 from binn_cli.datasets.sine import Sine
@@ -61,6 +69,10 @@ DATASETS = {
     "snapshots": (Snapshots, SnapshotsConfig(path=a_folder(), outputs=["u"], train_cases=5, cache="")),
     "table": (Table, TableConfig(path=a_table(), outputs=["u"], n_train=12)),
     "simulator": (Simulator, SIMULATOR),
+    "poisson_nd": (PoissonNd, PoissonNdConfig(n_train=30, n_test=20)),
+    "heat3d": (Heat3d, Heat3dConfig(n_train=30, n_test=20)),
+    "helmholtz": (Helmholtz, HelmholtzConfig(n_train=30, n_test=20)),
+    "advection": (Advection, AdvectionConfig(n_train=30, n_test=20)),
 }
 
 
