@@ -12,7 +12,9 @@ from binn_cli.datasets.dataset import Dataset
 from binn_cli.datasets.problem import KnowsTruth, Problem, StatesProblem
 from binn_cli.datasets.product import ProductData
 from binn_cli.errors import ConfigError
+from binn_cli.models.galerkin.error import Estimate
 from binn_cli.models.galerkin.model import Attempt, Galerkin, Solved, coarser
+from binn_cli.models.scope import Scope, kept
 from binn_cli.models.surrogate import Surrogate
 from binn_cli.results.answers import Answer
 from binn_cli.results.provenance import peak_rss_bytes
@@ -106,6 +108,9 @@ class _Run:
             recorder,
         )
         self.errors: list[tuple[float, float, float]] = []
+        units = tuple(variable.unit for variable in problem.variables)
+        low, high = problem.domain.T
+        self.scope = Scope(problem.inputs, units, (problem.output,), ("",), low, high)
 
     def steps(self, data_seconds: float) -> None:
         """Solve for the stated number of points, or for more and more of them."""
@@ -148,9 +153,11 @@ class _Run:
             metrics, predictions = scores.metrics, scores.predictions
             true = float(metrics[TRUTH]["rmse"][0])
         estimate = solved.estimate
-        size = estimate.rmse / estimate.relative if estimate.relative > 0 else np.nan
         self.errors.append((estimate.rmse, estimate.relative, true))
-        diagnostics = {"relative_error": np.array(true / size), **solved.fitted.report.diagnostics}
+        diagnostics = {
+            "relative_error": np.array(true / estimate.size if estimate.size > 0 else np.nan),
+            **solved.fitted.report.diagnostics,
+        }
         step = Step(
             n_train=0,
             coordinates={"points": solved.attempt.resolution.points, "unknowns": solved.attempt.unknowns},
@@ -159,11 +166,12 @@ class _Run:
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=diagnostics,
             warnings=warnings,
+            notes=(_said(estimate, true, solved.attempt.resolution.points),),
         )
         self.recorder.step(
             step,
             predictions=predictions,
-            surrogate=solved.fitted.state(),
+            surrogate=kept(solved.fitted, self.scope),
             outputs=(self.problem.output,),
             answers={"error_estimate": self._answer()},
         )
@@ -184,6 +192,12 @@ class _Run:
                 )
             },
         )
+
+
+def _said(estimate: Estimate, true: float, points: int) -> str:
+    """The estimate for people."""
+    found = f"{points} points an axis: estimated error {estimate.rmse:.2g}, {estimate.relative:.2g} of the solution"
+    return found if not true > 0 else f"{found}; {estimate.rmse / true:.2g} times the true one"
 
 
 def _missed(tolerance: float, over: bool) -> str:

@@ -51,11 +51,13 @@ class Estimate:
         rmse: root mean square over the domain, in units of the unknown.
         relative: the same over the root mean square of the solution.
         ratio: the factor by which the last refinement has made differences smaller.
+        size: root mean square of the solution.
     """
 
     rmse: float
     relative: float
     ratio: float
+    size: float
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def estimated(
     else:
         rmse = SAFETY * last * (1 / (1 - min(ratio, LARGEST_RATIO)) if ratio <= 1 else NOT_CONVERGING)
     rmse = max(rmse, np.finfo(float).eps * size)
-    return Estimate(rmse, rmse / size if size > 0 else 0.0, ratio), _bars(problem, points, difference, rmse)
+    return Estimate(rmse, rmse / size if size > 0 else 0.0, ratio, size), _bars(problem, points, difference, rmse)
 
 
 def _rms(values: Float[np.ndarray, " n"]) -> float:

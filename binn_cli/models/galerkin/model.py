@@ -24,6 +24,9 @@ from binn_cli.models.surrogate import FitReport, FittedSurrogate, Prediction, Tr
 
 Announce = Callable[[str], None]
 
+ROUND_OFF = 1e-12
+"""Share of an input's range by which a point may exceed it."""
+
 
 @dataclass(frozen=True)
 class FittedGalerkin:
@@ -32,17 +35,22 @@ class FittedGalerkin:
     Attributes:
         solution: the unknown as a function of all inputs.
         bars: the standard deviation.
+        size: root mean square of the solution over the domain.
         domain: ends of every input.
         report: what it cost.
     """
 
     solution: Train
     bars: ErrorBars
+    size: float
     domain: Float[np.ndarray, "D 2"]
     report: FitReport
 
     def predict(self, axes: Sequence[Axis], *, variance: bool = True) -> Prediction:
         """The solution at every combination of the axes' points.
+
+        Outside of the domain the equation says nothing: the standard deviation there is at least the
+        solution's size, and that of what is predicted.
 
         Raises:
             DataError: if the axes have not the inputs of the equation.
@@ -52,12 +60,28 @@ class FittedGalerkin:
         if width != len(self.domain):
             raise DataError(f"the axes have {width} coordinates, but the equation has {len(self.domain)}")
         mean = self.solution(points)[..., None]
-        spread = self.bars(points)[..., None] ** 2 if variance else np.full(mean.shape, np.nan)
+        spread = self._spread(points, mean[..., 0])[..., None] ** 2 if variance else np.full(mean.shape, np.nan)
         return Prediction(mean, spread, np.zeros(mean.shape))
+
+    def gradient(self, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n L D"]:
+        """Derivatives of the solution with respect to every input."""
+        return self.solution.gradient(points)[:, None, :]
+
+    def _spread(
+        self, points: Sequence[Float[np.ndarray, "n K"]], mean: Float[np.ndarray, "*points"]
+    ) -> Float[np.ndarray, "*points"]:
+        spread, dimension, outside = self.bars(points), 0, np.array(False)
+        for table in points:
+            low, high = self.domain[dimension : dimension + table.shape[1]].T
+            slack = ROUND_OFF * np.maximum(np.maximum(np.abs(low), np.abs(high)), high - low)
+            outside = np.logical_or.outer(outside, ((table < low - slack) | (table > high + slack)).any(axis=1))
+            dimension += table.shape[1]
+        return np.where(outside, np.maximum(np.maximum(spread, np.abs(mean)), self.size), spread)
 
     def state(self) -> Tree:
         """All that `from_state` needs."""
-        return {"solution": self.solution.tree(), "bars": self.bars.tree(), "domain": self.domain}
+        parts = {"solution": self.solution.tree(), "bars": self.bars.tree()}
+        return {"kind": Galerkin.name, "size": self.size, "domain": self.domain, **parts}
 
 
 @dataclass(frozen=True)
@@ -123,7 +147,8 @@ class Galerkin:
     def from_state(self, state: Tree) -> FittedGalerkin:
         """The fitted surrogate that `state` describes."""
         train, bars = Train.from_tree(state["solution"]), ErrorBars.from_tree(state["bars"])
-        return FittedGalerkin(train, bars, np.atleast_2d(state["domain"]), FitReport(0.0, 0.0, {}))
+        domain = np.atleast_2d(state["domain"])
+        return FittedGalerkin(train, bars, float(state["size"]), domain, FitReport(0.0, 0.0, {}))
 
     def resolution(self, problem: Problem, points: int | None = None) -> Resolution:
         """The spaces of the configuration, with so many breakpoints; those of the configuration or the problem where
@@ -196,7 +221,7 @@ class Galerkin:
         )
         beside = (0.0 if coarser is None else coarser.seconds) + finer.seconds - paid
         report = FitReport(0.0, own.seconds, own.diagnostics | {"error_ratio": np.array(estimate.ratio)})
-        fitted = FittedGalerkin(own.solution, bars, problem.domain, report)
+        fitted = FittedGalerkin(own.solution, bars, estimate.size, problem.domain, report)
         return Solved(fitted, estimate, own, beside + time.perf_counter() - began)
 
 

@@ -74,6 +74,19 @@ class Train:
             found = np.matmul(found, self.matrices(first + column, points[:, column]))
         return found
 
+    def gradient(self, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
+        """Derivatives at scattered points with respect to every coordinate."""
+        before, found = [np.ones((len(points), 1, 1))], np.empty(points.shape)
+        for dimension, column in enumerate(points.T):
+            before.append(np.matmul(before[-1], self.matrices(dimension, column)))
+        after = np.ones((len(points), 1, 1))
+        for dimension in reversed(range(points.shape[1])):
+            core, column = self.cores[dimension], points[:, dimension]
+            slopes = np.tensordot(self.spaces[dimension].values(column, 1), core, axes=(1, 1))
+            found[:, dimension] = np.matmul(np.matmul(before[dimension], slopes), after)[:, 0, 0]
+            after = np.matmul(self.matrices(dimension, column), after)
+        return found
+
     def tree(self) -> dict[str, Any]:
         """Plain arrays."""
         parts = enumerate(zip(self.spaces, self.cores, strict=True))

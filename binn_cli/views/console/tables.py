@@ -173,11 +173,12 @@ def _warnings(record: RunRecord) -> list[str]:
 
 def _costs(record: RunRecord) -> list[str]:
     steps = record.steps
-    parts = [f"{steps[-1].n_train:,} training points"] if record.header.task != "scaling" else []
+    parts = [f"{steps[-1].n_train:,} training points"] if record.header.task not in ("scaling", "solve") else []
     acquired = sum(np.size(next(iter(step.acquired.values()))) for step in steps if step.acquired)
     if acquired:
         parts.append(f"{acquired} acquired cases")
-    totals = {phase: _total(steps, phase) for phase in PHASES}
+    phases = dict.fromkeys((*PHASES, *steps[-1].timings))
+    totals = {phase: _total(steps, phase) for phase in phases}
     parts += [f"{phase} {quantities.seconds(value)}" for phase, value in totals.items() if value]
     peak = max(step.peak_rss_bytes for step in steps)
     return [*parts, f"peak memory {quantities.size(peak)}"]
