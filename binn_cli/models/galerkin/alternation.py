@@ -24,6 +24,12 @@ from binn_cli.models.galerkin.train import Core, Train, needed, rounded, svd
 ENRICHMENT = 2
 """Directions of the residual that are added to every rank."""
 
+CUT = 1e-4
+"""Share of a sweep's change, or of the tolerance, that is cut off from a core."""
+
+MOST_CUT = 1e-6
+"""What is cut off at most, as a share of the energy."""
+
 MOST_SWEEPS = 40
 DENSE = 2600
 """Unknowns of a step that are solved for with one dense matrix."""
@@ -201,7 +207,9 @@ class _Alternation:
         best = np.inf
         for sweep in range(MOST_SWEEPS):
             self._to_the_left()
-            residual, change = self._sweep(tolerance)
+            # What is far below the present change is no part of the solution yet, and would only fill the ranks.
+            present = changes[-1] if changes else 1.0
+            residual, change = self._sweep(max(CUT * tolerance, min(CUT * present, MOST_CUT)))
             residuals.append(residual)
             changes.append(change)
             announce(sweep + 1, residual)
@@ -228,8 +236,9 @@ class _Alternation:
             self.right_xf[d] = _load_from_right(self.right_xf[d + 1], self.x[d], self.right[d])
             self.right_zf[d] = _load_from_right(self.right_zf[d + 1], self.z[d], self.right[d])
 
-    def _sweep(self, tolerance: float) -> tuple[float, float]:
-        """Solve for every core from left to right; gives the largest residual and change."""
+    def _sweep(self, cut: float) -> tuple[float, float]:
+        """Solve for every core from left to right, without a share `cut` of its energy; gives the largest residual and
+        change."""
         xa = za = np.ones((1, 1, 1))
         xf = zf = np.ones((1, 1))
         worst = largest = 0.0
@@ -244,7 +253,7 @@ class _Alternation:
                 self.x[d] = solved
                 break
             r, n, q = solved.shape
-            left, rest = _truncated(solved, self.energies[d], 1e-2 * tolerance)
+            left, rest = _truncated(solved, self.energies[d], cut)
             kept = left.shape[1]
             kept_core = (left @ rest).reshape(r, n, q)
             missing = _load(xf, f, self.right_zf[d + 1]) - _applied(xa, a, self.right_za[d + 1], kept_core)
