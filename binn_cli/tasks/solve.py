@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from binn_cli.config.schema import SolveConfig
 from binn_cli.datasets.dataset import Dataset
@@ -60,12 +61,13 @@ class Solve:
         problem, solver = _equation(dataset), _solver(model)
         if recorder.record.steps:
             return
-        with Timer() as timer:
-            truth = (
-                dataset.truth(self.config.truth_points, self.config.seed) if isinstance(dataset, KnowsTruth) else None
-            )
-        remarks = dataset.remarks() if isinstance(dataset, Remarks) else ()
-        _Run(self, dataset, problem, solver, truth, remarks, recorder).steps(timer.seconds)
+        # The matrices are small: several threads of the linear algebra wait for each other more than they help.
+        with threadpool_limits(1, user_api="blas"):
+            with Timer() as timer:
+                seed = self.config.seed
+                truth = dataset.truth(self.config.truth_points, seed) if isinstance(dataset, KnowsTruth) else None
+            remarks = dataset.remarks() if isinstance(dataset, Remarks) else ()
+            _Run(self, dataset, problem, solver, truth, remarks, recorder).steps(timer.seconds)
 
 
 def _equation(dataset: Dataset) -> Problem:

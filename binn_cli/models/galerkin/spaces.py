@@ -80,7 +80,7 @@ class Spline:
         ends = self.breakpoints[[0, -1]]
         return np.concatenate([np.full(self.degree, ends[0]), self.breakpoints, np.full(self.degree, ends[1])])
 
-    def _padded(self, coefficients: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+    def _padded(self, coefficients: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "m k"]:
         return np.pad(coefficients, ((int(self.dropped[0]), int(self.dropped[1])), (0, 0)))
 
     def values(self, x: Float[np.ndarray, " m"], derivative: int = 0) -> Float[np.ndarray, "m n"]:

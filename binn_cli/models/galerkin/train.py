@@ -20,6 +20,9 @@ from binn_cli.models.surrogate import Tree
 
 Core = Float[np.ndarray, "r n q"]
 
+PART = 2048
+"""Rows of a long matrix that are decomposed together."""
+
 NUMBERS_AT_ONCE = 1 << 22
 """Numbers of one intermediate array while a train is evaluated."""
 
@@ -137,18 +140,52 @@ def from_tensor(tensor: Float[np.ndarray, "*n"], tolerance: float) -> list[Core]
     return [*cores, rest.reshape(rank, tensor.shape[-1], 1)]
 
 
+def _triangle(long: Float[np.ndarray, "n m"]) -> Float[np.ndarray, "m m"]:
+    """R of the QR decomposition of a long matrix, in parts that fit into the cache."""
+    rows, columns = long.shape
+    height = max(PART, 4 * columns)
+    count = rows // height
+    if count < 2:
+        return np.asarray(np.linalg.qr(long, mode="r"))
+    whole = np.linalg.qr(long[: count * height].reshape(count, height, columns), mode="r")
+    parts = [np.asarray(whole).reshape(-1, columns), long[count * height :]]
+    return _triangle(np.concatenate(parts))
+
+
+def _sketched(
+    matrix: Float[np.ndarray, "m n"], allowed: float
+) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, "k n"]] | None:
+    """As `_split`, by the products with few random vectors; None where few do not suffice.
+
+    Halko, Martinsson and Tropp, "Finding structure with randomness", 2011.
+    """
+    draw = np.random.default_rng(0)
+    for columns in (48, 96):
+        if 4 * columns > min(matrix.shape):
+            return None
+        left = np.linalg.qr(matrix @ draw.standard_normal((matrix.shape[1], columns)))[0]
+        inside = left.T @ matrix
+        if float(np.linalg.norm(matrix - left @ inside)) <= 0.1 * allowed:
+            rotation, sizes, _ = svd(_triangle(inside.T).T)
+            kept = rotation[:, : needed(sizes, allowed)]
+            return left @ kept, kept.T @ inside
+    return None
+
+
 def _split(
     matrix: Float[np.ndarray, "m n"], allowed: float
 ) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, "k n"]]:
     """Orthonormal columns and what they are multiplied by, up to an allowed difference."""
     rows, columns = matrix.shape
+    if (found := _sketched(matrix, allowed)) is not None:
+        return found
     if min(rows, columns) * 4 >= max(rows, columns):
         left, sizes, right = svd(matrix)
         kept = needed(sizes, allowed)
         return left[:, :kept], sizes[:kept, None] * right[:kept]
     if rows < columns:
         # The triangle of a long matrix has its singular values; a Gram matrix would lose half of the digits.
-        triangle = np.asarray(np.linalg.qr(matrix.T, mode="r")).T
+        triangle = _triangle(matrix.T).T
         left, sizes, _ = svd(triangle)
         kept = needed(sizes, allowed)
         return left[:, :kept], left[:, :kept].T @ matrix
