@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import HelmholtzConfig
 from binn_cli.datasets.closed_form import ClosedForm
 from binn_cli.datasets.problem import MASS, SPACE, STIFFNESS, ZERO, Factor, Load, Problem, Term, Variable
-from binn_cli.datasets.sine_series import gaussian, helmholtz_solution
+from binn_cli.datasets.sine_series import gaussian, helmholtz_factors, helmholtz_solution
 from binn_cli.errors import ConfigError
 
 AT_RESONANCE = 1e-6
@@ -77,8 +79,14 @@ class Helmholtz(ClosedForm):
 
     def solution(self, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
         """The series at scattered points."""
+        return helmholtz_solution(points, self._factors)
+
+    @cached_property
+    def _factors(self) -> tuple[Float[np.ndarray, "m r"], Float[np.ndarray, "m r"]]:
         sources = [[gaussian(center, self.config.source_radius) for center in self.config.source_center]]
-        return helmholtz_solution(points, sources, self.config.wave_number)
+        on_boundary = max(float(function(np.array([0.0, 1.0])).max()) for source in sources for function in source)
+        # Of a source that is not zero on the boundary the coefficients end nowhere.
+        return helmholtz_factors(sources, self.config.wave_number, modes=400 if on_boundary > 1e-9 else 160)
 
 
 def _factor(center: float, radius: float) -> Factor:

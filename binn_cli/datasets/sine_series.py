@@ -110,13 +110,27 @@ def _heat_part(
     return total
 
 
-def helmholtz_solution(
-    points: Float[np.ndarray, "n 2"], sources: Sequence[Sequence[Function]], wave_number: float, modes: int = 160
-) -> Float[np.ndarray, " n"]:
-    """u of -Δu - κ²u = Σ_s f_s(x) g_s(y) on the unit square, zero on the boundary."""
+def helmholtz_factors(
+    sources: Sequence[Sequence[Function]], wave_number: float, modes: int
+) -> tuple[Float[np.ndarray, "m r"], Float[np.ndarray, "m r"]]:
+    """Coefficients of u of -Δu - κ²u = Σ_s f_s(x) g_s(y) on the unit square, zero on the boundary.
+
+    u = Σ_r (Σ_m a_mr sin(mπx)) (Σ_m b_mr sin(mπy)).
+    """
     eigenvalues = (np.pi * np.arange(1, modes + 1)) ** 2
     weights = sum(np.outer(sine_coefficients(f, modes), sine_coefficients(g, modes)) for f, g in sources)
-    weights = weights / (eigenvalues[:, None] + eigenvalues - wave_number**2)
-    waves = [np.sin(np.pi * column[:, None] * np.arange(1, modes + 1)) for column in points.T]
-    # Not a product of matrices, whose round-off depends on how many points are asked for at once.
-    return np.einsum("ni,ij,nj->n", waves[0], weights, waves[1], optimize=False)
+    left, sizes, right = np.linalg.svd(weights / (eigenvalues[:, None] + eigenvalues - wave_number**2))
+    kept = int(np.sum(sizes > np.finfo(float).eps * sizes[0]))
+    return left[:, :kept] * sizes[:kept], right[:kept].T
+
+
+def helmholtz_solution(
+    points: Float[np.ndarray, "n 2"], factors: Sequence[Float[np.ndarray, "m r"]]
+) -> Float[np.ndarray, " n"]:
+    """u at scattered points; `factors` are those of `helmholtz_factors`."""
+    found = np.ones((len(points), factors[0].shape[1]))
+    for column, factor in zip(points.T, factors, strict=True):
+        waves = np.sin(np.pi * column[:, None] * np.arange(1, len(factor) + 1))
+        # Not a product of matrices, whose round-off depends on how many points are asked for at once.
+        found *= np.einsum("ni,ir->nr", waves, factor)
+    return found.sum(axis=1)
