@@ -123,6 +123,16 @@ COMMANDS: dict[str, str | None] = {
     "binn ask by_hand/* -n 2": "",
     "binn status by_hand/*": "",
     "binn run task=active_learn dataset=heat task.stop.rel_rmse=0.01": HEAT,
+    # docs/solving.md
+    "binn run task=solve dataset=poisson_nd dataset.dimensions=5 dataset.points=32": (
+        f"dataset.dimensions=2 dataset.points=9 {NO_FIGURES}"
+    ),
+    "binn run task=solve dataset=heat": f"model.points=9 dataset.source_radius=0.3 {NO_FIGURES}",
+    "binn show outputs/*_solve_*": "",
+    "binn run task=solve dataset=helmholtz task.tolerance=1e-6": f"dataset.wave_number=3 {NO_FIGURES}",
+    "binn run task=solve dataset=helmholtz": f"dataset.points=9 {NO_FIGURES}",
+    "printf 'x,y\\n0.5,0.25\\n' > points.csv": "",
+    "binn predict outputs/*_solve_helmholtz_* points.csv -o answers.csv": "",
     # docs/blendednet.md
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
         f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"
