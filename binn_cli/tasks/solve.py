@@ -23,6 +23,7 @@ from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.evaluation import PhaseTimings, Timer
 from binn_cli.tasks.scoring import scores_of
+from binn_cli.tasks.sensors import OBSERVATIONS, informed_by, read_sensors
 
 TRUTH = "truth"
 """The split of random points of the whole domain, where the exact solution is known."""
@@ -113,6 +114,7 @@ class _Run:
         units = tuple(variable.unit for variable in problem.variables)
         low, high = problem.domain.T
         self.scope = Scope(problem.inputs, units, (problem.output,), ("",), low, high)
+        self.sensors = read_sensors(task.config, problem, self.scope) if task.config.observations else None
 
     def steps(self, data_seconds: float) -> None:
         """Solve for the stated number of points, or for more and more of them."""
@@ -123,7 +125,7 @@ class _Run:
             less = coarser(resolution)
             before = None if less is None else self._attempt(less)
             own, finer = self._attempt(resolution), self._attempt(resolution.finer)
-            self._record(self._judged(before, own, finer, 0.0), data_seconds, self.remarks)
+            self._record(self._judged(before, own, finer, 0.0), data_seconds, self.remarks, ends=True)
             return
         before, own = None, self._attempt(self.solver.resolution(self.problem, FIRST_POINTS))
         while True:
@@ -134,7 +136,7 @@ class _Run:
             stalled = len(self.errors) > 1 and solved.estimate.relative > STALLED * self.errors[-1][1]
             ends = met or over or (stalled and solved.estimate.relative < 1e-6)
             self._record(
-                solved, data_seconds, (*self.remarks, *(() if met or not ends else (_missed(tolerance, over),)))
+                solved, data_seconds, (*self.remarks, *(() if met or not ends else (_missed(tolerance, over),))), ends
             )
             if ends:
                 return
@@ -146,7 +148,7 @@ class _Run:
     def _judged(self, before: Attempt | None, own: Attempt, finer: Attempt, paid: float) -> Solved:
         return self.solver.judged(self.problem, before, own, finer, self.task.config.seed, paid)
 
-    def _record(self, solved: Solved, data_seconds: float, warnings: tuple[str, ...]) -> None:
+    def _record(self, solved: Solved, data_seconds: float, warnings: tuple[str, ...], ends: bool) -> None:
         timings = PhaseTimings(data=data_seconds, fit=solved.attempt.seconds)
         metrics: Mapping[str, Mapping[str, np.ndarray]] = {}
         predictions, true = None, np.nan
@@ -154,28 +156,47 @@ class _Run:
             scores = scores_of(solved.fitted, {TRUTH: self.truth}, timings, keep=self.task.max_points, kept_split=TRUTH)
             metrics, predictions = scores.metrics, scores.predictions
             true = float(metrics[TRUTH]["rmse"][0])
-        estimate = solved.estimate
+        estimate, surrogate = solved.estimate, kept(solved.fitted, self.scope)
         self.errors.append((estimate.rmse, estimate.relative, true))
+        answers: dict[str, Answer] = {"error_estimate": self._answer()}
+        notes: tuple[str, ...] = (_said(estimate, true, solved.attempt.resolution.points),)
+        seconds: dict[str, float] = {}
+        if ends and self.sensors is not None:
+            self.recorder.announce(f"learning {', '.join(self.task.config.unknown)} from the observations", 0, 1)
+            with Timer() as timer:
+                learned = informed_by(solved.fitted, self.sensors, self.problem, self.task.config)
+            seconds = {"observations": timer.seconds}
+            scores = scores_of(
+                learned.fitted,
+                {OBSERVATIONS: learned.data},
+                timings,
+                keep=self.task.max_points,
+                kept_split=OBSERVATIONS,
+            )
+            metrics, predictions = {**metrics, **scores.metrics}, scores.predictions
+            surrogate = kept(learned.fitted, learned.scope(self.scope))
+            answers |= learned.answers
+            notes, warnings = (*notes, *learned.notes), (*warnings, *learned.warnings)
         diagnostics = {
             "relative_error": np.array(true / estimate.size if estimate.size > 0 else np.nan),
             **solved.fitted.report.diagnostics,
         }
         step = Step(
-            n_train=0,
+            n_train=0 if self.sensors is None else len(self.sensors.values),
             coordinates={"points": solved.attempt.resolution.points, "unknowns": solved.attempt.unknowns},
             metrics=metrics,
-            timings=timings.as_dict() | {"estimate": max(solved.estimate_seconds, 0.0)},
+            timings=timings.as_dict() | {"estimate": max(solved.estimate_seconds, 0.0)} | seconds,
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=diagnostics,
             warnings=warnings,
-            notes=(_said(estimate, true, solved.attempt.resolution.points),),
+            notes=notes,
         )
         self.recorder.step(
             step,
             predictions=predictions,
-            surrogate=kept(solved.fitted, self.scope),
+            surrogate=surrogate,
             outputs=(self.problem.output,),
-            answers={"error_estimate": self._answer()},
+            answers=answers,
         )
 
     def _answer(self) -> Answer:

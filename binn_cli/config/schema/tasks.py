@@ -91,9 +91,18 @@ class SolveConfig:
     tolerance: float | None = None
     most_points: int = 513
     truth_points: int = 20_000
+    observations: str = ""
+    unknown: list[str] = field(default_factory=list)
+    noise_std: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.unknown and not self.observations:
+            raise ConfigError("task.observations", "name the file of observations with task.observations=obs.csv")
+        if len(set(self.unknown)) != len(self.unknown):
+            raise ConfigError("task.unknown", f"must name nothing twice, as [{', '.join(self.unknown)}] does")
+        if self.noise_std is not None:
+            at_least("task.noise_std", self.noise_std, 0)
         if self.tolerance is not None:
             within("task.tolerance", self.tolerance, 1e-14, 1)
         at_least("task.most_points", self.most_points, 3)

@@ -17,6 +17,7 @@ from binn_cli.errors import BinnError, ConfigError, DataError
 from binn_cli.models.galerkin.alternation import solve_alternating
 from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, NotDiagonal, combinations, solve_diagonal
 from binn_cli.models.galerkin.error import ErrorBars, Estimate, estimated
+from binn_cli.models.galerkin.informed import InformedGalerkin
 from binn_cli.models.galerkin.system import Resolution, System
 from binn_cli.models.galerkin.train import Train
 from binn_cli.models.galerkin.transport import solve_transport
@@ -144,11 +145,12 @@ class Galerkin:
         """
         raise BinnError("model=galerkin solves equations and learns from no data: use task=solve, or another model")
 
-    def from_state(self, state: Tree) -> FittedGalerkin:
+    def from_state(self, state: Tree) -> FittedGalerkin | InformedGalerkin:
         """The fitted surrogate that `state` describes."""
         train, bars = Train.from_tree(state["solution"]), ErrorBars.from_tree(state["bars"])
         domain = np.atleast_2d(state["domain"])
-        return FittedGalerkin(train, bars, float(state["size"]), domain, FitReport(0.0, 0.0, {}))
+        fitted = FittedGalerkin(train, bars, float(state["size"]), domain, FitReport(0.0, 0.0, {}))
+        return InformedGalerkin.of(fitted, state) if "informed" in state else fitted
 
     def resolution(self, problem: Problem, points: int | None = None) -> Resolution:
         """The spaces of the configuration, with so many breakpoints; those of the configuration or the problem where

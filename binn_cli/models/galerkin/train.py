@@ -77,6 +77,26 @@ class Train:
             found = np.matmul(found, self.matrices(first + column, points[:, column]))
         return found
 
+    def crossed(
+        self, points: Float[np.ndarray, "n K"], others: Float[np.ndarray, "S U"], unknown: tuple[int, ...]
+    ) -> Float[np.ndarray, "S n"]:
+        """The function at every combination of points of some coordinates with points of the others.
+
+        Args:
+            points: of the coordinates that are not named, in order.
+            others: of those that are.
+            unknown: their numbers, rising.
+        """
+        found = np.ones((1, 1, 1))
+        known, named = iter(points.T), iter(others.T)
+        for dimension in range(len(self.cores)):
+            column = next(named) if dimension in unknown else next(known)
+            matrices = self.matrices(dimension, column)
+            # (S, n, 1, r) times (S, 1, r, q) or (1, n, r, q)
+            over = matrices[:, None] if dimension in unknown else matrices[None]
+            found = np.matmul(found[..., None, :], over)[..., 0, :]
+        return np.broadcast_to(found[..., 0], (len(others), len(points)))
+
     def gradient(self, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
         """Derivatives at scattered points with respect to every coordinate."""
         before, found = [np.ones((len(points), 1, 1))], np.empty(points.shape)

@@ -1,0 +1,183 @@
+"""Observations of the solution of an equation in a file: known inputs and the unknown of the equation, by name."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.config.schema import SolveConfig
+from binn_cli.datasets.columns.choice import chosen
+from binn_cli.datasets.columns.column_file import Reading
+from binn_cli.datasets.columns.table_reader import opened_columns
+from binn_cli.datasets.problem import PARAMETER, Problem
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.errors import ConfigError, DataError
+from binn_cli.models.galerkin.informed import Findings, InformedGalerkin, informed
+from binn_cli.models.galerkin.model import FittedGalerkin
+from binn_cli.models.scope import Scope
+from binn_cli.results.answers import Answer
+
+OBSERVATIONS = "observations"
+"""The split of what was observed."""
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """What was observed.
+
+    Attributes:
+        unknown: numbers of the inputs that are to be learned, rising.
+        known: names of the others.
+        points: (n, K) values of these.
+        values: (n,) what was observed there.
+        digest: of the file.
+    """
+
+    unknown: tuple[int, ...]
+    known: tuple[str, ...]
+    points: Float[np.ndarray, "n K"]
+    values: Float[np.ndarray, " n"]
+    digest: str
+
+
+def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors:
+    """Read the file of `task.observations`.
+
+    Raises:
+        ConfigError: if an unknown input is no parameter of the equation, or none is named.
+        DataError: if the file lacks a column or a number, or a point lies outside of the equation's domain.
+    """
+    unknown = _unknown(config, problem)
+    known = tuple(name for name in problem.inputs if name not in config.unknown)
+    path = Path(config.observations)
+    wanted = [*known, problem.output]
+    file = opened_columns(path, Reading(), wanted)
+    for name in wanted:
+        if name not in file.units and name not in file.left_out:
+            what = "the unknown of the equation" if name == problem.output else "an input that is not in task.unknown"
+            there = ", ".join(file.units)
+            raise DataError(f"{path}: there is no column {name}, {what}; its columns are {there}")
+    columns = chosen(file, wanted, (), outputs_needed=False).inputs
+    table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
+    if not len(table):
+        raise DataError(f"{path}: holds no observation; give at least one row")
+    if not np.isfinite(table).all():
+        row, column = np.argwhere(~np.isfinite(table))[0]
+        raise DataError(f"{path}, {file.place(int(row))}: {columns[column]} is missing; every observation needs it")
+    for column, name in enumerate(known):
+        number = problem.inputs.index(name)
+        outside = scope.outside(table[:, [column]], slice(number, number + 1))[:, 0]
+        if outside.any():
+            row = int(np.argmax(outside))
+            low, high = problem.domain[number]
+            raise DataError(
+                f"{path}, {file.place(row)}: {name} is {table[row, column]:g}, outside of the equation's domain "
+                f"{low:g} to {high:g}; leave the row out, or solve on a larger one"
+            )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Sensors(unknown, known, table[:, :-1], table[:, -1], f"sha256:{digest}")
+
+
+def _unknown(config: SolveConfig, problem: Problem) -> tuple[int, ...]:
+    parameters = [variable.name for variable in problem.variables if variable.kind == PARAMETER]
+    if not parameters:
+        raise ConfigError("task.observations", "the equation has no parameter that could be learned from observations")
+    listed = ", ".join(parameters)
+    if not config.unknown:
+        raise ConfigError("task.unknown", f"name what is to be learned from the observations, of {listed}")
+    for name in config.unknown:
+        if name not in parameters:
+            raise ConfigError("task.unknown", f'"{name}" is no parameter of the equation; its parameters are {listed}')
+    return tuple(number for number, name in enumerate(problem.inputs) if name in config.unknown)
+
+
+LITTLE = 0.9
+"""Posterior over prior standard deviation from which observations say next to nothing."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What observations have taught.
+
+    Attributes:
+        fitted: the field.
+        data: the observations.
+        answers: groups `posterior` and `estimate`.
+        notes, warnings: sentences.
+    """
+
+    fitted: InformedGalerkin
+    data: ProductData
+    answers: dict[str, Answer]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def scope(self, whole: Scope) -> Scope:
+        """What the field is of, given that of the solution for all parameters."""
+        rows = list(self.fitted.known)
+        inputs, units = (tuple(texts[row] for row in rows) for texts in (whole.inputs, whole.input_units))
+        return Scope(inputs, units, whole.outputs, whole.output_units, whole.low[rows], whole.high[rows])
+
+
+def informed_by(solved: FittedGalerkin, sensors: Sensors, problem: Problem, config: SolveConfig) -> Learned:
+    """Learn the unknown parameters and the field from observations."""
+    fitted, found = informed(solved, sensors.unknown, sensors.points, sensors.values, config.noise_std, config.seed)
+    names = [problem.inputs[number] for number in sensors.unknown]
+    low, high = problem.domain[list(sensors.unknown)].T
+    mean, std = found.draws.mean(axis=0), found.draws.std(axis=0, ddof=1)
+    prior = (high - low) / np.sqrt(12)
+    warnings = tuple(
+        f"the observations say next to nothing of {name}: its posterior is about as wide as its prior"
+        for name, own, before in zip(names, std, prior, strict=True)
+        if own > LITTLE * before
+    )
+    if len(sensors.values) < len(names):
+        warnings += (f"there are fewer observations ({len(sensors.values)}) than unknowns ({len(names)})",)
+    if not np.isfinite(found.draws).all() or _contradicted(fitted, sensors, config.noise_std):
+        warnings += (
+            "the observations contradict the equation: they are much farther from its solutions than the noise",
+        )
+    notes = tuple(
+        f"{name} = {a:.5g} ± {b:.2g} (mean and standard deviation)" for name, a, b in zip(names, mean, std, strict=True)
+    )
+    if config.noise_std is None:
+        notes += (f"noise {np.median(found.noise_std):.2g}",)
+    axis = Axis("point", sensors.points, sensors.known)
+    data = ProductData((axis,), sensors.values[:, None], (problem.output,))
+    return Learned(fitted, data, _answers(found, names, problem.output, sensors), notes, warnings)
+
+
+def _contradicted(fitted: InformedGalerkin, sensors: Sensors, noise_std: float | None) -> bool:
+    """Whether even the best draws leave residuals that such noise would hardly ever leave."""
+    if noise_std is None:
+        return False
+    variance = noise_std**2 + fitted.own_variance(sensors.points)
+    with np.errstate(divide="ignore"):
+        misfits = np.sum((fitted.fields(sensors.points) - sensors.values) ** 2 / variance, axis=1)
+    count = len(sensors.values)
+    return bool(misfits.min() > count + 6 * np.sqrt(2 * count))
+
+
+def _answers(found: Findings, names: list[str], output: str, sensors: Sensors) -> dict[str, Answer]:
+    every = dict(zip(names, found.draws.T, strict=True))
+    every[f"noise_std of {output}"] = found.noise_std
+    arrays = {name: (column[None], ("chain", "draw")) for name, column in every.items()}
+    told: dict[str, str | float | int] = {
+        "drawn_by": "a population from prior to posterior",
+        "powers": found.powers,
+        "acceptance": found.acceptance,
+    }
+    posterior = Answer(arrays=arrays, attributes={**told, "observations": sensors.digest})
+    estimate = Answer(
+        {"unknown": np.array(names, dtype=object), "bound": np.array(["low", "high"], dtype=object)},
+        {
+            "mean": (found.draws.mean(axis=0), ("unknown",)),
+            "std": (found.draws.std(axis=0, ddof=1), ("unknown",)),
+            "interval_95": (np.quantile(found.draws, [0.025, 0.975], axis=0).T, ("unknown", "bound")),
+        },
+    )
+    return {"posterior": posterior, "estimate": estimate}
