@@ -54,6 +54,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "active_learn": "binn_cli.tasks.active_learn:ActiveLearn",
         "scaling": "binn_cli.tasks.scaling:Scaling",
         "solve": "binn_cli.tasks.solve:Solve",
+        "inverse": "binn_cli.tasks.questions.inverse.task:Inverse",
     },
 }
 """The class of every option of every group, as `module:name`."""

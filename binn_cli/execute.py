@@ -17,6 +17,7 @@ from typing import Any
 from binn_cli import build
 from binn_cli.compiled_code import cache_trouble_logged, prepare_jax
 from binn_cli.config.compose import Settings
+from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.errors import BinnError
 from binn_cli.neighbours import among_neighbours
 from binn_cli.results.fate import INTERRUPTION, OUT_OF_MEMORY
@@ -146,9 +147,18 @@ def _recorded(
 def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> None:
     """Run the task; whatever ends it, the results file says how."""
     try:
+        from binn_cli.asked import identity, source_of
         from binn_cli.datasets.dataset import identity_of
 
         task = build.task(settings)
+        if asks_a_run(settings.task):
+            recorder.identify(identity(settings))
+            source, record = source_of(settings)
+            recorder.note(record.header.note)
+            task.ask(source, recorder)
+            recorder.finish("complete", None)
+            LOG.info("complete")
+            return
         dataset = build.dataset(settings)
         if dataset.note:
             LOG.info("the data of %s are %s", settings.dataset.name, dataset.note)

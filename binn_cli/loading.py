@@ -159,6 +159,33 @@ class Run:
         raise BinnError(f"{self.path}: the model {self.model} keeps no draws, so there is no posterior group")
 
     @cached_property
+    def estimate(self) -> xarray.Dataset:
+        """What task=inverse found: mean, std, interval_95 and more, by the name of the unknown.
+
+        Raises:
+            BinnError: if nobody asked this run for it.
+        """
+        return self._group("estimate")
+
+    @cached_property
+    def sensitivity(self) -> xarray.Dataset:
+        """What task=sensitivity found: first_order, total, second_order, each with its std and interval_95.
+
+        Raises:
+            BinnError: if nobody asked this run for it.
+        """
+        return self._group("sensitivity")
+
+    @cached_property
+    def optimum(self) -> xarray.Dataset:
+        """What task=optimize found: inputs, mean and std, and how sure the place is.
+
+        Raises:
+            BinnError: if nobody asked this run for it.
+        """
+        return self._group("optimum")
+
+    @cached_property
     def learned(self) -> Learned:
         """What the run has learned, with `predict`, `gradient` and `update`.
 

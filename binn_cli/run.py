@@ -53,13 +53,14 @@ def job(config: DictConfig) -> str | None:
 
 
 def _single(config: DictConfig) -> str | None:
+    from binn_cli.asked import settled
     from binn_cli.compiled_code import prepare_jax
     from binn_cli.directory import claimed
     from binn_cli.execute import execute
     from binn_cli.models.processes import join_if_asked, leave_without_waiting
 
     try:
-        settings = validated(config)
+        settings = settled(validated(config))
         prepare_jax()
         place = join_if_asked()
         if place is not None and place.index > 0:

@@ -65,7 +65,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run dataset=poisson task=regress model.modes=6": f"{POISSON} model.length=2 model.stretch=0 model.sweeps=2",
     "binn run dataset=heat task=active_learn task.acquisition=maximin": f"{HEAT} model.length=2 model.stretch=0",
     "binn run --cfg job dataset=sine task=regress seed=3": "",
-    "binn run task=regres": "",
+    "binn run budget=smok": "",
     "binn run task.rounds=0": "",
     "binn show outputs/*_sweep": "",
     "binn run -m seed=0,1,2 dataset=sine task=regress": f"{FIXED} {NO_FIGURES} seed=0,1",
@@ -133,6 +133,10 @@ COMMANDS: dict[str, str | None] = {
     "binn run task=solve dataset=helmholtz": f"dataset.points=9 {NO_FIGURES}",
     "printf 'x,y\\n0.5,0.25\\n' > points.csv": "",
     "binn predict outputs/*_solve_helmholtz_* points.csv -o answers.csv": "",
+    # docs/questions.md
+    "binn run task=inverse 'task.run=outputs/*_regress_table_binn' task.observations=measured.csv "
+    "'task.unknown=[speed]'": NO_FIGURES,
+    "binn show outputs/*_inverse_table_binn": "",
     # docs/blendednet.md
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
         f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"
@@ -185,9 +189,7 @@ COMMANDS: dict[str, str | None] = {
 }
 
 REFUSED = {
-    "binn run task=regres": (
-        'task: "regres" is not one of active_learn, regress, scaling, solve; did you mean "regress"?'
-    ),
+    "binn run budget=smok": 'budget: "smok" is not one of paper, quick, smoke; did you mean "smoke"?',
     "binn run task.rounds=0": "task.rounds: must be at least 1, not 0",
 }
 """What is refused, with the sentence that the page has as a comment."""

@@ -24,7 +24,14 @@ LARGE = {
     ("budget", "quick"),
 }
 """Files whose runs repeat what others do."""
-FILES = [(group, name) for group in (*SCHEMAS, "budget", "experiment") for name in options(group)]
+ASKING = [("task", name) for name in ("inverse", "optimize", "sensitivity")]
+"""Tasks that ask a run; `tests/tasks/questions` runs them."""
+FILES = [
+    (group, name)
+    for group in (*SCHEMAS, "budget", "experiment")
+    for name in options(group)
+    if (group, name) not in ASKING
+]
 
 HEAT = (
     "dataset.grid=6 dataset.cells=6 dataset.times=4 dataset.substeps=4 dataset.candidates=[3,3] dataset.train_cases=5 "

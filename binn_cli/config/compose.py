@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from binn_cli.config.ranges import did_you_mean, one_of, valid_seed
 from binn_cli.config.schema import PLAIN_KEYS, SCHEMAS, LimitsConfig, OutputConfig, RunConfig, Wishes
+from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.config.store import conf_directory, options
 from binn_cli.config.suggestions import no_such_key
 from binn_cli.errors import BinnError, ConfigError
@@ -150,7 +151,7 @@ def _varies_a_size(task: Any, dataset: Any) -> None:
 
 def _reads_in_chunks(task: Any, dataset: Any) -> None:
     """Require a task that does not need all data at once where the dataset shall not be in memory as a whole."""
-    if getattr(dataset, "stream", False) and task.name != "regress":
+    if getattr(dataset, "stream", False) and task.name != "regress" and not asks_a_run(task):
         problem = (
             f"must be false for task={task.name}, which needs all data in memory; task=regress reads them in chunks"
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from binn_cli.asked import settled
 from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
@@ -115,7 +116,7 @@ def run_job(config: Any, hydra: Any) -> str | None:
     # A run of another sweep that this one goes on with keeps its place there.
     own = place.goes_on is None or place.goes_on.parent.resolve() == place.sweep.resolve()
     try:
-        settings = validated(config)
+        settings = settled(validated(config))
         job = replace(job, config_id=settings.config_id)
         if own:
             with suppress(OSError):

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from binn_cli import build
 from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.schema import Wishes
 from binn_cli.errors import BinnError
@@ -19,6 +18,8 @@ from binn_cli.results.job_file import read_job
 from binn_cli.results.provenance import DATA_IDENTITY, code_digest
 
 RUN, SKIP, GO_ON, AGAIN, LEAVE = "run", "skip", "go on", "run again", "leave"
+READ_FROM = ("dataset.", "task.run", "task.observations", "task.target")
+"""Beginnings of the keys that say what a run reads."""
 ACTIONS = (RUN, GO_ON, AGAIN, SKIP, LEAVE)
 
 
@@ -112,7 +113,7 @@ class EarlierRuns:
     def _data_differ(self, run: Earlier, settings: Settings | None) -> str:
         """What sets the data of a run apart from those of now, or an empty text where they are the same."""
         part = json.dumps(
-            {name: value for name, value in run.head.config.items() if name.startswith("dataset.")}, sort_keys=True
+            {name: value for name, value in run.head.config.items() if name.startswith(READ_FROM)}, sort_keys=True
         )
         if part not in self.identities:
             self.identities[part] = _identity_now(settings, run.directory)
@@ -148,10 +149,10 @@ def code_differs(head: Head) -> str:
 
 
 def _identity_now(settings: Settings | None, directory: Path) -> dict[str, str] | BinnError:
-    from binn_cli.datasets.dataset import identity_of
+    from binn_cli.asked import identity
 
     try:
-        return identity_of(build.dataset(settings if settings is not None else settings_of(directory)))
+        return identity(settings if settings is not None else settings_of(directory))
     except BinnError as error:
         return error
 

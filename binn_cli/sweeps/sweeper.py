@@ -20,6 +20,7 @@ from hydra.plugins.sweeper import Sweeper as HydraSweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from binn_cli.asked import settled
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.schema import Wishes
 from binn_cli.directory import claimed, stamped
@@ -141,7 +142,7 @@ class Sweeper(HydraSweeper):
         with open_dict(composed):
             own = composed.pop("hydra")
             try:
-                return validated(composed)
+                return settled(validated(composed))
             except BinnError:
                 return None
             finally:

@@ -148,7 +148,7 @@ WHOLE_DATA = "must be false for task={}, which needs all data in memory; task=re
         (["+model.mode=3"], 'model.mode: no such key; did you mean "model.modes"?'),
         (["+output.rot=x"], 'output.rot: no such key; did you mean "output.root"?'),
         (["+sed=3"], 'sed: no such key; did you mean "seed"?'),
-        (["~task"], "task: choose one of regress, active_learn, scaling, solve"),
+        (["~task"], "task: choose one of regress, active_learn, scaling, solve, inverse"),
         (["model.modes=???"], "model.modes: has no value; give one with model.modes=VALUE"),
         (["seed=${nope}"], "model.seed: interpolation key 'nope' not found"),
     ],

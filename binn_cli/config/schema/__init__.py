@@ -32,6 +32,7 @@ from binn_cli.config.schema.equations import (
 )
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
 from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
+from binn_cli.config.schema.questions import InverseConfig, OptimizeConfig, SensitivityConfig
 from binn_cli.config.schema.simulator import SimulatorConfig
 from binn_cli.config.schema.snapshots import SnapshotsConfig
 from binn_cli.config.schema.sweeps import LimitsConfig, Wishes
@@ -57,15 +58,18 @@ __all__ = [
     "HeatConfig",
     "HelmholtzConfig",
     "InnConfig",
+    "InverseConfig",
     "KanConfig",
     "LimitsConfig",
     "MlpConfig",
+    "OptimizeConfig",
     "OutputConfig",
     "PoissonConfig",
     "PoissonNdConfig",
     "RegressConfig",
     "RunConfig",
     "ScalingConfig",
+    "SensitivityConfig",
     "SimulatorConfig",
     "SineConfig",
     "SnapshotsConfig",
@@ -151,6 +155,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "active_learn": ActiveLearnConfig,
         "scaling": ScalingConfig,
         "solve": SolveConfig,
+        "inverse": InverseConfig,
     },
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""

@@ -45,7 +45,7 @@ def failed_cases(calls: Calls) -> Table | None:
     failed = [call for call in calls.each if call.status in (FAILED, TIMED_OUT, ABANDONED)]
     if not failed:
         return None
-    from binn_cli.views.console.tables import headed
+    from binn_cli.views.console.layout import headed
 
     table = headed((*calls.names, "status", "reason"), ())
     for call in failed[:LISTED]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from binn_cli.views.console.tables import headed
+from binn_cli.views.console.layout import headed
 
 
 def proposed(cases: Sequence[Mapping[str, object]], gains: Sequence[str]) -> str:

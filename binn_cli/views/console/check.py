@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from binn_cli.results.data_check import ColumnCheck, DataCheck
 from binn_cli.views.console import quantities
+from binn_cli.views.console.layout import headed
 from binn_cli.views.console.streams import Results
-from binn_cli.views.console.tables import headed
 
 
 def print_check(found: DataCheck, as_json: bool, console: Console | None = None) -> None:

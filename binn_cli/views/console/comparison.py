@@ -12,8 +12,8 @@ from rich.table import Table
 
 from binn_cli.results.record import RunRecord
 from binn_cli.views.console import quantities
+from binn_cli.views.console.layout import headed
 from binn_cli.views.console.streams import Notices
-from binn_cli.views.console.tables import headed
 from binn_cli.views.published import MODELS, OUTPUTS, SOURCE, TABLE_2, TEST_CASE
 
 

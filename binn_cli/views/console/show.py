@@ -18,6 +18,7 @@ from binn_cli.results.fate import COMPLETE, Fate, counted, fate_of, fates_of, re
 from binn_cli.results.found import find_runs
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import FILE_NAME, read
+from binn_cli.views.console.answers import as_plain
 from binn_cli.views.console.comparison import compare
 from binn_cli.views.console.fates import fate_table
 from binn_cli.views.console.streams import Notices, Results
@@ -110,6 +111,7 @@ def as_object(record: RunRecord, directory: Path) -> dict[str, Any]:
         "seed": header.seed,
         "outputs": list(record.outputs),
         "steps": [_step(step, record.outputs) for step in record.steps],
+        **({"answers": answers} if (answers := as_plain(record)) else {}),
         "provenance": {name: _plain(value) for name, value in record.provenance.items()},
     }
 

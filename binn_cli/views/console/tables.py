@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +14,9 @@ from rich.text import Text
 from binn_cli.results.calls import PENDING
 from binn_cli.results.record import PHASES, RunRecord, Step
 from binn_cli.views.console import quantities
+from binn_cli.views.console.answers import TABLES
 from binn_cli.views.console.calls import described, failed_cases
+from binn_cli.views.console.layout import headed
 from binn_cli.views.console.streams import Notices
 from binn_cli.views.growth import by_size, slope
 
@@ -54,6 +55,7 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     tables: dict[str, Callable[[RunRecord], Sequence[RenderableType]]] = {
         "active_learn": _active_learn,
         "scaling": _scaling,
+        **TABLES,
     }
     for table in tables.get(header.task, _regress)(record):
         console.print(table)
@@ -76,16 +78,6 @@ def _print_calls(record: RunRecord, console: Console) -> None:
     failed = failed_cases(record.calls)
     if failed is not None:
         console.print(failed)
-
-
-def headed(left: Sequence[str], right: Sequence[str]) -> Table:
-    """A table that fits into 80 columns: headings in two lines; names fold where they must, numbers are never cut."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in left:
-        table.add_column(escape(name), vertical="bottom", overflow="fold")
-    for name in right:
-        table.add_column(escape(name), justify="right", vertical="bottom", no_wrap=True)
-    return table
 
 
 def _regress(record: RunRecord) -> list[Table]:

@@ -14,7 +14,8 @@ def draw(directory: Path) -> list[Path]:
     """Draw every figure that a run has the data for, as PNG files in its directory.
 
     `curve` for one input, `parity` and `calibration` for every run with predictions, `acquisitions` for active
-    learning, `scaling` for the scaling task, `surface_plan` and `surface_oblique` where a case was predicted on a
+    learning, `scaling` for the scaling task, `posterior` for unknown inputs, `sensitivity` for indices,
+    `surface_plan` and `surface_oblique` where a case was predicted on a
     surface.
 
     Returns:
@@ -32,7 +33,7 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
 
     import matplotlib
 
-    from binn_cli.views.plots import acquisitions, calibration, curve, parity, scaling, surface
+    from binn_cli.views.plots import acquisitions, calibration, corner, curve, parity, scaling, surface
     from binn_cli.views.plots.style import STYLE, fonts_for, saved
 
     figures = {
@@ -41,6 +42,7 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
         "calibration": calibration.drawn,
         "acquisitions": acquisitions.drawn,
         "scaling": scaling.drawn,
+        "posterior": corner.drawn,
         "surface_plan": surface.plan,
         "surface_oblique": surface.oblique,
     }

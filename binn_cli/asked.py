@@ -1,0 +1,100 @@
+"""Tasks that ask the surrogate of a run: data set and model are those of that run, and neither is built."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from glob import glob
+from pathlib import Path
+
+from binn_cli import build
+from binn_cli.config.compose import Settings, from_text
+from binn_cli.config.schema.questions import asks_a_run
+from binn_cli.datasets.dataset import identity_of
+from binn_cli.errors import BinnError, ConfigError
+from binn_cli.restoring import restored, results_of
+from binn_cli.results.fate import COMPLETE, RESULTS, fate_of
+from binn_cli.results.record import RunRecord
+from binn_cli.results.store import config_text, opened, read
+from binn_cli.tasks.questions.source import Source
+
+FILES = ("observations", "target")
+"""Settings of such a task that may name a file."""
+
+
+def settled(settings: Settings) -> Settings:
+    """Settings as they are, or where the task asks a run, with the data set and the model of that run.
+
+    Raises:
+        ConfigError: if no run is named.
+        BinnError: if there is none, it cannot be read, or it is not complete.
+    """
+    if not asks_a_run(settings.task):
+        return settings
+    path = _results(settings)
+    _require_complete(path)
+    with opened(path) as file:
+        theirs = from_text(config_text(file), path)
+    groups = {group: theirs.resolved[group] for group in ("dataset", "model")}
+    budget = {"budget": theirs.budget}
+    resolved = {**settings.resolved, **groups, **budget}
+    return replace(settings, dataset=theirs.dataset, model=theirs.model, budget=theirs.budget, resolved=resolved)
+
+
+def source_of(settings: Settings) -> tuple[Source, RunRecord]:
+    """The surrogate that a task asks, and the run without its arrays.
+
+    Raises:
+        BinnError: if the run has none.
+    """
+    path = _results(settings)
+    _require_complete(path)
+    record = read(path, arrays=False)
+    learned = restored(path)
+    trained = record.steps[-1].n_train if record.steps else 0
+    return Source(learned.surrogate, learned.scope, record.header.model, str(settings.task.run), trained), record
+
+
+def identity(settings: Settings) -> dict[str, str]:
+    """What a run's data are known by: those of the data set, or the run and the files that a question reads.
+
+    Raises:
+        BinnError: if they cannot be read.
+    """
+    if not asks_a_run(settings.task):
+        return identity_of(build.dataset(settings))
+    names = {"run": _results(settings)}
+    for key in FILES:
+        value = getattr(settings.task, key, None)
+        if isinstance(value, str) and Path(value).is_file():
+            names[key] = Path(value)
+    return {key: _digest(path) for key, path in names.items()}
+
+
+def _results(settings: Settings) -> Path:
+    run = settings.task.run
+    if not run:
+        raise ConfigError("task.run", "name the run to ask with task.run=RUN, its directory or its results.h5")
+    if Path(run).exists():
+        return results_of(Path(run))
+    found = sorted(glob(run))
+    if len(found) != 1:
+        there = f"{len(found)} runs are called {run}" if found else f"there is no {run}"
+        raise ConfigError("task.run", f"{there}; name the directory of a run, or its results.h5")
+    return results_of(Path(found[0]))
+
+
+def _require_complete(path: Path) -> None:
+    record = read(path, arrays=False)
+    if record.status == COMPLETE:
+        return
+    fate = fate_of(path.parent) if path.name == RESULTS else None
+    status = record.status if fate is None else fate.status
+    raise BinnError(f"{path}: the run is not complete ({status}); finish it with binn resume, or ask another")
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BinnError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,1 @@
+"""Which inputs explain observations: maxima, their neighbourhoods, draws and what they say."""

@@ -1,0 +1,1 @@
+"""Tests of `binn_cli.tasks.questions`."""
