@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.binn-installed
 
-.PHONY: setup run test test-thorough lint docs bench studies clean
+.PHONY: setup run test test-thorough lint docs bench studies reproduce clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,17 @@ bench: $(STAMP)
 
 studies: $(STAMP)
 	$(BIN)/python -m tests.studies
+
+# Every experiment of the paper, and ours. What is complete is not run again, what was interrupted goes on; a job that
+# fails does not stop the others.
+EXPERIMENTS := fig3 fig3_limit table3 few_cases acquisitions table2 fig4 table4
+BUDGET ?= quick
+REPRODUCED ?= outputs/reproduce
+
+reproduce: $(STAMP)
+	@status=0; for name in $(EXPERIMENTS); do \
+		$(BIN)/binn run experiment=$$name budget=$(BUDGET) output.root=$(REPRODUCED)/$$name output.figures=false resume=true || status=1; \
+		done; $(BIN)/binn report $(REPRODUCED)/* -o $(REPRODUCED)/report.html --title "The paper's experiments at budget $(BUDGET)"; exit $$status
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

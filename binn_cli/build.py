@@ -31,6 +31,7 @@ CLASSES: dict[str, dict[str, str]] = {
     },
     "model": {
         "binn": "binn_cli.models.binn.surrogate:Binn",
+        "binn_paper": "binn_cli.models.binn.paper:BinnPaper",
         "bnn_nuts": "binn_cli.models.bnn.nuts:BnnNuts",
         "bnn_hmc": "binn_cli.models.bnn.hmc:BnnHmc",
         "bnn_vi": "binn_cli.models.bnn.vi:BnnVi",

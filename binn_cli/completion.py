@@ -90,4 +90,4 @@ def _of_hydra(words: Sequence[str]) -> list[str]:
     with redirect_stdout(io.StringIO()) as answer, redirect_stderr(io.StringIO()):
         main(["-sc", "query=bash"], program="binn")
     # Schemas, and what experiments say of models, stand beside the groups, but nobody chooses them.
-    return [word for word in answer.getvalue().split() if not word.startswith(("schema", "by_model"))]
+    return [word for word in answer.getvalue().split() if not word.startswith(("schema", "by_model", "by_budget"))]

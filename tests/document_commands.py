@@ -20,6 +20,7 @@ HEAT = (
     "dataset.train_cases=4 dataset.initial_cases=4 dataset.offgrid_points=0 task.rounds=1 model.modes=2 model.sweeps=2 "
     f"{NO_FIGURES}"
 )
+PAPER = "model=binn_paper"
 TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
 SWEEP = f"budget=smoke dataset.n_train=20 {NO_FIGURES}"
 RUNS_TABLE = "dataset=table dataset.path=runs.csv dataset.outputs=[drag] task=regress"
@@ -177,13 +178,21 @@ COMMANDS: dict[str, str | None] = {
     # docs/exporting.md
     "binn export outputs/*_regress_sine_binn -o stands_alone": "",
     # docs/paper.md
-    "binn run experiment=fig3": NO_FIGURES,
-    "binn run experiment=fig4": f"task.sizes=[40] task.repeats=1 {NO_FIGURES}",
-    "binn run experiment=table3": f"{POISSON} dataset.initial_cases=3 task.rounds=1 model.sweeps=2 model.modes=2",
-    "binn run experiment=table4": HEAT,
+    "binn run experiment=fig3": f"{PAPER} seed=0 {NO_FIGURES}",
+    "binn run experiment=fig4": f"{PAPER} task.sizes=[40] task.repeats=1 {NO_FIGURES}",
+    "binn run experiment=table3": (
+        f"{PAPER} {POISSON} dataset.initial_cases=3 task.rounds=1 model.sweeps=2 model.modes=2"
+    ),
+    "binn run experiment=table4": f"{PAPER} {HEAT}",
+    "binn run experiment=fig3_limit": f"seed=0 {NO_FIGURES}",
+    "binn run experiment=few_cases": f"{PAPER} dataset.train_cases=4 seed=0 budget=smoke {NO_FIGURES}",
+    "binn run experiment=acquisitions": f"seed=0 task.acquisition=random budget=smoke {NO_FIGURES}",
+    "binn run experiment=table3 model=binn_paper": f"budget=smoke {NO_FIGURES}",
+    "binn run experiment=fig3 budget=paper dry_run=true": "",
     # docs/performance.md and docs/studies/
     "make bench": None,
     "make studies": None,
+    "make reproduce": None,
     "make lint": None,
     "binn run task=regress budget=quick": "",
 }

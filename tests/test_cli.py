@@ -13,6 +13,7 @@ import yaml
 from binn_cli import __version__
 from binn_cli.arguments import told_apart
 from binn_cli.cli import main
+from binn_cli.config.store import options
 
 HEAVY = ("jax", "numpy", "scipy", "h5py", "hydra", "omegaconf", "matplotlib", "rich", "numpyro", "skfem")
 
@@ -93,9 +94,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ),
         (
             "experiment=fig33",
-            'experiment: "fig33" is not one of blendednet_all, fig3, fig4, smoke, table2, table2_smooth, table3, '
-            "table4; "
-            'did you mean "fig3"?',
+            f'experiment: "fig33" is not one of {", ".join(options("experiment"))}; did you mean "fig3"?',
         ),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
         ("task=null", 'task: "null" is not one of active_learn, regress, scaling, solve'),

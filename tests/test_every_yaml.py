@@ -19,7 +19,7 @@ from tests.datasets.table_files import a_table
 from tests.marks import thorough_for
 
 LARGE = {
-    *(("experiment", name) for name in ("table2_smooth", "table3", "table4", "fig3", "fig4", "blendednet_all")),
+    *(("experiment", name) for name in options("experiment") if name != "smoke"),
     ("budget", "paper"),
     ("budget", "quick"),
 }
@@ -68,6 +68,7 @@ TINY = {
     ("dataset", "snapshots"): f"task=regress dataset.path={a_folder()} dataset.outputs=[u] {BRISK}",
     ("dataset", "table"): f"task=regress dataset.path={a_table()} dataset.outputs=[u] {BRISK}",
     ("model", "binn"): f"dataset=sine task=regress {SINE}",
+    ("model", "binn_paper"): f"dataset=sine task=regress model.sweeps=3 {SINE}",
     **{("model", name): f"dataset=sine task=regress {SINE} {NETWORK}" for name in NETWORKS},
     ("model", "gp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
@@ -84,14 +85,23 @@ TINY = {
     **{("budget", name): f"dataset=sine task=regress {SINE}" for name in options("budget")},
     # In memory, since reading in chunks compiles a block for each of the 19 inputs.
     ("experiment", "blendednet_all"): f"dataset.outputs=[cp] dataset.stream=false {BRISK}",
-    ("experiment", "fig3"): SINE,
-    ("experiment", "fig4"): "dataset.n_test=40 task.sizes=[20] task.repeats=1",
     ("experiment", "smoke"): SINE,
-    # One value of each instead of a sweep over models and outputs.
+    # One value of each instead of a sweep; tests/test_experiments.py has the sweeps.
+    ("experiment", "acquisitions"): f"hydra.mode=RUN task.rounds=1 {HEAT} {BRISK}",
+    ("experiment", "few_cases"): f"hydra.mode=RUN {HEAT} {BRISK}",
+    ("experiment", "fig3"): f"hydra.mode=RUN {SINE}",
+    ("experiment", "fig3_limit"): f"hydra.mode=RUN {SINE}",
+    ("experiment", "fig4"): "hydra.mode=RUN dataset.n_test=40 task.sizes=[20] task.repeats=1",
     ("experiment", "table2"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
     ("experiment", "table2_smooth"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
-    ("experiment", "table3"): f"{POISSON} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3]",
-    ("experiment", "table4"): f"{HEAT} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3,3]",
+    (
+        "experiment",
+        "table3",
+    ): f"hydra.mode=RUN {POISSON} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3]",
+    (
+        "experiment",
+        "table4",
+    ): f"hydra.mode=RUN {HEAT} task.rounds=1 model.sweeps=2 model.modes=2 model.centers=[4,4,4,3,3]",
 }
 """What makes each file a matter of seconds; the rest of it runs as it stands."""
 
@@ -126,6 +136,7 @@ N_TRAIN = {
     ("dataset", "snapshots"): [12 * 7],
     ("dataset", "table"): [32],
     ("model", "binn"): [30],
+    ("model", "binn_paper"): [30],
     **{("model", name): [30] for name in NETWORKS},
     ("model", "gp"): [30],
     ("model", "gp_grid"): [30],
@@ -141,7 +152,10 @@ N_TRAIN = {
     ("task", "solve"): [0],
     **{("budget", name): [30] for name in options("budget")},
     ("experiment", "blendednet_all"): [9 * 21],
+    ("experiment", "acquisitions"): [36 * 4 * 3, 36 * 4 * 4],
+    ("experiment", "few_cases"): [36 * 4 * 5],
     ("experiment", "fig3"): [30],
+    ("experiment", "fig3_limit"): [30],
     ("experiment", "fig4"): [20],
     ("experiment", "smoke"): [30],
     ("experiment", "table2"): [101 * 9],
@@ -153,6 +167,7 @@ N_TRAIN = {
 
 MODEL_DIAGNOSTICS = {
     "binn": "settled",
+    "binn_paper": "residual",
     "gp": "log_evidence",
     "gp_grid": "log_evidence",
     "gp_sparse": "log_evidence_bound",
@@ -211,8 +226,12 @@ def expected_figures(task: str, dataset: str) -> set[str]:
     )
 
 
+def model_of(group: str, name: str) -> str:
+    return name if group == "model" else {"fig3_limit": "binn_paper", "solve": "galerkin"}.get(name, "binn")
+
+
 def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
-    model = name if group == "model" else "galerkin" if name == "solve" else "binn"
+    model = model_of(group, name)
     expected = {"schema": "binn-results/1", "status": "complete", "model": model, "seed": 2}
     assert {key: file.attrs[key] for key in expected} == expected
     assert len(file.attrs["config_id"]) == 16
@@ -267,7 +286,7 @@ def check_rest(file: h5py.File, task: str, dataset: str) -> None:
     if task == "scaling":
         assert "fit_seconds" in file["diagnostics"]
         return
-    assert file["surrogate"].attrs["kind"] == file.attrs["model"]
+    assert file["surrogate"].attrs["kind"] == file.attrs["model"].removesuffix("_paper")
     assert MODEL_DIAGNOSTICS[file.attrs["model"]] in file["diagnostics"]
     found = {
         name: file[f"predictions/{name}"][...] for name in ("inputs", "truth", "mean", "std_epistemic", "std_total")

@@ -51,7 +51,7 @@ def gradient_of(fitted: Any, name: str, points: Float[np.ndarray, "n D"]) -> Flo
     """
     if isinstance(fitted, HasGradient):
         return fitted.gradient(points)
-    if name == "binn":
+    if name in ("binn", "binn_paper"):
         from binn_cli.models.binn.fitted import FittedBinn
         from binn_cli.models.binn.gradient import mean_gradient
 

@@ -26,8 +26,8 @@ class Published:
 
 
 OUTPUTS = ("cp", "cf_x", "cf_y", "cf_z")
-MODELS = ("binn", "bnn_nuts", "bnn_vi")
-"""What the paper calls B-INN, BNN-HMC (run as NUTS) and BNN-VI."""
+MODELS = ("binn", "binn_paper", "bnn_nuts", "bnn_vi")
+"""What the paper calls B-INN, in two forms, BNN-HMC (run as NUTS) and BNN-VI."""
 
 TABLE_2 = {
     ("cp", "binn"): Published(3.32e-2, 4.64e-2, 29.75),
@@ -43,4 +43,5 @@ TABLE_2 = {
     ("cf_z", "bnn_nuts"): Published(2.78e-2, 3.15e-2, 575.15),
     ("cf_z", "bnn_vi"): Published(3.85e-2, 8.35e-2, 611.92),
 }
+TABLE_2 |= {(output, "binn_paper"): TABLE_2[output, "binn"] for output in OUTPUTS}
 """By output and model."""

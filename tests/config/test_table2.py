@@ -17,7 +17,7 @@ LENGTHS = {
 
 @pytest.mark.parametrize("output", LENGTHS)
 def test_every_output_has_its_length_scales(settings, output: str) -> None:
-    chosen = settings("experiment=table2", f"dataset.outputs=[{output}]")
+    chosen = settings("experiment=table2", "model=binn_paper", f"dataset.outputs=[{output}]")
     assert chosen.model.length == LENGTHS[output]
     assert (chosen.model.modes, chosen.model.centers) == (2, [25, 25, 16, 10, 10, 10, 12])
     assert (chosen.model.noise_variance, chosen.model.prior_variance, chosen.model.noise) == (0.0225, 1.0, "fixed")
@@ -32,8 +32,9 @@ def test_several_outputs_at_once_are_refused_with_a_sentence(settings) -> None:
     with pytest.raises(
         ConfigError, match=r"model\.length: dataset\.outputs must be one of \[cp\], .*, not \[cp, cf_x\]"
     ):
-        settings("experiment=table2", "dataset.outputs=[cp,cf_x]")
-    assert settings("experiment=table2", "dataset.outputs=[cp,cf_x]", "model.length=2").model.length == 2
+        settings("experiment=table2", "model=binn_paper", "dataset.outputs=[cp,cf_x]")
+    both = ("experiment=table2", "model=binn_paper", "dataset.outputs=[cp,cf_x]", "model.length=2")
+    assert settings(*both).model.length == 2
 
 
 def test_the_networks_take_the_papers_effort_from_the_budget(settings) -> None:

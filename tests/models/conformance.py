@@ -54,6 +54,7 @@ MODELS = (
     # Its default only scales the outputs, so that homogeneous boundary values stay at the prior mean: a shift of the
     # units then matters.
     Entry("binn", {"modes": 2, "centers": 8, "length": 1.5, "padding": 1, "stretch": 0, "output_scaling": "standard"}),
+    Entry("binn_paper", {"modes": 2, "centers": 8, "length": 1.5, "padding": 1}),
     Entry("bnn_nuts", SMALL),
     Entry("bnn_hmc", SMALL),
     Entry("bnn_vi", SMALL),

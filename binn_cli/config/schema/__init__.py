@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from binn_cli.config.ranges import at_least, place
-from binn_cli.config.schema.binn import BASES, BinnConfig
+from binn_cli.config.schema.binn import BASES, BinnConfig, BinnPaperConfig
 from binn_cli.config.schema.blendednet import BLENDEDNET_INPUTS, BLENDEDNET_OUTPUTS, BlendedNetConfig
 from binn_cli.config.schema.bnn import (
     BnnEnsembleConfig,
@@ -48,6 +48,7 @@ __all__ = [
     "ActiveLearnConfig",
     "AdvectionConfig",
     "BinnConfig",
+    "BinnPaperConfig",
     "BlendedNetConfig",
     "GalerkinConfig",
     "GpConfig",
@@ -132,6 +133,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     },
     "model": {
         "binn": BinnConfig,
+        "binn_paper": BinnPaperConfig,
         "bnn_nuts": BnnNutsConfig,
         "bnn_hmc": BnnHmcConfig,
         "bnn_vi": BnnViConfig,

@@ -106,3 +106,26 @@ class BinnConfig:
         one_of("model.variance", self.variance, ("laplace", "joint", "modes"))
         within("model.compression", self.compression, 0, 1)
         valid_seed("model.seed", self.seed)
+
+
+@dataclass
+class BinnPaperConfig(BinnConfig):
+    """conf/model/binn_paper.yaml: the same keys with what the paper states."""
+
+    name: str = "binn_paper"
+    inference: str = "als"
+    modes: Any = 10
+    centers: Any = 16
+    length: Any = 1.2
+    padding: Any = 0
+    stretch: Any = 0
+    prior: str = "weight"
+    prior_mean: str = "start"
+    relevance: str = "none"
+    noise: str = "fixed"
+    sweeps: int = 40
+    tolerance: float = 0.0
+    start: str = "random"
+    variance: str = "modes"
+    output_scaling: str = "standard"
+    compression: float = 0.0
