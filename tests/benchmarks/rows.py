@@ -11,6 +11,7 @@ from binn_cli.datasets.poisson import Poisson
 from binn_cli.datasets.sine import Sine
 from binn_cli.models.binn.surrogate import Binn
 from tests.benchmarks.baselines import grid_against_kronecker_gp, line_against_exact_gp
+from tests.benchmarks.commands import commands_with_full_caches, start_against_imports
 from tests.benchmarks.growth import (
     slope_in_dimensions,
     slope_in_functions,
@@ -130,4 +131,6 @@ ROWS: tuple[Callable[[], Row | list[Row]], ...] = (
     product_grid,
     mean_against_both,
     two_processes_against_one,
+    start_against_imports,
+    commands_with_full_caches,
 )
