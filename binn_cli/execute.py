@@ -164,6 +164,7 @@ def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> N
             LOG.info("the data of %s are %s", settings.dataset.name, dataset.note)
         recorder.note(dataset.note)
         recorder.identify(identity_of(dataset))
+        recorder.write_rarely()
         task.run(dataset, build.model(settings), recorder)
         recorder.finish("complete", None)
         LOG.info("complete")

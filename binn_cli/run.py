@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str], program: str = "binn run", goes_on_in: Path |
     known = told_apart(arguments, program)
     flags = tuple(flag for flag in known.flags if flag != "--multirun")
     sweep_state.begin(flags, known.overrides, goes_on_in)
-    with _argv([program, *known.ordered]), _errors_raised() as full:
+    with _argv([program, *known.ordered]), _mode_by_flags([*flags, *known.overrides]), _errors_raised() as full:
         try:
             refuse_added_groups(known.overrides)
             composed()
@@ -201,6 +202,25 @@ def _argv(values: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+@contextmanager
+def _mode_by_flags(words: Sequence[str]) -> Iterator[None]:
+    """Spare Hydra the composition with which it finds out whether the configuration asks for a sweep, a third of a
+    second, where only an experiment or a setting of Hydra's could do that and none is named."""
+    if any(word.lstrip("+~").startswith(("experiment", "budget", "hydra", "--config", "-c")) for word in words):
+        yield
+        return
+    found = Hydra.get_mode
+    Hydra.get_mode = _no_mode  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = found  # type: ignore[method-assign]
+
+
+def _no_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> None:
+    """As `Hydra.get_mode` where no configuration says anything: flags decide."""
 
 
 @contextmanager

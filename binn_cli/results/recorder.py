@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,9 @@ LOG = logging.getLogger("binn")
 
 DATA = "data"
 """The attribute of /provenance that says what was read."""
+
+MOST_WRITING = 0.05
+"""Share of the time that steps may spend on writing the file."""
 
 
 @runtime_checkable
@@ -47,7 +52,7 @@ class Listener(Protocol):
         ...
 
     def on_step(self, index: int, step: Step) -> None:
-        """Step `index` (from 0) is done and in the file, with its warnings."""
+        """Step `index` (from 0) is done, with its warnings; it is in the file now or soon."""
         ...
 
     def on_finish(self, status: str, reason: str | None) -> None:
@@ -56,7 +61,7 @@ class Listener(Protocol):
 
 
 class Recorder:
-    """Keeps one run; after every call the file in `directory` is whole and up to date.
+    """Keeps one run; after every call the file in `directory` is whole and, unless `write_rarely`, up to date.
 
     Raises:
         BinnError: from the constructor, `step` and `finish`, if the file cannot be written.
@@ -66,6 +71,9 @@ class Recorder:
     _record: RunRecord
     _listeners: list[Listener]
     _total: int | None
+    _written: float
+    _cost: float
+    _share: float
     _counts: dict[str, Callable[[], int]]
 
     def __init__(self, directory: Path, header: Header) -> None:
@@ -109,6 +117,14 @@ class Recorder:
         self._listeners.append(listener)
         if self._total is not None:
             listener.on_plan(self._total)
+
+    def write_rarely(self, share: float = MOST_WRITING) -> None:
+        """Spend at most this share of the time on writing the file: steps that come faster are written together.
+
+        Whatever ends the run in Python must call `finish`, which writes all. Whoever kills it loses a few seconds,
+        which `binn resume` computes again, to the same numbers.
+        """
+        self._share = share
 
     def note(self, note: str) -> None:
         """Say what every view shall say of the data, and keep it; nothing happens where there is nothing to say."""
@@ -185,7 +201,7 @@ class Recorder:
         before = self._record
         names = _output_names(before, step, predictions, outputs)
         step = replace(step, warnings=(*step.warnings, *cautions(step, names)))
-        self._keep(
+        self._keep_soon(
             replace(
                 before,
                 steps=(*before.steps, step),
@@ -238,11 +254,21 @@ class Recorder:
         self._listeners = []
         self._counts = {}
         self._total = None
+        self._share = math.inf
         self._keep(record)
 
     def _keep(self, record: RunRecord) -> None:
+        began = time.monotonic()
         write(self.path, record)
-        self._record = record
+        self._record, self._written = record, time.monotonic()
+        self._cost = self._written - began
+
+    def _keep_soon(self, record: RunRecord) -> None:
+        """As `_keep`, unless the last time was too recent."""
+        if time.monotonic() - self._written >= self._cost / self._share:
+            self._keep(record)
+        else:
+            self._record = record
 
 
 def _output_names(
