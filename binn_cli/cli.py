@@ -163,6 +163,22 @@ def _report(arguments: Sequence[str]) -> int:
     )
 
 
+def _figures(arguments: Sequence[str]) -> int:
+    parser = Parser(
+        prog="binn figures", description="Draw what many runs show together, as in the paper, into PDF and PNG files."
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="directory of a run, of a sweep or of outputs, or a pattern in quotes"
+    )
+    parser.add_argument(
+        "-o", "--output", type=_path, default=Path("figures"), metavar="DIR", help="directory; figures by default"
+    )
+    chosen = parser.parse_args(arguments)
+    from binn_cli.views.figures.verb import figures
+
+    return figures(chosen.runs, chosen.output)
+
+
 def _rerun(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="binn rerun", description="Run a run again from its file alone, and say whether the numbers agree."
@@ -371,6 +387,7 @@ VERBS: dict[str, Verb] = {
     "show": Verb("show metrics and timings of runs", _show),
     "compare": Verb("compare runs and sweeps, with means over seeds", _compare),
     "report": Verb("write one page on runs and sweeps to pass on (binn report outputs -o report.html)", _report),
+    "figures": Verb("draw what sweeps show together, as PDF and PNG (binn figures outputs -o figures)", _figures),
     "predict": Verb(
         "predict at the points of a file, with error bars (binn predict RUN points.csv -o out.csv)", _predict
     ),

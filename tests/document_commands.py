@@ -90,9 +90,10 @@ COMMANDS: dict[str, str | None] = {
     "binn rerun outputs/*_sweep/0_regress_sine_binn": "",
     "binn run hydra/callbacks=mlflow": "",
     # docs/reporting.md
-    "binn run -m model=binn,gp seed=0,1 dataset=sine task=regress": f"{SWEEP} model=gp",
+    "binn run -m model=binn,gp seed=0,1 dataset=sine task=regress": f"{SWEEP} model=gp,mlp seed=0",
     "binn report outputs/*_sweep -o report.html": "",
     "binn report 'outputs/*' --title \"Sine, four runs\" --metric rmse,crps,coverage_90 -o all.html": "",
+    "binn figures outputs/*_sweep -o figures": "",
     # docs/launchers.md
     "binn run -m hydra/launcher=cores hydra.launcher.n_jobs=2 dataset=sine task=regress seed=0,1,2,3": (
         f"{SWEEP} {FIXED}"
@@ -213,6 +214,7 @@ NOT_COMMANDS = {
     "binn compare",
     "binn compare …",
     "binn report",
+    "binn figures",
     "binn rerun RUN",
     "binn check",
     "binn resume",

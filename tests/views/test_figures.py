@@ -1,0 +1,74 @@
+"""`binn figures`: the figures of the paper and ours from finished runs, with fonts that a journal takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from binn_cli.cli import main
+from binn_cli.results.record import RunRecord
+from binn_cli.results.store import write
+from binn_cli.views.figures.models import NAMES, look, ordered
+from tests.views.made_runs import made_run
+
+
+def kept(root: Path, record: RunRecord, model: str, seed: int = 0) -> None:
+    """A run of another model and seed."""
+    header = replace(record.header, model=model, seed=seed, config_id=f"{record.header.dataset}-{model}-{seed}")
+    directory = root / f"{header.task}_{header.dataset}_{model}_{seed}"
+    directory.mkdir(parents=True)
+    write(directory / "results.h5", replace(record, header=header))
+
+
+@pytest.mark.slow
+def test_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: dict[str, RunRecord], capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("outputs")
+    for model in ("gp", "binn", "<script>$x$"):
+        kept(root, records["regress"], model)
+    for seed in (0, 1):
+        kept(root, records["active_learn"], "binn", seed)
+    for model in ("gp", "mlp"):
+        kept(root, records["scaling"], model)
+    kept(root, records["surface"], "binn")
+    for cases in (4, 8):
+        scores = {"test": {"rmse": 1.0 / cases, "sharpness": 2.0 / cases, "coverage_95": 0.9}}
+        made_run(root / f"few{cases}", dataset={"name": "heat", "train_cases": cases}, scores=scores)
+    assert main(["figures", "outputs", "-o", "drawn"]) == 0
+    paths = [Path(line) for line in capsys.readouterr().out.split()]
+    assert {path.stem for path in paths} == {
+        "fig3",
+        "fig4",
+        "fig5_cp_cf_x_binn_0",
+        "fig6",
+        "calibration_sine",
+        "error_against_time_sine",
+        "error_bars_heat",
+    }
+    assert {path.suffix for path in paths} == {".pdf", ".png"} and all(path.stat().st_size > 5000 for path in paths)
+    for path in paths:
+        if path.suffix == ".pdf":
+            content = path.read_bytes()
+            assert b"/FontFile2" in content and b"/Subtype /Type3" not in content, f"{path}: fonts are not embedded"
+
+
+def test_where_there_is_nothing_to_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    made_run(Path("outputs/a"))
+    made_run(Path("outputs/b"), seed=1, status="failed", reason="no luck", scores={})
+    assert main(["figures", "outputs"]) == 1
+    said = capsys.readouterr().err
+    assert "nothing to draw" in said and "1 of the runs are not complete" in said
+    assert not Path("figures").exists()
+    assert main(["figures", "nowhere"]) == 1
+    assert "nowhere: does not exist" in capsys.readouterr().err
+
+
+def test_models_look_alike_in_every_figure_and_differ_within_one() -> None:
+    looks = [tuple(look(model).values()) for model in NAMES]
+    assert len(set(looks)) == len(looks)
+    assert ordered(["zzz", "bnn_vi", "gp", "binn"]) == ["gp", "binn", "bnn_vi", "zzz"]
+    assert np.array_equal(look("zzz")["color"], look("zzz")["color"])
