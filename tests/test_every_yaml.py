@@ -90,6 +90,8 @@ TINY = {
     ("experiment", "acquisitions"): f"hydra.mode=RUN task.rounds=1 {HEAT} {BRISK}",
     ("experiment", "few_cases"): f"hydra.mode=RUN {HEAT} {BRISK}",
     ("experiment", "fig3"): f"hydra.mode=RUN {SINE}",
+    ("experiment", "inn_td"): "hydra.mode=RUN dataset.dimensions=2 dataset.points=9",
+    ("experiment", "inn_td_heat"): "dataset.points=9",
     ("experiment", "fig3_limit"): f"hydra.mode=RUN {SINE}",
     ("experiment", "fig4"): "hydra.mode=RUN dataset.n_test=40 task.sizes=[20] task.repeats=1",
     ("experiment", "table2"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
@@ -155,6 +157,8 @@ N_TRAIN = {
     ("experiment", "acquisitions"): [36 * 4 * 3, 36 * 4 * 4],
     ("experiment", "few_cases"): [36 * 4 * 5],
     ("experiment", "fig3"): [30],
+    ("experiment", "inn_td"): [0],
+    ("experiment", "inn_td_heat"): [0],
     ("experiment", "fig3_limit"): [30],
     ("experiment", "fig4"): [20],
     ("experiment", "smoke"): [30],
@@ -226,8 +230,11 @@ def expected_figures(task: str, dataset: str) -> set[str]:
     )
 
 
+OTHER_MODELS = {"fig3_limit": "binn_paper", **dict.fromkeys(("solve", "inn_td", "inn_td_heat"), "galerkin")}
+
+
 def model_of(group: str, name: str) -> str:
-    return name if group == "model" else {"fig3_limit": "binn_paper", "solve": "galerkin"}.get(name, "binn")
+    return name if group == "model" else OTHER_MODELS.get(name, "binn")
 
 
 def check_root(file: h5py.File, group: str, name: str, path: Path) -> None:
