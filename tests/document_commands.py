@@ -135,6 +135,12 @@ COMMANDS: dict[str, str | None] = {
     "binn run task=solve dataset=helmholtz": f"dataset.points=9 {NO_FIGURES}",
     "printf 'x,y\\n0.5,0.25\\n' > points.csv": "",
     "binn predict outputs/*_solve_helmholtz_* points.csv -o answers.csv": "",
+    "printf 'x,y,t,u\\n0.1,0.5,0.01,0.032\\n0.4,0.2,0.02,0.03\\n0.8,0.7,0.03,0.051\\n' > sensors.csv": "",
+    "binn run task=solve dataset=heat task.observations=sensors.csv 'task.unknown=[k,P]' task.noise_std=0.001": (
+        f"model.points=9 {NO_FIGURES}"
+    ),
+    "printf 'x,y,t\\n0.25,0.75,0.04\\n' > places.csv": "",
+    "binn predict outputs/*_solve_heat_* places.csv -o field.csv": "",
     # docs/questions.md
     "binn run task=inverse 'task.run=outputs/*_regress_table_binn' task.observations=measured.csv "
     "'task.unknown=[speed]'": NO_FIGURES,

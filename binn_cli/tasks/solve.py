@@ -31,6 +31,11 @@ TRUTH = "truth"
 FIRST_POINTS = 9
 """Points along a coordinate with which the search for a tolerance begins."""
 
+UNSETTLED = (
+    "the alternation over the inputs still changed the solution when it ended; the estimated error holds, but more "
+    "products of functions than this method allows would lower it"
+)
+
 STALLED = 0.7
 """Ratio of one estimate to the one before it, of half the points, from which round-off is what is left."""
 
@@ -160,6 +165,8 @@ class _Run:
         self.errors.append((estimate.rmse, estimate.relative, true))
         answers: dict[str, Answer] = {"error_estimate": self._answer()}
         notes: tuple[str, ...] = (_said(estimate, true, solved.attempt.resolution.points),)
+        if not solved.attempt.diagnostics.get("converged", np.array(1.0)):
+            warnings = (*warnings, UNSETTLED)
         seconds: dict[str, float] = {}
         if ends and self.sensors is not None:
             self.recorder.announce(f"learning {', '.join(self.task.config.unknown)} from the observations", 0, 1)

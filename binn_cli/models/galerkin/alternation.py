@@ -31,6 +31,12 @@ MOST_CUT = 1e-6
 """What is cut off at most, as a share of the energy."""
 
 MOST_SWEEPS = 40
+MOST_RANK = 22
+"""Products of functions between two coordinates at most, before the residual adds to them."""
+
+STALLED_SWEEPS = 3
+"""Sweeps without a smaller change after which more of them would not help."""
+
 DENSE = 2600
 """Unknowns of a step that are solved for with one dense matrix."""
 
@@ -204,7 +210,7 @@ class _Alternation:
         """Sweep until nothing changes."""
         residuals: list[float] = []
         changes: list[float] = []
-        best = np.inf
+        best, stalled = np.inf, 0
         for sweep in range(MOST_SWEEPS):
             self._to_the_left()
             # What is far below the present change is no part of the solution yet, and would only fill the ranks.
@@ -217,6 +223,9 @@ class _Alternation:
                 break
             # Round-off keeps ill-conditioned systems from changing less: then more sweeps do not help.
             if sweep > 8 and change > 0.5 * best and change < 1e3 * tolerance:
+                break
+            stalled = stalled + 1 if change > 0.5 * best else 0
+            if stalled >= STALLED_SWEEPS and sweep > 8:
                 break
             best = min(best, change)
         progress = Progress(np.array(residuals), np.array(changes), changes[-1] < 1e3 * tolerance)
@@ -279,7 +288,7 @@ def _truncated(
     r, n, q = core.shape
     weights = np.tile(energies, r)[:, None]
     left, sizes, right = svd(weights * core.reshape(r * n, q))
-    kept = needed(sizes, tolerance * float(np.linalg.norm(sizes)))
+    kept = needed(sizes, tolerance * float(np.linalg.norm(sizes)), MOST_RANK)
     orthonormal, change = np.linalg.qr(left[:, :kept] / weights)
     return orthonormal, change @ (sizes[:kept, None] * right[:kept])
 

@@ -23,7 +23,7 @@ from binn_cli.models.galerkin.forms import is_time_derivative
 from binn_cli.models.galerkin.system import Loaded, System
 from binn_cli.models.galerkin.train import Train, from_tensor, needed, svd
 
-MOST_COMBINATIONS = 2_000_000
+MOST_COMBINATIONS = 8_000_000
 """Combinations of eigenvalues up to which they are all computed."""
 
 MOST_NUMBERS = 60_000_000

@@ -23,7 +23,7 @@ POINTS = 8192
 SAFETY = 1.2
 """What the estimate is multiplied by, so that it seldom is below the error."""
 
-LARGEST_RATIO = 0.8
+LARGEST_RATIO = 0.75
 """Ratio of two differences that counts at most: more would say that there is no convergence, and the estimate
 infinite."""
 

@@ -125,6 +125,7 @@ class Galerkin:
     """Equations in products of one-dimensional spaces; see the settings of conf/model/galerkin.yaml."""
 
     name = "galerkin"
+    compiles = False
 
     def __init__(self, config: GalerkinConfig) -> None:
         """Nothing is solved before it is asked for."""
