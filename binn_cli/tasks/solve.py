@@ -31,6 +31,10 @@ TRUTH = "truth"
 FIRST_POINTS = 9
 """Points along a coordinate with which the search for a tolerance begins."""
 
+TOO_COARSE = (
+    "the error estimate is a guess: solutions with more points do not come closer to each other yet; take more points"
+)
+
 UNSETTLED = (
     "the alternation over the inputs still changed the solution when it ended; the estimated error holds, but more "
     "products of functions than this method allows would lower it"
@@ -167,6 +171,8 @@ class _Run:
         notes: tuple[str, ...] = (_said(estimate, true, solved.attempt.resolution.points),)
         if not solved.attempt.diagnostics.get("converged", np.array(1.0)):
             warnings = (*warnings, UNSETTLED)
+        if not estimate.sure:
+            warnings = (*warnings, TOO_COARSE)
         seconds: dict[str, float] = {}
         if ends and self.sensors is not None:
             self.recorder.announce(f"learning {', '.join(self.task.config.unknown)} from the observations", 0, 1)

@@ -43,6 +43,10 @@ BINS = 16
 INTERVAL = 1.959963984540054
 
 
+EXTRA_STEPS = 3
+"""Steps of refinement beyond the next, at most, where differences do not shrink yet."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The estimated error of a solution.
@@ -58,6 +62,11 @@ class Estimate:
     relative: float
     ratio: float
     size: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the differences shrink, or are round-off."""
+        return self.ratio <= LARGEST_RATIO or self.relative < SAFETY_IN_NOISE * NOISE
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class ErrorBars:
 
 
 def estimated(
-    problem: Problem, coarser: Train | None, solution: Train, finer: Train, seed: int
+    problem: Problem, coarser: Train | None, solution: Train, finer: Train, seed: int, between: Train | None = None
 ) -> tuple[Estimate, ErrorBars]:
     """The error of a solution, from those in spaces of twice and of half the width.
 
@@ -107,6 +116,7 @@ def estimated(
         solution: the one that is judged.
         finer: the one in intervals of half the width.
         seed: of the random points.
+        between: where `finer` is more than one step finer, the solution one step before it.
     """
     points = random_points(problem, np.random.default_rng(seed).random((POINTS, len(problem.variables))))
     values = solution([points])
@@ -114,12 +124,24 @@ def estimated(
     size, last = _rms(values), _rms(difference)
     before = None if coarser is None else _rms(values - coarser([points]))
     ratio = 0.5 if before is None else last / before if before > 0 else 0.0
-    if before is not None and min(last, before) < NOISE * size and ratio > ROUND_OFF_RATIO:
+    if between is not None:
+        # The solution is too coarse to say how fast its error shrinks; those that are finer say it of theirs.
+        ratio = _rms(finer([points]) - between([points])) / last if last > 0 else 0.0
+        rmse = SAFETY * last * (1 + ratio) if ratio <= LARGEST_RATIO else NOT_CONVERGING * last
+    elif before is not None and min(last, before) < NOISE * size and ratio > ROUND_OFF_RATIO:
         rmse = SAFETY_IN_NOISE * min(last, before)
     else:
-        rmse = SAFETY * last * (1 / (1 - min(ratio, LARGEST_RATIO)) if ratio <= 1 else NOT_CONVERGING)
+        # Differences that shrink faster than the degree allows do so by accident.
+        shrinking = min(max(ratio, _fastest(solution)), LARGEST_RATIO)
+        rmse = SAFETY * last * (1 / (1 - shrinking) if ratio <= 1 else NOT_CONVERGING)
     rmse = max(rmse, np.finfo(float).eps * size)
     return Estimate(rmse, rmse / size if size > 0 else 0.0, ratio, size), _bars(problem, points, difference, rmse)
+
+
+def _fastest(solution: Train) -> float:
+    """The ratio of differences at half the width that the lowest degree of the solution's spaces gives in the end."""
+    degrees = [space.degree for space in solution.spaces if len(space.breakpoints) > 2]
+    return 2.0 ** -(min(degrees) + 1) if degrees else 0.0
 
 
 def _rms(values: Float[np.ndarray, " n"]) -> float:
@@ -141,8 +163,8 @@ def _bars(
         counts = np.bincount(bins, minlength=BINS)
         means = np.bincount(bins, weights=squares, minlength=BINS) / np.maximum(counts, 1)
         if total > 0:
-            # A thousandth at least: nowhere is the error known to be zero, but on the boundary, where it does no harm.
-            shapes[dimension] = np.sqrt(np.maximum(means / total, 1e-6))
+            # A hundredth at least: nowhere is the error known to be zero, but on the boundary, where it does no harm.
+            shapes[dimension] = np.sqrt(np.maximum(means / total, 1e-4))
     bars = ErrorBars(rmse, places, shapes)
     if total == 0:
         return bars

@@ -16,7 +16,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError, ConfigError, DataError
 from binn_cli.models.galerkin.alternation import solve_alternating
 from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, NotDiagonal, combinations, solve_diagonal
-from binn_cli.models.galerkin.error import ErrorBars, Estimate, estimated
+from binn_cli.models.galerkin.error import EXTRA_STEPS, ErrorBars, Estimate, estimated
 from binn_cli.models.galerkin.informed import InformedGalerkin
 from binn_cli.models.galerkin.system import Resolution, System
 from binn_cli.models.galerkin.train import Train
@@ -216,12 +216,17 @@ class Galerkin:
     def judged(
         self, problem: Problem, coarser: Attempt | None, own: Attempt, finer: Attempt, seed: int, paid: float = 0.0
     ) -> Solved:
-        """A solution with the estimate of its error from a coarser and a finer one; `paid` are seconds that do not
-        count any more."""
+        """A solution with the estimate of its error from a coarser and a finer one, or finer ones still where these say
+        nothing; `paid` are seconds that do not count any more."""
         began = time.perf_counter()
-        estimate, bars = estimated(
-            problem, None if coarser is None else coarser.solution, own.solution, finer.solution, seed
-        )
+        before = None if coarser is None else coarser.solution
+        estimate, bars = estimated(problem, before, own.solution, finer.solution, seed)
+        last = finer
+        for _ in range(EXTRA_STEPS):
+            if estimate.sure:
+                break
+            between, last = last, self.attempt(problem, last.resolution.finer)
+            estimate, bars = estimated(problem, before, own.solution, last.solution, seed, between.solution)
         beside = (0.0 if coarser is None else coarser.seconds) + finer.seconds - paid
         report = FitReport(0.0, own.seconds, own.diagnostics | {"error_ratio": np.array(estimate.ratio)})
         fitted = FittedGalerkin(own.solution, bars, estimate.size, problem.domain, report)
