@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from glob import glob
 from pathlib import Path
@@ -12,6 +13,7 @@ from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.datasets.dataset import identity_of
 from binn_cli.errors import BinnError, ConfigError
+from binn_cli.models.scope import Scope
 from binn_cli.restoring import restored, results_of
 from binn_cli.results.fate import COMPLETE, RESULTS, fate_of
 from binn_cli.results.record import RunRecord
@@ -52,7 +54,20 @@ def source_of(settings: Settings) -> tuple[Source, RunRecord]:
     record = read(path, arrays=False)
     learned = restored(path)
     trained = record.steps[-1].n_train if record.steps else 0
-    return Source(learned.surrogate, learned.scope, record.header.model, str(settings.task.run), trained), record
+    scope = _with_stated(learned.scope, settings)
+    return Source(learned.surrogate, scope, record.header.model, str(settings.task.run), trained), record
+
+
+def _with_stated(scope: Scope, settings: Settings) -> Scope:
+    """Ranges that the data set states, where they reach beyond the training points."""
+    stated = getattr(settings.dataset, "ranges", None) or getattr(settings.dataset, "parameters", None)
+    low, high = scope.low.copy(), scope.high.copy()
+    for name, ends in stated.items() if isinstance(stated, Mapping) else ():
+        numbers = isinstance(ends, (list, tuple)) and len(ends) == 2 and all(isinstance(e, (int, float)) for e in ends)
+        if numbers and name in scope.inputs:
+            column = scope.inputs.index(name)
+            low[column], high[column] = min(low[column], ends[0]), max(high[column], ends[1])
+    return scope.within(low, high)
 
 
 def identity(settings: Settings) -> dict[str, str]:

@@ -55,6 +55,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "active_learn": "binn_cli.tasks.active_learn:ActiveLearn",
         "scaling": "binn_cli.tasks.scaling:Scaling",
         "solve": "binn_cli.tasks.solve:Solve",
+        "sensitivity": "binn_cli.tasks.questions.sensitivity.task:Sensitivity",
+        "optimize": "binn_cli.tasks.questions.optimize.task:Optimize",
         "inverse": "binn_cli.tasks.questions.inverse.task:Inverse",
     },
 }

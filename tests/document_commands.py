@@ -145,6 +145,9 @@ COMMANDS: dict[str, str | None] = {
     "binn run task=inverse 'task.run=outputs/*_regress_table_binn' task.observations=measured.csv "
     "'task.unknown=[speed]'": NO_FIGURES,
     "binn show outputs/*_inverse_table_binn": "",
+    "binn run task=sensitivity 'task.run=outputs/*_regress_table_binn'": NO_FIGURES,
+    "binn run task=optimize 'task.run=outputs/*_regress_table_binn' task.output=drag "
+    "'task.constraints=[\"speed >= 20\"]'": NO_FIGURES,
     # docs/blendednet.md
     "binn run dataset=blendednet task=regress dataset.outputs=[cp] model.modes=2": (
         f"dataset.stride=30 model.length=2 model.stretch=0 model.sweeps=2 {NO_FIGURES}"

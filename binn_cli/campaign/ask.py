@@ -86,7 +86,10 @@ def propose(campaign: Campaign, count: int) -> list[Proposal]:
     if len(taken) < count:
         wanted = count - len(taken)
         config = _acquisition(campaign, fitted, alone=not out and not taken and wanted == 1)
-        found, _ = next_cases(config, campaign.as_dataset, fitted, axes, dataset.asked, campaign.number, wanted)  # type: ignore[arg-type]
+        outputs = dataset.config.outputs
+        found, _ = next_cases(
+            config, campaign.as_dataset, fitted, axes, dataset.asked, campaign.number, wanted, outputs  # type: ignore[arg-type]
+        )  # fmt: skip
         taken += [row for row in found if row not in taken]
     if not taken:
         raise BinnError(
@@ -112,7 +115,7 @@ def _acquisition(campaign: Campaign, fitted: FittedSurrogate | None, *, alone: b
     config = campaign.settings.task
     assert isinstance(config, ActiveLearnConfig)
     needs = fitted is None or (
-        config.acquisition == "ivr" or (config.acquisition in ("mean_std", "max_std") and not alone)
+        config.acquisition == "ivr" or (config.acquisition in ("mean_std", "max_std", "ei") and not alone)
     )
     if not needs or isinstance(fitted, KnowsCases):
         return config
@@ -121,7 +124,7 @@ def _acquisition(campaign: Campaign, fitted: FittedSurrogate | None, *, alone: b
             f"{WITHOUT_COVARIANCE.partition(';')[0]}: these cases are the farthest from all others (maximin)",
             file=sys.stderr,
         )
-    return replace(config, acquisition="maximin")
+    return replace(config, acquisition="maximin", output="")
 
 
 def expected_gains(

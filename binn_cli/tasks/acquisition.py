@@ -8,11 +8,52 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr
 
+from binn_cli.config.ranges import did_you_mean
+from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.datasets.product import Axis
 from binn_cli.errors import ConfigError
-from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases
+from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases, Prediction
 from binn_cli.results.samples import counts_within
+
+
+@dataclass(frozen=True)
+class Aim:
+    """An output that is to become small or large, as its mean over a case.
+
+    Attributes:
+        output: which one.
+        sign: 1 for small, -1 for large.
+    """
+
+    output: int
+    sign: int
+
+    @classmethod
+    def of(cls, config: ActiveLearnConfig, outputs: Sequence[str]) -> Aim | None:
+        """That of a task; None for acquisitions that have none.
+
+        Raises:
+            ConfigError: if the output is not known, or is one of several and not named.
+        """
+        if config.acquisition != "ei":
+            return None
+        sign = 1 if config.goal == "minimize" else -1
+        if not config.output and len(outputs) > 1:
+            raise ConfigError("task.output", f"name the output that is to become better: {', '.join(outputs)}")
+        if config.output and config.output not in outputs:
+            near = did_you_mean(config.output, outputs)
+            raise ConfigError("task.output", f"{config.output!r} is no output: {', '.join(outputs)}{near}")
+        return cls(outputs.index(config.output) if config.output else 0, sign)
+
+    def moments(self, prediction: Prediction) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Mean of what is to become small, and its standard deviation as if errors within a case were one, for cases on
+        the last axis."""
+        mean = np.asarray(prediction.mean)[..., self.output]
+        std = np.sqrt(np.maximum(np.asarray(prediction.epistemic_var)[..., self.output], 0.0))
+        within = tuple(range(mean.ndim - 1))
+        return self.sign * mean.mean(axis=within), std.mean(axis=within)
 
 
 @dataclass
@@ -28,6 +69,7 @@ class AcquisitionContext:
         seed: changes with the round; the only source of randomness.
         picked: rows taken earlier in the same round, or asked for by somebody else, whose values are not known yet.
         weights: (n,) what every candidate's score is multiplied by, such as its chance of success; None for nothing.
+        aim: what shall become better, for expected improvement.
         compile_seconds: time that scoring has spent compiling so far.
     """
 
@@ -39,9 +81,11 @@ class AcquisitionContext:
     seed: tuple[int, ...]
     picked: list[int] = field(default_factory=list)
     weights: Float[np.ndarray, " n"] | None = None
+    aim: Aim | None = None
     compile_seconds: float = 0.0
     _process: CaseProcess | None = None
     _std: Float[np.ndarray, "p n"] | None = None
+    _aimed: tuple[np.ndarray, np.ndarray] | None = None
 
     def standard_deviation(self) -> Float[np.ndarray, "p n"]:
         """Epistemic standard deviation at p acquisition points (times outputs, each over its own largest) for every
@@ -57,11 +101,22 @@ class AcquisitionContext:
             largest = std.reshape(len(std), -1).max(axis=1)
             std = std / np.where(largest > 0, largest, 1.0).reshape(-1, *[1] * (std.ndim - 1)) if len(std) > 1 else std
             self._std = std.reshape(-1, self.candidates.size)
-        if not self.picked:
-            return self._std
+        return self._std * self.remaining() if self.picked else self._std
+
+    def improvable(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """What is to become small, and its standard deviation once the picked cases are known, for every candidate."""
+        if self._aimed is None:
+            assert self.aim is not None
+            prediction = self.fitted.predict([*self.points, self.candidates])
+            self.compile_seconds += prediction.compile_seconds
+            self._aimed = self.aim.moments(prediction)
+        mean, std = self._aimed
+        return mean, std * self.remaining() if self.picked else std
+
+    def remaining(self) -> Float[np.ndarray, " n"]:
+        """Share of the standard deviation of every candidate that is left once the picked cases are known."""
         before, after = self._cases().variances(), self.process().variances()
-        remaining = np.maximum(after, 0.0) / np.where(before > 0, before, 1.0)
-        return self._std * np.sqrt(remaining)
+        return np.sqrt(np.maximum(after, 0.0) / np.where(before > 0, before, 1.0))
 
     def process(self) -> CaseProcess:
         """What is unknown about all candidates once the cases picked in this round are simulated.
@@ -87,8 +142,8 @@ class AcquisitionContext:
 
 
 WITHOUT_COVARIANCE = (
-    "this model cannot say what one case would teach about another; take mean_std, max_std, random or maximin, and "
-    "with the first two "
+    "this model cannot say what one case would teach about another; take mean_std, max_std, ei, random or maximin, and "
+    "with the first three "
     "task.batch=1"
 )
 
@@ -116,6 +171,27 @@ def ivr(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
     return scores
 
 
+def ei(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
+    """Expected improvement on the best case so far (Jones, Schonlau and Welch, "Efficient global optimization of
+    expensive black-box functions", 1998).
+
+    Cases picked in this round are believed to come out at their mean, so that a batch does not ask twice in one place.
+    """
+    mean, std = context.improvable()
+    known = [*np.flatnonzero(context.labelled), *context.picked]
+    return improvement(mean, std, float(np.min(mean[known])) if known else float(np.max(mean)))
+
+
+def improvement(mean: Float[np.ndarray, " n"], std: Float[np.ndarray, " n"], best: float) -> Float[np.ndarray, " n"]:
+    """E max(best - f, 0) of normal f; where it is next to nothing, a small share of the standard deviation decides."""
+    safe = np.where(std > 0, std, 1.0)
+    z = (best - mean) / safe
+    found = np.where(
+        std > 0, std * (z * ndtr(z) + np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)), np.maximum(best - mean, 0.0)
+    )
+    return np.asarray(np.maximum(found, 0.0) + 1e-12 * std)
+
+
 def random(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
     """Uniform at random: the baseline."""
     return np.random.default_rng(context.seed).random(context.candidates.size)
@@ -139,6 +215,7 @@ ACQUISITIONS: dict[str, Callable[[AcquisitionContext], Float[np.ndarray, " n"]]]
     "ivr": ivr,
     "random": random,
     "maximin": maximin,
+    "ei": ei,
 }
 
 

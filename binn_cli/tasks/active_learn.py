@@ -16,6 +16,7 @@ from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree, Updates
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step, one_or_all
 from binn_cli.results.recorder import Recorder
+from binn_cli.tasks.acquisition import Aim
 from binn_cli.tasks.evaluation import PhaseTimings, Timer, compiling, domain_of, fitted_on, updated_with
 from binn_cli.tasks.labelling import failures, labelled, newly_asked
 from binn_cli.tasks.outlook import Outlook, Outlooks, diagnostics_of, scores_ahead, spread_of
@@ -70,6 +71,8 @@ class ActiveLearn:
         Raises:
             ConfigError: if the initial cases are more than the pool offers.
         """
+        if known := getattr(getattr(dataset, "config", None), "outputs", None):
+            Aim.of(self.config, tuple(known))
         initial = self._initial(dataset)
         rounds = self._rounds(dataset, initial)
         recorder.plan(rounds + 1)
@@ -224,7 +227,9 @@ class ActiveLearn:
         recorder.announce("choosing the next case", 0, 1)
         field = _field(dataset, state.data)
         with Timer() as timer:
-            chosen, compiled = next_cases(self.config, dataset, state.fitted, field, state.asked, state.number, batch)
+            chosen, compiled = next_cases(
+                self.config, dataset, state.fitted, field, state.asked, state.number, batch, state.data.outputs
+            )
         timings.compile += compiled
         timings.acquire += timer.seconds - compiled
         return chosen

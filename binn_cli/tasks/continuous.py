@@ -20,7 +20,7 @@ from binn_cli.datasets.product import Axis
 from binn_cli.datasets.simulator.design import design, sobol_sampler
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases
-from binn_cli.tasks.acquisition import WITHOUT_COVARIANCE, acquisition_points
+from binn_cli.tasks.acquisition import WITHOUT_COVARIANCE, Aim, acquisition_points, improvement
 from binn_cli.tasks.proposing import chance_of_success
 
 POOL, REFERENCES, AT_ONCE = 512, 128, 128
@@ -43,9 +43,16 @@ class Search:
     """
 
     def __init__(
-        self, config: ActiveLearnConfig, dataset: AsksSolver, fitted: FittedSurrogate, slab: Sequence[Axis], number: int
+        self,
+        config: ActiveLearnConfig,
+        dataset: AsksSolver,
+        fitted: FittedSurrogate,
+        slab: Sequence[Axis],
+        number: int,
+        aim: Aim | None = None,
     ) -> None:
-        """`number` is the round: the next one draws other points."""
+        """`number` is the round: the next one draws other points; `aim` what shall become better."""
+        self._aim = aim
         self._config, self._dataset, self._fitted, self._slab = config, dataset, fitted, slab
         self._points = acquisition_points(slab, config.acquisition_points)
         self._random = np.random.default_rng((config.seed, number))
@@ -80,6 +87,9 @@ class Search:
             return lambda points: cdist(space.unit_of(points), there).min(axis=1)
         if name == "ivr":
             return lambda points: self._reductions(points, picked)
+        if name == "ei":
+            best = float(np.min(self._aimed(seen)[0]))
+            return lambda points: self._improvements(points, picked, best)
         reduce = np.mean if name == "mean_std" else np.max
         return lambda points: reduce(self._standard_deviations(points), axis=0) * self._remaining(points, picked)
 
@@ -160,6 +170,17 @@ class Search:
             self._scale = np.where(largest > 0, largest, 1.0) if len(largest) > 1 else np.ones(1)
         std = self._predicted(points) / self._scale  # (p, n, L)
         return np.moveaxis(std, 1, -1).reshape(-1, len(points))
+
+    def _improvements(self, points: Points, picked: Points, best: float) -> Float[np.ndarray, " n"]:
+        """Expected improvement on the best, the picked ones believed to come out at their mean."""
+        mean, std = self._aimed(points)
+        return improvement(mean, std * self._remaining(points, picked), best)
+
+    def _aimed(self, points: Points) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        assert self._aim is not None
+        prediction = self._fitted.predict([*self._points, self._dataset.space.axis(points)])
+        self.compile_seconds += prediction.compile_seconds
+        return self._aim.moments(prediction)
 
     def _predicted(self, points: Points) -> Float[np.ndarray, "p n L"]:
         prediction = self._fitted.predict([*self._points, self._dataset.space.axis(points)])

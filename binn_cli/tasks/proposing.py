@@ -12,7 +12,7 @@ from binn_cli.datasets.calls import COMPLETE, PENDING
 from binn_cli.datasets.dataset import AsksSolver, Dataset
 from binn_cli.datasets.product import Axis
 from binn_cli.models.surrogate import FittedSurrogate
-from binn_cli.tasks.acquisition import AcquisitionContext, acquisition_points, choose
+from binn_cli.tasks.acquisition import AcquisitionContext, Aim, acquisition_points, choose
 
 
 def next_cases(
@@ -23,6 +23,7 @@ def next_cases(
     asked: Sequence[int],
     number: int,
     batch: int,
+    outputs: Sequence[str] = (),
 ) -> tuple[tuple[int, ...], float]:
     """The rows of the cases to ask for next, and the seconds that choosing them spent compiling.
 
@@ -34,11 +35,16 @@ def next_cases(
         asked: rows that were asked for already, whether or not they have an answer.
         number: the round; the next one draws other random numbers.
         batch: how many are wanted; there are fewer where the candidates run out.
+        outputs: names of the outputs.
+
+    Raises:
+        ConfigError: if the task aims at an output that there is not.
     """
+    aim = Aim.of(config, outputs)
     if isinstance(dataset, AsksSolver) and not dataset.is_finite:
         from binn_cli.tasks.continuous import Search
 
-        search = Search(config, dataset, fitted, slab, number)
+        search = Search(config, dataset, fitted, slab, number, aim)
         points = search.best(dataset.candidates.points[list(asked)], pending_among(dataset, asked), batch)
         return dataset.admitted(points), search.compile_seconds
     labelled = np.zeros(dataset.candidates.size, dtype=bool)
@@ -46,7 +52,7 @@ def next_cases(
     order = np.asarray(dataset.order)
     available = np.sort(order[~labelled[order]])
     scored = acquisition_points(slab, config.acquisition_points)
-    context = AcquisitionContext(fitted, slab, scored, dataset.candidates, labelled, (config.seed, number))
+    context = AcquisitionContext(fitted, slab, scored, dataset.candidates, labelled, (config.seed, number), aim=aim)
     if isinstance(dataset, AsksSolver):
         context.weights = chance_of_success(dataset, dataset.candidates.points)
         context.picked = [row for row in asked if row in set(pending_rows(dataset, asked))]

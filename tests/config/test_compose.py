@@ -148,7 +148,7 @@ WHOLE_DATA = "must be false for task={}, which needs all data in memory; task=re
         (["+model.mode=3"], 'model.mode: no such key; did you mean "model.modes"?'),
         (["+output.rot=x"], 'output.rot: no such key; did you mean "output.root"?'),
         (["+sed=3"], 'sed: no such key; did you mean "seed"?'),
-        (["~task"], "task: choose one of regress, active_learn, scaling, solve, inverse"),
+        (["~task"], "task: choose one of regress, active_learn, scaling, solve, inverse, sensitivity, optimize"),
         (["model.modes=???"], "model.modes: has no value; give one with model.modes=VALUE"),
         (["seed=${nope}"], "model.seed: interpolation key 'nope' not found"),
     ],
@@ -161,7 +161,7 @@ def test_what_cannot_be_used(settings, overrides: list[str], sentence: str) -> N
 
 def test_an_unknown_key_that_is_near_nothing_lists_what_there_is(settings) -> None:
     with pytest.raises(
-        ConfigError, match=r"^task.foo: no such key; task has acquisition, initial, rounds, batch, acquisition_points"
+        ConfigError, match=r"^task.foo: no such key; task has acquisition, goal, output, initial, rounds, batch,"
     ):
         settings("+task.foo=1")
 

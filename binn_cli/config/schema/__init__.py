@@ -158,6 +158,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "scaling": ScalingConfig,
         "solve": SolveConfig,
         "inverse": InverseConfig,
+        "sensitivity": SensitivityConfig,
+        "optimize": OptimizeConfig,
     },
 }
 """The schema of every option of every group; an option is added by a module, a YAML file and a line here."""

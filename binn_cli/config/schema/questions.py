@@ -111,7 +111,7 @@ class SensitivityConfig:
     run: str = ""
     inputs: list[str] = field(default_factory=list)
     distributions: Any = None
-    points: int = 4096
+    points: int = 32768
     field_points: int = 441
     draws: int = 64
     seed: int = 0

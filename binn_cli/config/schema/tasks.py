@@ -10,7 +10,8 @@ from binn_cli.errors import ConfigError
 TARGETS = ("rmse", "rel_rmse", "mae", "max_error", "nlpd", "crps", "interval_score_95", "r2")
 """Metrics that active learning may stop at: all of them but r2 shall be small."""
 
-ACQUISITIONS = ("mean_std", "max_std", "ivr", "random", "maximin")
+ACQUISITIONS = ("mean_std", "max_std", "ivr", "random", "maximin", "ei")
+DIRECTIONS = ("minimize", "maximize")
 
 
 @dataclass
@@ -66,6 +67,8 @@ class ActiveLearnConfig:
 
     name: str = "active_learn"
     acquisition: str = "mean_std"
+    goal: str = "minimize"
+    output: str = ""
     initial: int | None = None
     rounds: int = 20
     batch: int = 1
@@ -75,6 +78,9 @@ class ActiveLearnConfig:
 
     def __post_init__(self) -> None:
         one_of("task.acquisition", self.acquisition, ACQUISITIONS)
+        one_of("task.goal", self.goal, DIRECTIONS)
+        if self.output and self.acquisition != "ei":
+            raise ConfigError("task.output", "belongs to task.acquisition=ei; the others look at all outputs")
         if self.initial is not None:
             at_least("task.initial", self.initial, 1)
         at_least("task.rounds", self.rounds, 1)

@@ -1,4 +1,8 @@
-"""How inputs vary: distributions by name, cut off at the range on which the surrogate was trained."""
+"""How inputs vary: distributions by name, cut off where the surrogate knows nothing.
+
+Ends that are stated are kept to a little beyond the training range, since random runs never reach the ends of theirs;
+tails are cut off at it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,10 @@ import scipy.stats
 from binn_cli.errors import ConfigError
 from binn_cli.tasks.questions.source import Source
 
+REACH = 0.2
+"""Share of the training range by which a stated end may lie beyond it."""
+BARELY = 0.05
+"""Share of it that is not worth a word."""
 WORTH_SAYING = 1e-3
 """Probability beyond the training range from which on cutting it off is said."""
 
@@ -25,6 +33,7 @@ class Marginal:
         low, high: where it is cut off.
         frozen: the whole distribution, as SciPy has it.
         cut: its probability outside.
+        beyond: whether it reaches beyond the training range.
         levels: how many choices there are, each as likely as the others; 0 for a number.
     """
 
@@ -33,6 +42,7 @@ class Marginal:
     high: float
     frozen: Any
     cut: float = 0.0
+    beyond: bool = False
     levels: int = 0
 
     def at(self, probability: np.ndarray) -> np.ndarray:
@@ -67,11 +77,15 @@ class Joint:
 
     def remarks(self) -> tuple[str, ...]:
         """What was cut off."""
-        return tuple(
-            f"the distribution of {m.name} is cut off at the training range {m.low:g} to {m.high:g}"
+        cut = [
+            f"the distribution of {m.name} is cut off at {m.low:g} to {m.high:g}, where the surrogate was trained"
             for m in self.marginals
             if m.cut > WORTH_SAYING
-        )
+        ]
+        beyond = [m.name for m in self.marginals if m.beyond]
+        if beyond:
+            cut.append(f"the surrogate extrapolates beyond its training range of {', '.join(beyond)}")
+        return tuple(cut)
 
 
 def joint_of(source: Source, key: str, names: Sequence[str], given: Mapping[str, Mapping[str, Any]] | None) -> Joint:
@@ -97,12 +111,17 @@ def _marginal(source: Source, key: str, name: str, given: Mapping[str, Any] | No
     if given is None:
         return Marginal(name, low, high, scipy.stats.uniform(low, high - low))
     frozen = _frozen(given, low, high)
+    begin, end = (float(value) for value in frozen.support())
+    known, slack = (low, high), REACH * (high - low)
+    low = max(low - slack, begin) if begin > -np.inf and given["name"] != "lognormal" else low
+    high = min(high + slack, end) if end < np.inf else high
     cut = float(frozen.cdf(low) + frozen.sf(high))
     if cut > 1 - 1e-9:
         where = f"its training range is {low:g} to {high:g}"
         raise ConfigError(f"{key}.{name}", f"has no probability where the surrogate was trained; {where}")
-    begin, end = frozen.support()
-    return Marginal(name, max(low, float(begin)), min(high, float(end)), frozen, cut)
+    gap = BARELY * (known[1] - known[0])
+    beyond = max(low, begin) < known[0] - gap or min(high, end) > known[1] + gap
+    return Marginal(name, max(low, begin), min(high, end), frozen, cut, beyond)
 
 
 def _frozen(given: Mapping[str, Any], low: float, high: float) -> Any:

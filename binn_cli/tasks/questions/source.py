@@ -169,9 +169,9 @@ class Question(Protocol):
         ...
 
 
-def grid_groups(source: Source, names: Sequence[str], most: int) -> list[Group]:
+def grid_groups(source: Source, names: Sequence[str], most: int, *, middles: bool = False) -> list[Group]:
     """A group per input with evenly spaced points over its range (all of its choices, of texts), so many combinations
-    at most."""
+    at most; with both ends, or in the middles of equal parts, whose plain mean is that over the range."""
     if not names:
         return []
     count = max(1, int(most ** (1.0 / len(names)) + 1e-9))
@@ -181,7 +181,8 @@ def grid_groups(source: Source, names: Sequence[str], most: int) -> list[Group]:
             points = np.arange(len(source.scope.choices[name]), dtype=float)
         else:
             low, high = source.range_of(name)
-            points = np.linspace(low, high, count) if count > 1 and high > low else np.array([(low + high) / 2])
+            places = np.linspace(0.0, 1.0, count) if count > 1 and not middles else (np.arange(count) + 0.5) / count
+            points = low + (high - low) * places if high > low else np.array([low])
         groups.append(Group((name,), points[:, None]))
     return groups
 

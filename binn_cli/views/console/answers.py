@@ -97,11 +97,11 @@ def optimize(record: RunRecord) -> Sequence[RenderableType]:
     for i, name in enumerate(answer.scales["input"]):
         low, high = answer["inputs_interval_95"][i]
         shown = quantities.with_error(answer["inputs"][i], answer["inputs_std"][i])
-        table.add_row(escape(str(name)), shown, quantities.number(low), quantities.number(high))
+        table.add_row(escape(str(name)), shown, quantities.coordinate(low), quantities.coordinate(high))
     for i, name in enumerate(answer.scales["output"]):
         low, high = answer["interval_95"][i]
         shown = quantities.with_error(answer["mean"][i], answer["std"][i])
-        table.add_row(escape(str(name)), shown, quantities.number(low), quantities.number(high), style="bold")
+        table.add_row(escape(str(name)), shown, quantities.coordinate(low), quantities.coordinate(high), style="bold")
     return [table]
 
 

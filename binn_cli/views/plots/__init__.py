@@ -14,9 +14,8 @@ def draw(directory: Path) -> list[Path]:
     """Draw every figure that a run has the data for, as PNG files in its directory.
 
     `curve` for one input, `parity` and `calibration` for every run with predictions, `acquisitions` for active
-    learning, `scaling` for the scaling task, `posterior` for unknown inputs, `sensitivity` for indices,
-    `surface_plan` and `surface_oblique` where a case was predicted on a
-    surface.
+    learning, `scaling` for the scaling task, `posterior`, `sensitivity`, `sensitivity_fields` and `optimum` for
+    questions to a surrogate, `surface_plan` and `surface_oblique` where a case was predicted on a surface.
 
     Returns:
         The paths of the figures.
@@ -33,7 +32,17 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
 
     import matplotlib
 
-    from binn_cli.views.plots import acquisitions, calibration, corner, curve, parity, scaling, surface
+    from binn_cli.views.plots import (
+        acquisitions,
+        calibration,
+        corner,
+        curve,
+        optimum,
+        parity,
+        scaling,
+        sensitivity,
+        surface,
+    )
     from binn_cli.views.plots.style import STYLE, fonts_for, saved
 
     figures = {
@@ -43,6 +52,9 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
         "acquisitions": acquisitions.drawn,
         "scaling": scaling.drawn,
         "posterior": corner.drawn,
+        "sensitivity": sensitivity.drawn,
+        "sensitivity_fields": sensitivity.fields,
+        "optimum": optimum.drawn,
         "surface_plan": surface.plan,
         "surface_oblique": surface.oblique,
     }

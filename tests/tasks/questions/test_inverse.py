@@ -87,22 +87,6 @@ def test_distributions_other_than_uniform_are_the_prior_where_nothing_was_learne
     assert any("next to nothing of a" in warning for warning in found.warnings)
 
 
-@pytest.fixture(scope="module")
-def a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on a table of y = k x and z = k + P."""
-    place = tmp_path_factory.mktemp("asked")
-    random = np.random.default_rng(7)
-    x, k, p = random.uniform(0.0, 1.0, (3, 24))
-    rows = np.stack([x, k, p, k * x, k + p], axis=1)
-    np.savetxt(place / "runs.csv", rows, delimiter=",", header="x,k,P,y,z", comments="")
-    command = (
-        f"run dataset=table dataset.path={place / 'runs.csv'} dataset.outputs=[y,z] output.root={place / 'runs'} "
-        "output.figures=false model.decomposition=limit"
-    )
-    assert main(command.split()) == 0
-    return next((place / "runs").glob("*"))
-
-
 def _observations(path: Path, header: str, rows: np.ndarray) -> None:
     np.savetxt(path, rows, delimiter=",", header=header, comments="")
 

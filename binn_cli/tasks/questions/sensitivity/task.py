@@ -1,0 +1,236 @@
+"""The task `sensitivity`: Sobol indices of the inputs of a surrogate, in total and over the field."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from binn_cli.config.schema import SensitivityConfig
+from binn_cli.errors import ConfigError
+from binn_cli.models.deviations import Deviations, deviations_of
+from binn_cli.results.answers import Answer
+from binn_cli.results.provenance import peak_rss_bytes
+from binn_cli.results.record import Step
+from binn_cli.results.recorder import Recorder
+from binn_cli.tasks.evaluation import Timer
+from binn_cli.tasks.questions.distributions import Joint, joint_of
+from binn_cli.tasks.questions.sensitivity.indices import Parts, grid_of, nodes_of, parts_from_samples, parts_on_grid
+from binn_cli.tasks.questions.source import Group, Source, grid_groups
+
+NODES, FIELD_NODES = {1: 64, 2: 40, 3: 24, 4: 11}, {1: 24, 2: 12, 3: 7}
+"""Gauss points along each input, by the number of inputs, without and with a field."""
+FEWER_NODES, FEWER_FIELD_NODES = {1: 24, 2: 14, 3: 10, 4: 5}, {1: 12, 2: 7, 3: 5}
+"""The same for every draw."""
+FEWER_POINTS = 256
+"""Sampled points for every draw."""
+DRAWN_AT = 20_000
+"""Points of the field and of the inputs at which draws are evaluated at most."""
+Known = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Value, standard deviation and 95 % interval (last dimension)."""
+PATIENCE, PROBED = 60.0, 2048
+"""Seconds that sampling may take, and points by which its time is foreseen."""
+
+
+class Sensitivity:
+    """One step: indices of the mean, and of draws around it."""
+
+    def __init__(self, config: SensitivityConfig, max_points: int) -> None:
+        """`max_points` does not matter."""
+        del max_points
+        self.config = config
+
+    def ask(self, source: Source, recorder: Recorder) -> None:
+        """Compute and record.
+
+        Raises:
+            ConfigError: if an input or a distribution does not fit the surrogate.
+        """
+        config = self.config
+        for name in config.inputs:
+            source.column("task.inputs", name)
+        names = tuple(config.inputs) or source.parameters
+        rest = tuple(name for name in source.scope.inputs if name not in names)
+        if len(names) < 2 and not rest:
+            raise ConfigError("task.inputs", f"{names[0]} is the only input of {source.name}: it explains everything")
+        joint = joint_of(source, "task.distributions", names, config.distributions)
+        recorder.describe(f"{source.name} ({source.model}), asked how much {', '.join(names)} matter")
+        recorder.plan(1)
+        with Timer() as timer:
+            field = grid_groups(source, rest, config.field_points)
+            asked = _Asked(source, joint, field, config)
+            recorder.announce("indices of the mean", 0, 2)
+            parts = asked.of_mean()
+            recorder.announce(f"indices of {config.draws} draws", 1, 2)
+            found = _Found.of(parts, asked.of_draws(), tuple(range(len(field))))
+        outputs = source.scope.outputs
+        constant = [name for name, value in zip(outputs, found.variance, strict=True) if not value > 0]
+        said = [*joint.remarks(), *(f"{name} does not vary: it has no indices" for name in constant)]
+        step = Step(
+            n_train=source.trained,
+            timings={"fit": timer.seconds},
+            peak_rss_bytes=peak_rss_bytes(),
+            warnings=tuple(said),
+            notes=(asked.note,),
+        )
+        answer = found.answer(names, outputs, field)
+        recorder.step(step, outputs=outputs, answers={"sensitivity": answer})
+
+
+@dataclass
+class _Asked:
+    """The surrogate as a function of probabilities of the inputs in question, at the points of the field."""
+
+    source: Source
+    joint: Joint
+    field: list[Group]
+    config: SensitivityConfig
+    note: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the field, and the number of outputs."""
+        return (*(len(group.points) for group in self.field), len(self.source.scope.outputs))
+
+    def __call__(self, probability: np.ndarray) -> np.ndarray:
+        """(n, *field, L)"""
+        return self.source.mean([Group(self.joint.names, self.joint.at(probability)), *self.field])
+
+    def of_mean(self) -> Parts:
+        """Parts of the variance of the mean."""
+        rule = self._rule(NODES, FIELD_NODES)
+        if rule is not None:
+            nodes, weights = rule
+            self.note = f"by Gauss quadrature, {' x '.join(str(len(w)) for w in weights)} points of the inputs"
+            return parts_on_grid(self(grid_of(nodes)), weights)
+        points = self._affordable()
+        self.note = f"by sampling, {points:,} Sobol points"
+        return parts_from_samples(self, len(self.joint.names), points, [self.config.seed, 91])
+
+    def of_draws(self) -> tuple[list[Parts], Parts]:
+        """Parts of each draw, and of the mean at the same points."""
+        source, config = self.source, self.config
+        drawn = deviations_of(source.surrogate, source.scope, config.draws, config.seed)
+        rule = self._rule(FEWER_NODES, FEWER_FIELD_NODES)
+        if rule is not None:
+            nodes, weights = rule
+            unit = grid_of(nodes)
+            mean = self(unit)
+            away = self._away(drawn, unit)
+            return [parts_on_grid(mean + one, weights) for one in away], parts_on_grid(mean, weights)
+        # All draws at once, along a dimension of the values behind those of the field.
+        count = len(self.joint.names)
+
+        def every(unit: np.ndarray) -> np.ndarray:
+            mean = self(unit)
+            return np.concatenate([mean[..., None], np.moveaxis(self._away(drawn, unit), 0, -1) + mean[..., None]], -1)
+
+        parts = parts_from_samples(every, count, self._fewer(), [config.seed, 92], pairs=count <= 8)
+        each = [_at(parts, s) for s in range(parts.variance.shape[-1])]
+        return each[1:], each[0]
+
+    def _away(self, drawn: Deviations, unit: np.ndarray) -> np.ndarray:
+        """Differences of draws from the mean (S, n, *field, L)."""
+        table = self.source.table([Group(self.joint.names, self.joint.at(unit)), *self.field])
+        found = drawn(table)
+        return found.reshape(len(found), len(unit), *self.shape)
+
+    def _rule(
+        self, plain: dict[int, int], with_field: dict[int, int]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]] | None:
+        """Nodes and weights of every input, where the inputs are few enough."""
+        known = with_field if self.field else plain
+        count = known.get(len(self.joint.names))
+        if count is None:
+            return None
+        rules = [nodes_of(marginal.levels, count) for marginal in self.joint.marginals]
+        return [x for x, _ in rules], [w for _, w in rules]
+
+    def _fewer(self) -> int:
+        size = int(np.prod(self.shape[:-1])) * (len(self.joint.names) + 2)
+        return 2 ** int(np.log2(np.clip(2 * DRAWN_AT // size, 32, FEWER_POINTS)))
+
+    def _affordable(self) -> int:
+        """As many points as were asked for, or as can be sampled within the patience of a user."""
+        d = len(self.joint.names)
+        wanted = 2 ** int(np.log2(self.config.points))
+        probe = max(2, PROBED // max(1, int(np.prod(self.shape[:-1]))))
+        self(np.full((2, d), 0.5))
+        began = time.perf_counter()
+        self(np.random.default_rng(0).random((probe, d)))
+        per_point = (time.perf_counter() - began) / probe * (2 * d + 2)
+        return max(64, min(wanted, 2 ** int(np.log2(max(PATIENCE / per_point, 64.0)))))
+
+
+def _at(parts: Parts, draw: int) -> Parts:
+    return Parts(*(getattr(parts, name)[..., draw] for name in ("variance", "first", "total", "second", "mean")))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Indices in total and over the field, with standard deviations and intervals.
+
+    Attributes:
+        total, field: by name value, standard deviation and 95 % interval (last dimension).
+        variance: (L,) mean variance over the field.
+        share: (*field, L) variance over the field.
+    """
+
+    total: dict[str, Known]
+    field: dict[str, Known]
+    variance: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, mean: Parts, draws: tuple[list[Parts], Parts], axes: tuple[int, ...]) -> _Found:
+        """Draws say how far indices are from those of the mean, both at the same points."""
+        every, at_same = draws
+        total = _spread(mean.over(axes), [one.over(axes) for one in every], at_same.over(axes))
+        field = _spread(mean, every, at_same) if axes else {}
+        return cls(total, field, mean.over(axes).variance, mean.variance)
+
+    def answer(self, names: Sequence[str], outputs: Sequence[str], field: Sequence[Group]) -> Answer:
+        """The group `sensitivity`."""
+        labels = {name: np.array(list(values), dtype=object) for name, values in
+                  {"input": names, "output": outputs, "other": names, "bound": ("low", "high")}.items()}  # fmt: skip
+        groups = {}
+        if self.field:
+            dimensions = [_dimension(group.names[0]) for group in field]
+            scales = {key: labels[key] for key in ("input", "output", "bound")}
+            scales |= {key: group.points[:, 0] for key, group in zip(dimensions, field, strict=True)}
+            chosen = {name: values for name, values in self.field.items() if name != "second_order"}
+            arrays = _arrays(chosen, tuple(dimensions))
+            arrays["variance"] = (self.spread, (*dimensions, "output"))
+            groups["fields"] = Answer(scales, arrays)
+        arrays = _arrays(self.total, ())
+        arrays["variance"] = (self.variance, ("output",))
+        return Answer(labels, arrays, groups)
+
+
+def _spread(mean: Parts, every: Sequence[Parts], at_same: Parts) -> dict[str, Known]:
+    best, base = mean.shares(), at_same.shares()
+    found = {}
+    shares = [one.shares() for one in every]
+    for name, value in best.items():
+        away = np.stack([share[name] for share in shares]) - base[name]
+        with np.errstate(invalid="ignore"):
+            middle, std = value + away.mean(axis=0), away.std(axis=0, ddof=1)
+            interval = np.stack([value + np.quantile(away, q, axis=0) for q in (0.025, 0.975)], axis=-1)
+        found[name] = (middle, std, interval)
+    return found
+
+
+def _arrays(values: dict[str, Known], field: tuple[str, ...]) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
+    arrays = {}
+    for name, (value, std, interval) in values.items():
+        along = ("input", *(("other",) if name == "second_order" else ()), *field, "output")
+        arrays[name], arrays[f"{name}_std"] = (value, along), (std, along)
+        arrays[f"{name}_interval_95"] = (interval, (*along, "bound"))
+    return arrays
+
+
+def _dimension(name: str) -> str:
+    plain = name.replace("/", "\N{DIVISION SLASH}")
+    return f"{plain} (input)" if plain in ("input", "output", "other", "bound", "variance") else plain
