@@ -28,6 +28,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "heat3d": "binn_cli.datasets.heat3d:Heat3d",
         "helmholtz": "binn_cli.datasets.helmholtz:Helmholtz",
         "advection": "binn_cli.datasets.advection:Advection",
+        "equation": "binn_cli.datasets.equation.dataset:Equation",
     },
     "model": {
         "binn": "binn_cli.models.binn.surrogate:Binn",

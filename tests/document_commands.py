@@ -131,6 +131,10 @@ COMMANDS: dict[str, str | None] = {
     ),
     "binn run task=solve dataset=heat": f"model.points=9 dataset.source_radius=0.3 {NO_FIGURES}",
     "binn show outputs/*_solve_*": "",
+    (
+        'binn run task=solve dataset=equation \'dataset.operator=["d(u,t)","-k*d(u,x,x)","5*u"]\' '
+        "'dataset.source=[\"exp(-x)*cos(t)\"]' 'dataset.boundary=[[x,zero,free]]' dataset.exact="
+    ): f"model.points=9 {NO_FIGURES}",
     "binn run task=solve dataset=helmholtz task.tolerance=1e-6": f"dataset.wave_number=3 {NO_FIGURES}",
     "binn run task=solve dataset=helmholtz": f"dataset.points=9 {NO_FIGURES}",
     "printf 'x,y\\n0.5,0.25\\n' > points.csv": "",

@@ -88,7 +88,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
     [
         (
             "dataset=heet",
-            'dataset: "heet" is not one of advection, blendednet, heat, heat3d, helmholtz, poisson, '
+            'dataset: "heet" is not one of advection, blendednet, equation, heat, heat3d, helmholtz, poisson, '
             "poisson_nd, simulator, sine, snapshots, table; did you "
             'mean "heat"?',
         ),
@@ -129,7 +129,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         (
             "dataset = sine",
             "dataset: has no value; write dataset=OPTION without spaces, where OPTION is one of advection, "
-            "blendednet, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, snapshots, table",
+            "blendednet, equation, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, snapshots, table",
         ),
         ("dataset: sine", "dataset: has no value; write dataset=OPTION without spaces, "),
         ("σ=3", '"σ" is no name of a group or a key in "σ=3"; write KEY=VALUE without spaces around the ='),
@@ -203,7 +203,7 @@ def test_run_help_lists_groups_and_examples(capsys) -> None:
     assert leaving.value.code == 0
     printed = capsys.readouterr().out
     for expected in (
-        "dataset     advection, blendednet, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, ",
+        "dataset     advection, blendednet, equation, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, ",
         "binn run experiment=smoke",
         "HYDRA_FULL_ERROR=1",
         "acquisition: mean_std",

@@ -29,7 +29,7 @@ from binn_cli.completion import INSTALLING, SHELLS
             {
                 f"dataset={name}"
                 for name in (
-                    *("advection", "blendednet", "heat", "heat3d", "helmholtz", "poisson", "poisson_nd"),
+                    *("advection", "blendednet", "equation", "heat", "heat3d", "helmholtz", "poisson", "poisson_nd"),
                     *("simulator", "sine", "snapshots", "table"),
                 )
             },

@@ -54,7 +54,7 @@ def binn(environment, tmp_path):
     [
         (
             "dataset=heta",
-            'dataset: "heta" is not one of advection, blendednet, heat, heat3d, helmholtz, poisson, '
+            'dataset: "heta" is not one of advection, blendednet, equation, heat, heat3d, helmholtz, poisson, '
             "poisson_nd, simulator, sine, snapshots, table; did you "
             'mean "heat"?',
         ),

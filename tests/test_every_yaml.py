@@ -52,7 +52,7 @@ NETWORK = "model.widths=[8] budget=smoke"
 
 NETWORKS = [name for name in options("model") if name.startswith("bnn_")]
 
-EQUATIONS = ("poisson_nd", "heat3d", "helmholtz", "advection")
+EQUATIONS = ("poisson_nd", "heat3d", "helmholtz", "advection", "equation")
 """Data sets of random points, which are the solution of an equation."""
 
 TINY = {

@@ -74,7 +74,7 @@ def test_the_licence_names_those_whom_the_package_names(wheel: Path) -> None:
 def test_installed_help_configuration_and_completion(installed) -> None:
     assert installed("--version").stdout == f"binn {__version__}\n"
     assert (
-        "dataset     advection, blendednet, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, "
+        "dataset     advection, blendednet, equation, heat, heat3d, helmholtz, poisson, poisson_nd, simulator, sine, "
         in installed("run", "--help").stdout
     )
     composed = installed("run", "--cfg", "job", "dataset=sine")

@@ -77,7 +77,7 @@ class ClosedForm:
         """`test`: other random points of the domain."""
         return {"test": self._valued(self._points("test", self._points_config.n_test))}
 
-    def truth(self, points: int, seed: int) -> ProductData:
+    def truth(self, points: int, seed: int) -> ProductData | None:
         """The exact solution at random points of the whole domain."""
         return self._valued(self._points("truth", points, seed))
 

@@ -212,8 +212,8 @@ class StatesProblem(Protocol):
 class KnowsTruth(Protocol):
     """A data set whose equation has a known solution."""
 
-    def truth(self, points: int, seed: int) -> ProductData:
-        """The exact solution at random points of the whole domain, as a table of one axis."""
+    def truth(self, points: int, seed: int) -> ProductData | None:
+        """The exact solution at random points of the whole domain, as a table of one axis; None if nobody knows it."""
         ...
 
 

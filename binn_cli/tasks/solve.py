@@ -83,8 +83,8 @@ class Solve:
 def _equation(dataset: Dataset) -> Problem:
     if not isinstance(dataset, StatesProblem):
         problem = (
-            f"{dataset.name} states no equation; task=solve takes poisson, poisson_nd, heat, heat3d, helmholtz and "
-            "advection"
+            f"{dataset.name} states no equation; task=solve takes poisson, poisson_nd, heat, heat3d, helmholtz, "
+            "advection and equation"
         )
         raise ConfigError("dataset", problem)
     return dataset.problem()

@@ -172,7 +172,7 @@ def test_wrong_type_in_a_stored_configuration(settings) -> None:
         validated({**content, "dataset": {**content["dataset"], "n_train": "many"}})
     with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, blendednet, table, snapshots"):
         validated({**content, "dataset": "sine"})
-    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, .*, simulator, .*, advection$"):
+    with pytest.raises(ConfigError, match="^dataset: choose one of sine, poisson, heat, .*, simulator, .*, equation$"):
         validated({})
     with pytest.raises(ConfigError, match="^output: must be a section"):
         validated({**content, "output": 3})

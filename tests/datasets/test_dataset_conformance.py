@@ -9,6 +9,7 @@ import pytest
 from binn_cli.config.schema import (
     AdvectionConfig,
     BlendedNetConfig,
+    EquationConfig,
     Heat3dConfig,
     HeatConfig,
     HelmholtzConfig,
@@ -22,6 +23,7 @@ from binn_cli.config.schema import (
 from binn_cli.datasets.advection import Advection
 from binn_cli.datasets.blendednet.dataset import BlendedNet
 from binn_cli.datasets.dataset import Dataset, identity_of
+from binn_cli.datasets.equation.dataset import Equation
 from binn_cli.datasets.heat import Heat
 from binn_cli.datasets.heat3d import Heat3d
 from binn_cli.datasets.helmholtz import Helmholtz
@@ -73,6 +75,7 @@ DATASETS = {
     "heat3d": (Heat3d, Heat3dConfig(n_train=30, n_test=20)),
     "helmholtz": (Helmholtz, HelmholtzConfig(n_train=30, n_test=20)),
     "advection": (Advection, AdvectionConfig(n_train=30, n_test=20)),
+    "equation": (Equation, EquationConfig(n_train=30, n_test=20)),
 }
 
 

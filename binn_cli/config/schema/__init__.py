@@ -25,6 +25,7 @@ from binn_cli.config.schema.bnn import (
 from binn_cli.config.schema.datasets import HeatConfig, PoissonConfig, SineConfig
 from binn_cli.config.schema.equations import (
     AdvectionConfig,
+    EquationConfig,
     GalerkinConfig,
     Heat3dConfig,
     HelmholtzConfig,
@@ -50,6 +51,7 @@ __all__ = [
     "BinnConfig",
     "BinnPaperConfig",
     "BlendedNetConfig",
+    "EquationConfig",
     "GalerkinConfig",
     "GpConfig",
     "GpGridConfig",
@@ -130,6 +132,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "heat3d": Heat3dConfig,
         "helmholtz": HelmholtzConfig,
         "advection": AdvectionConfig,
+        "equation": EquationConfig,
     },
     "model": {
         "binn": BinnConfig,

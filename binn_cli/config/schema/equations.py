@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from binn_cli.config.ranges import at_least, interval, one_of, points_of_space, positive, within
+from binn_cli.config.ranges import at_least, interval, one_of, points_of_space, positive, shown, within
 from binn_cli.errors import ConfigError
 
+ENDS = ("zero", "free", "inflow")
 BASES = ("spline", "hat", "chidenn")
 METHODS = ("auto", "diagonal", "alternating")
 
@@ -126,6 +128,70 @@ class AdvectionConfig:
                 f"{self.pulse_center}"
             )
             raise ConfigError("dataset.pulse_center", problem)
+
+
+def _rod() -> list[Any]:
+    return [["x", 0.0, 1.0], ["t", 0.0, 0.1], ["k", 1.0, 2.0]]
+
+
+@dataclass
+class EquationConfig:
+    """conf/dataset/equation.yaml"""
+
+    name: str = "equation"
+    unknown: str = "u"
+    variables: list[Any] = field(default_factory=_rod)
+    time: str = "t"
+    parameters: list[str] = field(default_factory=lambda: ["k"])
+    operator: list[str] = field(default_factory=lambda: ["d(u,t)", "-k*d(u,x,x)"])
+    source: list[str] = field(default_factory=list)
+    initial: list[str] = field(default_factory=lambda: ["sin(pi*x)"])
+    boundary: list[Any] = field(default_factory=list)
+    exact: str = "exp(-pi**2*k*t)*sin(pi*x)"
+    points: int = 33
+    n_train: int = 500
+    n_test: int = 2000
+    initial_cases: int = 20
+
+    def __post_init__(self) -> None:
+        _scattered(self)
+        self.variables = [_named("dataset.variables", item, "[x, 0, 1]") for item in self.variables]
+        for name, *ends in self.variables:
+            interval(f"dataset.variables: {name}", ends)
+            if not name.isidentifier() or name in (self.unknown, "d", "e", "pi"):
+                raise ConfigError("dataset.variables", f'"{name}" cannot name a coordinate; take another word')
+        if not self.variables or len(self.ranges) < len(self.variables):
+            raise ConfigError("dataset.variables", "must be a list of coordinates with different names")
+        for key, names in (("time", [self.time] if self.time else []), ("parameters", self.parameters)):
+            for name in names:
+                if name not in self.ranges:
+                    known = ", ".join(self.ranges)
+                    raise ConfigError(f"dataset.{key}", f'"{name}" is no coordinate; there are {known}')
+        if not self.operator:
+            raise ConfigError("dataset.operator", 'must have a term, such as ["-d(u,x,x)"]')
+        self.boundary = [_named("dataset.boundary", item, "[x, zero, free]") for item in self.boundary]
+        for name, *both in self.boundary:
+            if name not in self.ranges or name == self.time or name in self.parameters:
+                raise ConfigError("dataset.boundary", f'"{name}" is no coordinate of space')
+            for end in both:
+                one_of("dataset.boundary", end, ENDS)
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Low and high end of every coordinate."""
+        return {name: (float(low), float(high)) for name, low, high in self.variables}
+
+    @property
+    def ends(self) -> dict[str, tuple[str, str]]:
+        """What holds at the ends of coordinates of which something is said."""
+        return {name: (low, high) for name, low, high in self.boundary}
+
+
+def _named(key: str, item: Any, example: str) -> list[Any]:
+    """A name with two values."""
+    if isinstance(item, str) or not isinstance(item, Sequence) or len(item) != 3 or not isinstance(item[0], str):
+        raise ConfigError(key, f"must be a list of items such as {example}, not {shown(item)}")
+    return list(item)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from scipy import linalg
 
 from binn_cli.datasets.problem import Form, Term
 from binn_cli.errors import BinnError
-from binn_cli.models.galerkin.diagonal import NotDiagonal, eigenpairs, pair_of_forms
+from binn_cli.models.galerkin.diagonal import NotDiagonal, eigenpairs, pair_of_forms, require_positive
 from binn_cli.models.galerkin.system import System
 from binn_cli.models.galerkin.train import Core, Train, needed, rounded, svd
 
@@ -86,6 +86,7 @@ class Progress:
 def coordinates_of(system: System, name: str) -> Coordinates:
     """Eigenvectors of the two forms of a dimension, or any orthonormal basis where there are more."""
     assembly, forms = system.assemblies[name], system.forms(name)
+    require_positive(system, name)
     try:
         mass, other = pair_of_forms(system, name)
     except NotDiagonal:

@@ -40,6 +40,13 @@ RESONANCE = 1e-9
 zero."""
 
 
+ZERO_EIGENVALUE = 1e-12
+"""The same over the eigenvalue in the middle."""
+
+GROWTH = 50.0
+"""Largest exponent by which a solution may grow in time."""
+
+
 class NotDiagonal(Exception):
     """The operator has no common eigenvectors; the text says along which coordinate."""
 
@@ -125,6 +132,7 @@ def solve_diagonal(system: System, tolerance: float) -> tuple[Train, Spectrum]:
             if form != MASS and not (is_time_derivative(form) and form.weight.text == "1"):
                 raise NotDiagonal(f"{time} has other forms than the derivative and the mass")
     modes = {name: modes_of(system, name, *pairs[name]) for name in names}
+    _require_forwards(system, modes)
     modes = _reduced(system, modes, tolerance)
     weights = _weights(system, modes, derivative=False)
     if time is None:
@@ -150,6 +158,7 @@ def _time(system: System) -> str | None:
 
 def modes_of(system: System, name: str, mass: Form, other: Form | None) -> Modes:
     """The eigenvectors of two forms along a coordinate; where there is only one, what spans the loads."""
+    require_positive(system, name)
     assembly = system.assemblies[name]
     distinct = np.stack([load.vectors[name] for load in system.loads], axis=1)
     matrix = assembly.matrix(mass)
@@ -247,7 +256,7 @@ def outer(vectors: Sequence[Float[np.ndarray, " n"]]) -> Float[np.ndarray, "*n"]
 
 def _checked(weights: Float[np.ndarray, "*r"], sizes: Float[np.ndarray, "*r"]) -> Spectrum:
     smallest = weights.ravel()[np.argmin(np.abs(weights))]
-    if np.min(np.abs(weights) / sizes) < RESONANCE:
+    if np.min(np.abs(weights) / sizes) < RESONANCE or abs(smallest) < ZERO_EIGENVALUE * np.median(np.abs(weights)):
         raise BinnError(
             "the equation has no unique solution: its operator has the eigenvalue zero (a resonance, a coefficient "
             "that passes through "
@@ -270,6 +279,48 @@ def _summed(
     return total
 
 
+def _backwards(time: str) -> BinnError:
+    return BinnError(
+        f"the equation runs backwards in {time}: a coefficient has the wrong sign, so that the solution would grow "
+        "without bound; choose a range of parameters in which it is positive (not through zero)"
+    )
+
+
+def _require_forwards(system: System, modes: Mapping[str, Modes]) -> None:
+    """Raise where the highest frequencies grow: then there is a solution at most by accident."""
+    time = system.problem.time
+    if time is None:
+        return
+    spatial = [variable.name for variable in system.problem.variables if variable.kind == SPACE]
+    highest = {
+        name: Modes(own.vectors[:, -1:], own.eigenvalues[-1:], own.form, own.loads[-1:])
+        if name in spatial and own.eigenvalues is not None
+        else own
+        for name, own in modes.items()
+    }
+    derivative = _weights(system, highest, derivative=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = _weights(system, highest, derivative=False) / derivative
+    if float(np.nanmin(rates)) * (time.high - time.low) < -GROWTH:
+        raise _backwards(time.name)
+
+
+def require_positive(system: System, name: str) -> None:
+    """Raise where the only form along a coordinate has a weight that is not positive: it is a factor of the whole
+    equation."""
+    forms = system.forms(name)
+    if len(forms) > 1 or forms[0].trial or forms[0].test:
+        return
+    (form,) = forms
+    if not _is_positive(system, name, form):
+        low, high = system.assemblies[name].space.breakpoints[[0, -1]]
+        raise BinnError(
+            f'the coefficient "{form.weight.text}" is not positive for all {name} from {low:g} to {high:g}: where it '
+            "is zero or infinite the equation has no unique solution; choose another range (not through zero), or "
+            "write a minus in front of the term"
+        )
+
+
 def _evolved(
     system: System, modes: Mapping[str, Modes], weights: Float[np.ndarray, "*r"], tolerance: float
 ) -> tuple[Train, Spectrum]:
@@ -282,12 +333,8 @@ def _evolved(
         )
     rates = weights / derivative
     duration = float(np.ptp(system.assemblies[time].space.breakpoints))
-    if float(rates.min()) * duration < -50.0:
-        raise BinnError(
-            f"the equation runs backwards in {time}: a coefficient has the wrong sign, so that the solution would "
-            "grow without bound; "
-            "choose a range of parameters in which it is positive (not through zero)"
-        )
+    if float(rates.min()) * duration < -GROWTH:
+        raise _backwards(time)
     sources = list(dict.fromkeys(load.time for load in system.loads))
     family = Family.of(system.assemblies[time].space, float(rates.min()), float(rates.max()), sources, tolerance)  # type: ignore[arg-type]
     if rates.size * family.functions.shape[1] > MOST_NUMBERS:

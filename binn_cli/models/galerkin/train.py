@@ -18,7 +18,7 @@ from scipy import linalg
 from binn_cli.models.galerkin.spaces import Space, space_from
 from binn_cli.models.surrogate import Tree
 
-Core = Float[np.ndarray, "r n q"]
+Core = Float[np.ndarray, "_ _ _"]
 
 PART = 2048
 """Rows of a long matrix that are decomposed together."""

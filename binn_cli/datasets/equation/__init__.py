@@ -1,0 +1,1 @@
+"""An equation that the user states as text."""
