@@ -87,7 +87,7 @@ def _regress(record: RunRecord) -> list[Table]:
         for i, output in enumerate(record.outputs):
             found = {name: float(values[i]) for name, values in scores.get(split, {}).items()}
             table.add_row(escape(split), escape(output), *(_score(found, metric) for metric in _SCORES.values()))
-    return [table]
+    return [table] if record.splits else []
 
 
 def _score(found: dict[str, float], metric: str) -> str:
