@@ -201,6 +201,7 @@ COMMANDS: dict[str, str | None] = {
     "binn run experiment=fig3_limit": f"seed=0 {NO_FIGURES}",
     "binn run experiment=inn_td": f"dataset.dimensions=2 dataset.points=9 {NO_FIGURES}",
     "binn run experiment=inn_td_heat": f"dataset.points=9 {NO_FIGURES}",
+    "binn run experiment=cold_posterior": f"seed=0 model.temperature=1 budget=smoke {NO_FIGURES}",
     "binn run experiment=few_cases": f"{PAPER} dataset.train_cases=4 seed=0 budget=smoke {NO_FIGURES}",
     "binn run experiment=acquisitions": f"seed=0 task.acquisition=random budget=smoke {NO_FIGURES}",
     "binn run experiment=table3 model=binn_paper": f"budget=smoke {NO_FIGURES}",

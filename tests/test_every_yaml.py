@@ -88,6 +88,7 @@ TINY = {
     ("experiment", "smoke"): SINE,
     # One value of each instead of a sweep; tests/test_experiments.py has the sweeps.
     ("experiment", "acquisitions"): f"hydra.mode=RUN task.rounds=1 {HEAT} {BRISK}",
+    ("experiment", "cold_posterior"): f"hydra.mode=RUN {SINE} {NETWORK}",
     ("experiment", "few_cases"): f"hydra.mode=RUN {HEAT} {BRISK}",
     ("experiment", "fig3"): f"hydra.mode=RUN {SINE}",
     ("experiment", "inn_td"): "hydra.mode=RUN dataset.dimensions=2 dataset.points=9",
@@ -155,6 +156,7 @@ N_TRAIN = {
     **{("budget", name): [30] for name in options("budget")},
     ("experiment", "blendednet_all"): [9 * 21],
     ("experiment", "acquisitions"): [36 * 4 * 3, 36 * 4 * 4],
+    ("experiment", "cold_posterior"): [30],
     ("experiment", "few_cases"): [36 * 4 * 5],
     ("experiment", "fig3"): [30],
     ("experiment", "inn_td"): [0],
@@ -230,7 +232,11 @@ def expected_figures(task: str, dataset: str) -> set[str]:
     )
 
 
-OTHER_MODELS = {"fig3_limit": "binn_paper", **dict.fromkeys(("solve", "inn_td", "inn_td_heat"), "galerkin")}
+OTHER_MODELS = {
+    "fig3_limit": "binn_paper",
+    "cold_posterior": "bnn_nuts",
+    **dict.fromkeys(("solve", "inn_td", "inn_td_heat"), "galerkin"),
+}
 
 
 def model_of(group: str, name: str) -> str:

@@ -25,6 +25,7 @@ FEW = {
 """Of each experiment the jobs that take seconds, and how many they are."""
 ALL = {
     "acquisitions": 5,
+    "cold_posterior": 2,
     "few_cases": 8,
     "fig3": 6,
     "fig3_limit": 3,
