@@ -6,22 +6,33 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from binn_cli.views.report.browser import browser, without_network
 
 PATIENCE = 60.0
 """Seconds for an answer, on a machine that does other things too."""
 
-needs_browser = pytest.mark.skipif(
-    browser() is None, reason="there is no Chromium on the PATH: install the system's package"
-)
+
+@cache
+def why_no_browser() -> str:
+    """Why there is none that starts; empty where there is one."""
+    program = browser()
+    if program is None:
+        return "there is no Chromium on the PATH: install the system's package"
+    with tempfile.TemporaryDirectory() as profile:
+        command = [program, *without_network(profile), "--dump-dom", "about:blank"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            return f"{program} does not start within {PATIENCE:.0f} s"
+    return "" if done.returncode == 0 else f"{program} does not start here: {done.stderr.strip()[-200:]}"
 
 
 class Page:

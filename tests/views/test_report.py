@@ -14,7 +14,7 @@ from binn_cli.cli import main
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import write
 from binn_cli.views.report import browser as browsers
-from tests.browser import needs_browser, opened_browser
+from tests.browser import opened_browser, why_no_browser
 from tests.views.made_runs import made_run
 
 ATTACK = '<script>alert(1)</script><img src=x onerror="alert(2)">'
@@ -37,6 +37,13 @@ class Tags(HTMLParser):
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return Path("outputs")
+
+
+@pytest.fixture
+def chromium() -> None:
+    """A browser that starts; .ci/run installs the system's."""
+    if reason := why_no_browser():
+        pytest.skip(reason)
 
 
 def page_of(*arguments: str, status: int = 0) -> str:
@@ -156,9 +163,8 @@ COLUMN = "[...document.querySelectorAll('#table tbody tr:not([hidden])')].map((r
 HEAD = "[...document.querySelectorAll('#table thead th')].find((t) => t.textContent === '{}')"
 
 
-@needs_browser
 @pytest.mark.slow
-def test_in_a_browser(root: Path, tmp_path: Path) -> None:
+def test_in_a_browser(chromium: None, root: Path, tmp_path: Path) -> None:
     mixed(root)
     made_run(root / "z<script>alert(1)</script>".replace("/", "_"), model={"name": ATTACK}, scores=SCORES)
     page_of("outputs", status=1)
@@ -203,9 +209,8 @@ def test_in_a_browser(root: Path, tmp_path: Path) -> None:
         assert set(page.requests) == {file.as_uri()}
 
 
-@needs_browser
 @pytest.mark.slow
-def test_printed(root: Path, capsys) -> None:
+def test_printed(chromium: None, root: Path, capsys) -> None:
     made_run(root / "a", scores=SCORES)
     assert main(["report", "outputs", "--pdf", "r.pdf"]) == 0
     assert capsys.readouterr().out == "r.pdf\n" and not Path("report.html").exists()
