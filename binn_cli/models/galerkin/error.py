@@ -40,6 +40,10 @@ ROUND_OFF_RATIO = 0.3
 """Ratio of two such small differences from which they are taken for round-off."""
 
 BINS = 16
+FLOOR = 0.01
+"""Share of the estimated error that may be anywhere: the solution that is compared with has an error too, which lies
+elsewhere."""
+
 INTERVAL = 1.959963984540054
 
 
@@ -75,11 +79,13 @@ class ErrorBars:
 
     Attributes:
         scale: standard deviation where all functions are one.
+        floor: a further independent standard deviation, the same everywhere.
         places: (D, b) coordinate values, rising.
         shapes: (D, b) the functions there; linear in between.
     """
 
     scale: float
+    floor: float
     places: Float[np.ndarray, "D b"]
     shapes: Float[np.ndarray, "D b"]
 
@@ -92,16 +98,18 @@ class ErrorBars:
                 own = own * np.interp(column, self.places[dimension], self.shapes[dimension])
                 dimension += 1
             found = np.multiply.outer(found, own)
-        return found
+        return np.hypot(found, self.floor)
 
     def tree(self) -> dict[str, Any]:
         """Plain arrays."""
-        return {"scale": self.scale, "places": self.places, "shapes": self.shapes}
+        return {"scale": self.scale, "floor": self.floor, "places": self.places, "shapes": self.shapes}
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> ErrorBars:
         """The error bars that `tree` described."""
-        return cls(float(tree["scale"]), np.atleast_2d(tree["places"]), np.atleast_2d(tree["shapes"]))
+        return cls(
+            float(tree["scale"]), float(tree["floor"]), np.atleast_2d(tree["places"]), np.atleast_2d(tree["shapes"])
+        )
 
 
 def estimated(
@@ -165,8 +173,8 @@ def _bars(
         if total > 0:
             # A hundredth at least: nowhere is the error known to be zero, but on the boundary, where it does no harm.
             shapes[dimension] = np.sqrt(np.maximum(means / total, 1e-4))
-    bars = ErrorBars(rmse, places, shapes)
+    bars = ErrorBars(rmse, FLOOR * rmse, places, shapes)
     if total == 0:
         return bars
     over = np.abs(difference) * (rmse / np.sqrt(total)) / bars([points])
-    return ErrorBars(rmse * max(float(np.quantile(over, 0.95)) / INTERVAL, 0.25), places, shapes)
+    return ErrorBars(rmse * max(float(np.quantile(over, 0.95)) / INTERVAL, 0.25), FLOOR * rmse, places, shapes)
