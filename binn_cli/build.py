@@ -120,7 +120,9 @@ def model_and_fitted(record: RunRecord) -> tuple[Any, Any]:
         BinnError: if the run ended before its first fit.
     """
     if record.surrogate is None:
-        raise BinnError("the run holds no fitted surrogate: it ended before its first fit")
+        ended = "it ended before its first fit"
+        asked = f"task={record.header.task} asked another run, which holds it"
+        raise BinnError(f"the run holds no fitted surrogate: {asked if record.answers else ended}")
     from binn_cli.models.scope import own_state
 
     config = OmegaConf.create(record.header.config)

@@ -42,6 +42,9 @@ class ProgressFile:
     def on_note(self, note: str) -> None:
         """Nothing to show."""
 
+    def on_data(self, line: str) -> None:
+        """Nothing to keep."""
+
     def on_plan(self, total: int) -> None:
         """Know how many steps there will be."""
         self._keep(Progress(self._progress.done, total, self._progress.message))

@@ -18,6 +18,8 @@ from binn_cli.asked import settled
 from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
+from binn_cli.config.schema import SCHEMAS
+from binn_cli.config.schema.questions import QUESTIONS
 from binn_cli.directory import claimed
 from binn_cli.errors import BinnError
 from binn_cli.execute import Interrupted, RunFailed, execute, reason_of
@@ -144,7 +146,10 @@ def _begun(place: Place, config: Any) -> tuple[Path, Job]:
     if place.goes_on is not None:
         directory = place.goes_on
     else:
-        names = [str(OmegaConf.select(config, f"{group}.name")) for group in ("task", "dataset", "model")]
+        task = str(OmegaConf.select(config, "task.name"))
+        # What a question asks is known only once its run is read.
+        rest = () if SCHEMAS["task"].get(task) in QUESTIONS else ("dataset", "model")
+        names = [task, *(str(OmegaConf.select(config, f"{group}.name")) for group in rest)]
         directory = claimed(place.sweep, re.sub(r"[^\w.-]", "_", "_".join([str(place.number), *names])))
     job = Job(place.number, place.overrides, attempt=attempt, started=now())
     if place.goes_on is None:

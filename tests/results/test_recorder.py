@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from binn_cli.errors import BinnError
+from binn_cli.results.progress import ProgressFile
 from binn_cli.results.record import Header, Predictions, Step
-from binn_cli.results.recorder import Recorder
+from binn_cli.results.recorder import Listener, Recorder
 from binn_cli.results.store import read
 
 
@@ -160,3 +161,7 @@ def test_what_the_data_are_known_by(tmp_path: Path, header: Header, step: Step):
         BinnError, match=r"the data have changed since this run began \(dataset.path\); begin a new run"
     ):
         recorder.identify({"dataset.path": "sha256:4"})
+
+
+def test_what_a_supervisor_reads_hears_of_everything(tmp_path) -> None:
+    assert isinstance(ProgressFile(tmp_path), Listener)

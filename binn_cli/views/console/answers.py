@@ -59,9 +59,13 @@ def sensitivity(record: RunRecord) -> Sequence[RenderableType]:
             low, high = answer["total_interval_95"][i, j]
             table.add_row(
                 *([escape(str(output))] if several else []), escape(str(inputs[i])), _index(*first), _index(*total),
-                f"{low:.3f}", f"{high:.3f}",
+                _share(low), _share(high),
             )  # fmt: skip
     return [table, *_pairs(answer, inputs, outputs)]
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else quantities.MISSING
 
 
 def _index(value: float, std: float) -> str:

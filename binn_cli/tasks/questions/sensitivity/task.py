@@ -66,8 +66,17 @@ class Sensitivity:
             recorder.announce(f"indices of {config.draws} draws", 1, 2)
             found = _Found.of(parts, asked.of_draws(), tuple(range(len(field))))
         outputs = source.scope.outputs
-        constant = [name for name, value in zip(outputs, found.variance, strict=True) if not value > 0]
-        said = [*joint.remarks(), *(f"{name} does not vary: it has no indices" for name in constant)]
+        constant = np.atleast_1d(np.isnan(found.total["total"][0]).all(axis=0))
+        said = [
+            *joint.remarks(),
+            *(
+                f"{name} does not vary: it has no indices"
+                for name, is_so in zip(outputs, constant, strict=True)
+                if is_so
+            ),
+        ]
+        if not constant.all() and not np.nansum(found.total["total"][1]) > 0:
+            said.append(f"model={source.model} does not say what it does not know: the indices have no intervals")
         step = Step(
             n_train=source.trained,
             timings={"fit": timer.seconds},
