@@ -176,6 +176,7 @@ def _answers(found: Findings, names: list[str], output: str, sensors: Sensors) -
         {"unknown": np.array(names, dtype=object), "bound": np.array(["low", "high"], dtype=object)},
         {
             "mean": (found.draws.mean(axis=0), ("unknown",)),
+            "maxima": (found.best[None], ("maximum", "unknown")),
             "std": (found.draws.std(axis=0, ddof=1), ("unknown",)),
             "interval_95": (np.quantile(found.draws, [0.025, 0.975], axis=0).T, ("unknown", "bound")),
         },

@@ -38,12 +38,14 @@ class Findings:
     Attributes:
         draws: (S, U) of the unknown parameters, in their units.
         noise_std: (S,) draws of the standard deviation of the noise.
+        best: (U,) the draw of the largest likelihood.
         powers: how many powers of the likelihood the population went through.
         acceptance: share of its last moves that were accepted.
     """
 
     draws: Float[np.ndarray, "S U"]
     noise_std: Float[np.ndarray, " S"]
+    best: Float[np.ndarray, " U"]
     powers: int
     acceptance: float
 
@@ -159,6 +161,6 @@ def informed(
     dimensions = len(low) + (noise_std is None)
     found: Population = population(log_likelihood, dimensions, DRAWS, seed)
     theta, noise = parts(found.draws)
-    findings = Findings(theta, noise, found.powers, found.acceptance)
+    findings = Findings(theta, noise, theta[np.argmax(found.values)], found.powers, found.acceptance)
     fields = theta[:: DRAWS // FIELD_DRAWS]
     return replace(middle, draws=fields, noise_std=float(np.sqrt(np.mean(noise**2)))), findings

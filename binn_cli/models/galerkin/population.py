@@ -34,11 +34,13 @@ class Population:
 
     Attributes:
         draws: (S, d) on the unit cube.
+        values: (S,) their log likelihoods.
         powers: how many powers it took.
         acceptance: share of the last moves that were accepted.
     """
 
     draws: Float[np.ndarray, "S d"]
+    values: Float[np.ndarray, " S"]
     powers: int
     acceptance: float
 
@@ -64,7 +66,7 @@ def population(log_likelihood: LogLikelihood, dimensions: int, size: int, seed: 
         for _ in range(LAST_MOVES if power >= 1.0 else MOVES):
             places, values, acceptance = _moved(log_likelihood, places, values, power, scale, draw)
             scale *= np.exp(acceptance - WANTED_ACCEPTANCE)
-    return Population(places, count, acceptance)
+    return Population(places, values, count, acceptance)
 
 
 def _next_power(values: Float[np.ndarray, " S"], power: float) -> float:

@@ -1,0 +1,79 @@
+"""The task solve from the command line: observations, tolerances, and what it leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from binn_cli.cli import main
+from binn_cli.restoring import restored
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def solved(capsys, *settings: str) -> tuple[Path, str]:
+    """The results file, and what was said."""
+    status = main(["run", "task=solve", "dataset=equation", "output.root=runs", *settings])
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    return Path(printed.out.splitlines()[-1]), printed.err
+
+
+def test_observations_make_a_field_of_the_known_inputs(capsys):
+    draw, k = np.random.default_rng(0), 1.6
+    x, t = draw.random(10), 0.1 * draw.random(10)
+    u = np.exp(-(np.pi**2) * k * t) * np.sin(np.pi * x) + 0.01 * draw.standard_normal(10)
+    np.savetxt("obs.csv", np.column_stack([x, t, u]), delimiter=",", header="x,t,u", comments="")
+    path, said = solved(
+        capsys, "task.observations=obs.csv", "task.unknown=[k]", "task.noise_std=0.01", "dataset.points=9"
+    )
+    assert "warning" not in said and "could not be drawn" not in said
+    with h5py.File(path) as file:
+        low, high = file["estimate/interval_95"][0]
+        assert low < k < high and high - low < 0.3
+        assert file["posterior/k"].shape == (1, 1024)
+        assert file["metrics/split"].asstr()[...].tolist() == ["truth", "observations"]
+        assert file["step/n_train"][...].tolist() == [10]
+    assert {figure.stem for figure in path.parent.glob("*.png")} >= {"parity", "calibration"}
+    learned = restored(path)
+    assert learned.inputs == ("x", "t")
+    found = learned.predict({"x": [0.5], "t": [0.05]})
+    error = found["mean"].item() - np.exp(-(np.pi**2) * k * 0.05)
+    assert abs(error) < 4 * found["std_epistemic"].item() < 0.1
+    # Ten observations of noise alone contradict the equation.
+    np.savetxt("obs.csv", np.column_stack([x, t, u + 1]), delimiter=",", header="x,t,u", comments="")
+    _, said = solved(
+        capsys, "task.observations=obs.csv", "task.unknown=[k]", "task.noise_std=0.01", "output.figures=false"
+    )
+    assert "the observations contradict the equation" in said
+
+
+def test_a_tolerance_ends_at_the_first_estimate_below_it(capsys):
+    path, _ = solved(capsys, "task.tolerance=1e-7", "output.figures=false")
+    with h5py.File(path) as file:
+        relative, effectivity = file["error_estimate/relative"][...], file["error_estimate/effectivity"][...]
+        points = file["step/points"][...]
+        assert relative[-1] <= 1e-7 and all(relative[1:-1] > 1e-7)
+        assert (effectivity >= 1).all() and (effectivity <= 5).all()
+        assert (np.diff(points) == points[:-1] - 1).all()
+    _, said = solved(capsys, "task.tolerance=1e-9", "task.most_points=9", "output.figures=false")
+    assert "is not met with as many points as task.most_points allows" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ("dataset=sine", "dataset: sine states no equation"),
+        ("model=gp dataset=equation", "model: gp learns from data and solves no equation"),
+        ("dataset=equation task.unknown=[k]", "task.observations: name the file of observations"),
+    ],
+)
+def test_what_cannot_be_solved(capsys, settings: str, sentence: str):
+    assert main(["run", "task=solve", "output.root=runs", *settings.split()]) == 1
+    assert sentence in capsys.readouterr().err
