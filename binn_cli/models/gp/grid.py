@@ -26,7 +26,7 @@ from binn_cli.models.gp.memory import available_bytes
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
 
-MOST_ON_AXIS = 3000
+MOST_ON_AXIS = 1500
 """Points of the largest axis: every evaluation of the evidence decomposes a matrix of this size, which takes
 seconds."""
 
