@@ -20,7 +20,9 @@ from binn_cli.results.record import Step
 from tests.studies.loop import score
 from tests.studies.page import Study, table
 
-MODELS = tuple(CLASSES["model"])
+MODELS = tuple(name for name in CLASSES["model"] if name != "galerkin")
+"""All that learn from data."""
+
 DIRECTORY = Path("outputs") / "comparison"
 SECONDS = 300
 """After which a run is given up."""

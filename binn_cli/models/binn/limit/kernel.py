@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.linalg.lapack import dpotrf, dpotri
 
 SMOOTHNESS = ("gaussian", "matern52", "matern32")
 """The correlations ρ, from infinitely to once differentiable functions."""
@@ -86,13 +87,19 @@ def correlation(squares: Float[np.ndarray, "*n"], smoothness: str) -> Float[np.n
     return (1.0 + r + r * r / 3.0 if smoothness == "matern52" else 1.0 + r) * np.exp(-r)
 
 
-def _slope(squares: Float[np.ndarray, "*n"], rho: Float[np.ndarray, "*n"], smoothness: str) -> Float[np.ndarray, "*n"]:
-    """The derivative of ρ with respect to log ℓ."""
+def _correlated(
+    squares: Float[np.ndarray, "B m"], smoothness: str
+) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
+    """ρ at squared distances in units of the length, and its derivative with respect to log ℓ."""
     if smoothness == "gaussian":
-        return squares * rho
-    r2 = (5.0 if smoothness == "matern52" else 3.0) * squares
+        rho = np.exp(-0.5 * squares)
+        return rho, squares * rho
+    r2 = squares * (5.0 if smoothness == "matern52" else 3.0)
     r = np.sqrt(r2)
-    return r2 * ((1.0 + r) / 3.0 if smoothness == "matern52" else 1.0) * np.exp(-r)
+    falling = np.exp(-r)
+    if smoothness == "matern52":
+        return (1.0 + r + r2 / 3.0) * falling, r2 * (1.0 + r) / 3.0 * falling
+    return (1.0 + r) * falling, r2 * falling
 
 
 def covariance(
@@ -123,20 +130,25 @@ def noise_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
 class Evidence:
     """The log posterior of hyperparameters given functions on n points.
 
+    Everything is symmetric in pairs of points, so each pair is computed once, input by input.
+
     Attributes:
         points: (n, D) inputs in units of the domain.
-        squares: (D, n, n) squared distances in every input.
+        squares: (D, m) squared distances in every input of the m = n (n - 1) / 2 pairs.
+        pairs: (2, m) which points these are, the later one first.
         smoothness: which correlation.
     """
 
     points: Float[np.ndarray, "n D"]
-    squares: Float[np.ndarray, "D n n"]
+    squares: Float[np.ndarray, "D m"]
+    pairs: Int[np.ndarray, "2 m"]
     smoothness: str = "gaussian"
 
     @classmethod
     def of(cls, points: Float[np.ndarray, "n D"], smoothness: str = "gaussian") -> Evidence:
         """The evidence of these points."""
-        return cls(points, (points.T[:, :, None] - points.T[:, None, :]) ** 2, smoothness)
+        pairs = np.array(np.tril_indices(len(points), -1))
+        return cls(points, ((points[pairs[0]] - points[pairs[1]]) ** 2).T.copy(), pairs, smoothness)
 
     def __call__(
         self,
@@ -154,45 +166,62 @@ class Evidence:
             prior: of the hyperparameters.
         """
         d, n = self.points.shape[1], len(self.points)
+        later, earlier = self.pairs
         diagonal = np.arange(n)
         inverse, share, signal = np.exp(-2.0 * theta[:, :d]), _shares(theta, d), np.exp(theta[:, 2 * d])
         noise, jitter = np.exp(theta[:, 2 * d + 1]), JITTER * n * signal
-        scaled = self.squares * inverse[:, :, None, None]  # (B, D, n, n)
-        rho = correlation(scaled.copy(), self.smoothness)
-        factors = share[:, :, None, None] * rho
-        factors += (1.0 - share)[:, :, None, None]
-        kernel = np.prod(factors, axis=1)
-        kernel *= signal[:, None, None]
-        full = kernel.copy()
-        full[:, diagonal, diagonal] += (noise + jitter)[:, None]
-        root, refused = _cholesky(full)
-        whitening = np.linalg.inv(root)
-        precision = whitening.swapaxes(1, 2) @ whitening
+        correlations, kernel = [], np.repeat(signal[:, None], len(later), axis=1)
+        for k in range(d):
+            rho, slope = _correlated(self.squares[k] * inverse[:, k, None], self.smoothness)
+            factor = share[:, k, None] * rho
+            factor += 1.0 - share[:, k, None]
+            kernel *= factor
+            correlations.append((rho, slope, factor))
+        full = np.zeros((len(theta), n, n))
+        full[:, later, earlier] = kernel
+        full[:, diagonal, diagonal] = (signal + noise + jitter)[:, None]
+        root, precision, refused = _inverses(full)
         solved = precision @ targets  # (B, n, R)
         total = float(np.sum(weights))
         value = 0.5 * np.einsum("r,nr,bnr->b", weights, targets, solved)
-        value += total * (np.sum(np.log(root[:, diagonal, diagonal]), axis=1) + 0.5 * n * LOG_2PI)
+        value += total * (np.sum(np.log(root), axis=1) + 0.5 * n * LOG_2PI)
         # d value / d K = -outer / 2
-        outer = (solved * weights) @ solved.swapaxes(1, 2) - total * precision
-        along = outer * kernel
-        ratio = along[:, None] / factors
+        outer = (solved * weights) @ solved.swapaxes(1, 2)
+        outer -= total * precision
+        own = outer[:, diagonal, diagonal]
+        along = 2.0 * outer[:, later, earlier] * kernel  # every pair stands for two entries
         gradient = np.empty_like(theta)
-        gradient[:, :d] = -0.5 * share * np.einsum("bdij,bdij->bd", ratio, _slope(scaled, rho, self.smoothness))
-        gradient[:, d : 2 * d] = -0.5 * share * (1.0 - share) * np.einsum("bdij,bdij->bd", ratio, rho - 1.0)
-        trace = outer[:, diagonal, diagonal].sum(axis=1)
-        gradient[:, 2 * d] = -0.5 * (along.sum((1, 2)) + jitter * trace)
+        for k, (rho, slope, factor) in enumerate(correlations):
+            ratio = along / factor
+            gradient[:, k] = -0.5 * share[:, k] * np.einsum("bm,bm->b", ratio, slope)
+            changed = np.einsum("bm,bm->b", ratio, rho) - ratio.sum(axis=1)
+            gradient[:, d + k] = -0.5 * share[:, k] * (1.0 - share[:, k]) * changed
+        trace = own.sum(axis=1)
+        gradient[:, 2 * d] = -0.5 * (along.sum(axis=1) + (signal + jitter) * trace)
         gradient[:, 2 * d + 1] = -0.5 * trace * noise
         away = (theta - prior.mean) / prior.std
         value = np.where(refused, REFUSED, value + 0.5 * np.sum(away**2, axis=1))
         return value, gradient + away / prior.std
 
 
-def _cholesky(matrices: Float[np.ndarray, "B n n"]) -> tuple[Float[np.ndarray, "B n n"], np.ndarray]:
-    """Lower factors, and which matrices have none; theirs is the identity."""
-    try:
-        return np.linalg.cholesky(matrices), np.zeros(len(matrices), dtype=bool)
-    except np.linalg.LinAlgError:
-        if len(matrices) == 1:
-            return np.eye(matrices.shape[1])[None], np.ones(1, dtype=bool)
-        parts = [_cholesky(matrix[None]) for matrix in matrices]
-        return np.concatenate([root for root, _ in parts]), np.concatenate([refused for _, refused in parts])
+def _inverses(
+    matrices: Float[np.ndarray, "B n n"],
+) -> tuple[Float[np.ndarray, "B n"], Float[np.ndarray, "B n n"], np.ndarray]:
+    """Diagonals of the Cholesky factors, inverses, and which matrices have none; those count as the identity.
+
+    Of the matrices, which are overwritten, the lower triangle is read.
+    """
+    count, n, _ = matrices.shape
+    roots, refused = np.ones((count, n)), np.zeros(count, dtype=bool)
+    for b in range(count):
+        # transposed, a C-contiguous matrix is what LAPACK takes, its lower triangle the upper one
+        factor, failed = dpotrf(matrices[b].T, lower=0, overwrite_a=1, clean=0)
+        if not failed:
+            roots[b] = np.diagonal(factor)
+            upper, failed = dpotri(factor, lower=0, overwrite_c=1)
+        if failed:
+            roots[b], matrices[b], refused[b] = 1.0, np.eye(n), True
+            continue
+        whole = upper.T
+        matrices[b] = np.tril(whole) + np.tril(whole, -1).T
+    return roots, matrices, refused
