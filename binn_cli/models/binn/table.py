@@ -33,7 +33,7 @@ SMALL_ROWS = 3000
 """Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
 
 JUDGED = 2
-"""Sums of products, those of highest evidence, that are judged by left-out rows."""
+"""Sums of products, those of highest evidence, that are judged by left-out rows; one where the limit is far ahead."""
 
 LENGTH_FACTORS = (1.0, 0.5, 0.25)
 """Lengths of the features relative to the limit's: a single product of kinks has room for shorter ones."""
@@ -250,6 +250,7 @@ def _products(
     shares = 1.0 / (1.0 + np.exp(-theta[dimensions : 2 * dimensions]))
     found: list[tuple[CpFit, Design]] = []
     best, only = -np.inf, allowed.modes
+    rival = (choice.evidence / choice.rows - FAR_BEHIND) * len(x) if allowed.limit else -np.inf
     for factor in LENGTH_FACTORS:
         features = [
             smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d]))
@@ -263,7 +264,6 @@ def _products(
             anywhere = np.random.default_rng([seed, 71]).random((GUIDE_POINTS, dimensions))
             values = choice.process(x, y).moments(anywhere, variance=False)[0]
             guide = Design.table(AxisDesign.of(features, anywhere), values)
-        rival = (choice.evidence / choice.rows - FAR_BEHIND) * len(x) if allowed.limit else -np.inf
         fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, guide=guide, rival=rival)
         found.extend((fit, design) for fit in fits)
         top = max(fits, key=lambda fit: fit.summary.evidence)
@@ -271,7 +271,8 @@ def _products(
             break
         # Shorter lengths are tried with the number of modes that was best.
         best, only = top.summary.evidence, top.modes
-    return sorted(found, key=lambda one: -one[0].summary.evidence)[:JUDGED]
+    found.sort(key=lambda one: -one[0].summary.evidence)
+    return found[: JUDGED if found[0][0].summary.evidence >= rival else 1]
 
 
 def _on_all(fit: CpFit, design: Design, x: np.ndarray, y: np.ndarray) -> CpFit:
