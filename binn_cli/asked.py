@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from glob import glob
 from pathlib import Path
 
 from binn_cli import build
 from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.schema.questions import asks_a_run
-from binn_cli.datasets.dataset import identity_of
 from binn_cli.errors import BinnError, ConfigError
 from binn_cli.models.scope import Scope
-from binn_cli.restoring import restored, results_of
-from binn_cli.results.fate import COMPLETE, RESULTS, fate_of
+from binn_cli.restoring import restored
+from binn_cli.results.named import require_complete, results_named
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import config_text, opened, read
 from binn_cli.tasks.questions.source import Source
@@ -34,7 +32,7 @@ def settled(settings: Settings) -> Settings:
     if not asks_a_run(settings.task):
         return settings
     path = _results(settings)
-    _require_complete(path)
+    require_complete(path)
     with opened(path) as file:
         theirs = from_text(config_text(file), path)
     groups = {group: theirs.resolved[group] for group in ("dataset", "model")}
@@ -50,7 +48,7 @@ def source_of(settings: Settings) -> tuple[Source, RunRecord]:
         BinnError: if the run has none.
     """
     path = _results(settings)
-    _require_complete(path)
+    require_complete(path)
     record = read(path, arrays=False)
     learned = restored(path)
     trained = record.steps[-1].n_train if record.steps else 0
@@ -77,7 +75,7 @@ def identity(settings: Settings) -> dict[str, str]:
         BinnError: if they cannot be read.
     """
     if not asks_a_run(settings.task):
-        return identity_of(build.dataset(settings))
+        return build.data_identity(settings, build.dataset(settings))
     names = {"run": _results(settings)}
     for key in FILES:
         value = getattr(settings.task, key, None)
@@ -90,22 +88,7 @@ def _results(settings: Settings) -> Path:
     run = settings.task.run
     if not run:
         raise ConfigError("task.run", "name the run to ask with task.run=RUN, its directory or its results.h5")
-    if Path(run).exists():
-        return results_of(Path(run))
-    found = sorted(glob(run))
-    if len(found) != 1:
-        there = f"{len(found)} runs are called {run}" if found else f"there is no {run}"
-        raise ConfigError("task.run", f"{there}; name the directory of a run, or its results.h5")
-    return results_of(Path(found[0]))
-
-
-def _require_complete(path: Path) -> None:
-    record = read(path, arrays=False)
-    if record.status == COMPLETE:
-        return
-    fate = fate_of(path.parent) if path.name == RESULTS else None
-    status = record.status if fate is None else fate.status
-    raise BinnError(f"{path}: the run is not complete ({status}); finish it with binn resume, or ask another")
+    return results_named("task.run", run)
 
 
 def _digest(path: Path) -> str:

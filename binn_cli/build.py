@@ -3,13 +3,14 @@ for."""
 
 from __future__ import annotations
 
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from binn_cli.config.compose import Settings, validated
-from binn_cli.config.schema.kinds import kinds_of
+from binn_cli.config.schema.kinds import kinds_of, text_choices
 from binn_cli.errors import BinnError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -86,13 +87,48 @@ def dataset(settings: Settings) -> Any:
 
 def model(settings: Settings) -> Any:
     """The surrogate that the settings describe, before it has seen data."""
-    kinds = kinds_of(getattr(settings.dataset, "kinds", None))
+    given = getattr(settings.dataset, "kinds", None)
+    kinds = kinds_of(given)
     chosen = _class("model", settings.model.name)(settings.model)
-    if not kinds:
-        return chosen
-    from binn_cli.models.encoded import encoded
+    if kinds:
+        from binn_cli.models.encoded import encoded
 
-    return encoded(chosen, kinds)
+        chosen = encoded(chosen, kinds)
+    run = getattr(settings.dataset, "cheap", "")
+    if not run:
+        return chosen
+    from binn_cli.cheap_run import cheap_of_run, cheap_of_tree
+    from binn_cli.models.multifidelity import OnCheap
+
+    read = cache(partial(cheap_of_run, run, _model_of))
+    return OnCheap(chosen, read, partial(cheap_of_tree, model=_model_of), text_choices(given))
+
+
+def _model_of(config: str) -> Any:
+    """The model of a run with this configuration."""
+    content = OmegaConf.create(config)
+    assert isinstance(content, DictConfig)
+    return model(validated(content))
+
+
+def data_identity(settings: Settings, data: Any) -> dict[str, str]:
+    """What the values that a run learns from depend on beside its configuration.
+
+    Args:
+        settings: of the run.
+        data: its dataset.
+
+    Raises:
+        BinnError: if a file or the run that `dataset.cheap` names cannot be read.
+    """
+    from binn_cli.datasets.dataset import identity_of
+
+    run = getattr(settings.dataset, "cheap", "")
+    if not run:
+        return identity_of(data)
+    from binn_cli.cheap_run import identity
+
+    return {**identity_of(data), **identity(run)}
 
 
 def task(settings: Settings) -> Any:
@@ -125,7 +161,5 @@ def model_and_fitted(record: RunRecord) -> tuple[Any, Any]:
         raise BinnError(f"the run holds no fitted surrogate: {asked if record.answers else ended}")
     from binn_cli.models.scope import own_state
 
-    config = OmegaConf.create(record.header.config)
-    assert isinstance(config, DictConfig)
-    built = model(validated(config))
+    built = _model_of(record.header.config)
     return built, built.from_state(own_state(record.surrogate))

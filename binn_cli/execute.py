@@ -148,7 +148,6 @@ def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> N
     """Run the task; whatever ends it, the results file says how."""
     try:
         from binn_cli.asked import identity, source_of
-        from binn_cli.datasets.dataset import identity_of
 
         task = build.task(settings)
         if asks_a_run(settings.task):
@@ -163,7 +162,7 @@ def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> N
         if dataset.note:
             LOG.info("the data of %s are %s", settings.dataset.name, dataset.note)
         recorder.note(dataset.note)
-        recorder.identify(identity_of(dataset))
+        recorder.identify(build.data_identity(settings, dataset))
         recorder.write_rarely()
         task.run(dataset, build.model(settings), recorder)
         recorder.finish("complete", None)

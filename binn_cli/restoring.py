@@ -8,23 +8,11 @@ from binn_cli import build
 from binn_cli.errors import BinnError, ConfigError, MissingExtraError
 from binn_cli.learned import Learned
 from binn_cli.models.scope import KEY, Scope, scope_of_state
-from binn_cli.results.fate import RESULTS
-from binn_cli.results.found import find_runs
+from binn_cli.results.named import results_of
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import read_surrogate
 
-
-def results_of(run: Path) -> Path:
-    """The results file of a run that is named by its directory or its file.
-
-    Raises:
-        BinnError: if the directory holds several runs.
-    """
-    if run.is_dir() and not (run / RESULTS).exists():
-        count = len(find_runs([run]).files)
-        if count:
-            raise BinnError(f"{run}: holds {count} runs; name one of them (binn_cli.load_many loads them all)")
-    return run / RESULTS if run.is_dir() else run
+__all__ = ["restored", "results_of", "scope_of"]
 
 
 def restored(run: Path) -> Learned:

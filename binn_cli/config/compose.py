@@ -97,6 +97,7 @@ def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
         groups[group] = _typed(group, section, schemas[name])
     _varies_a_size(groups["task"], groups["dataset"])
     _reads_in_chunks(groups["task"], groups["dataset"])
+    _stands_on_cheap(groups["task"], groups["dataset"])
     output = _typed("output", plain.get("output", {}), OutputConfig)
     limits = _typed("limits", plain.get("limits", {}), LimitsConfig)
     wishes = Wishes(**{wish.name: root[wish.name] for wish in fields(Wishes)})
@@ -156,6 +157,16 @@ def _reads_in_chunks(task: Any, dataset: Any) -> None:
             f"must be false for task={task.name}, which needs all data in memory; task=regress reads them in chunks"
         )
         raise ConfigError("dataset.stream", problem)
+
+
+def _stands_on_cheap(task: Any, dataset: Any) -> None:
+    """Require data in memory where the surrogate stands on that of a cheap solver."""
+    if not getattr(dataset, "cheap", ""):
+        return
+    if getattr(dataset, "stream", False):
+        raise ConfigError("dataset.stream", "must be false beside dataset.cheap, which needs all data in memory")
+    if task.name == "solve":
+        raise ConfigError("dataset.cheap", "must be empty for task=solve, which learns from no solver")
 
 
 def read(path: Path) -> Settings:

@@ -23,6 +23,7 @@ from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions
 from binn_cli.models.binn.tucker.posterior import Functions, LimitFunctions, TuckerPosterior
 from binn_cli.models.encoded import FittedEncoded
 from binn_cli.models.encoding import PLAIN
+from binn_cli.models.multifidelity import FittedOnCheap
 from binn_cli.models.scope import Scope
 
 FORMAT = "binn-evaluator/1"
@@ -41,6 +42,10 @@ def flattened(fitted: Any, name: str, scope: Scope) -> Arrays:
     Raises:
         BinnError: if the model cannot be exported.
     """
+    if isinstance(fitted, FittedOnCheap):
+        raise BinnError(
+            "a surrogate on top of a cheap solver (dataset.cheap) cannot be exported; use binn predict or binn serve"
+        )
     kinds: tuple[Kind, ...] = (PLAIN,) * len(scope.inputs)
     if isinstance(fitted, FittedEncoded):
         fitted, kinds = fitted.inner, fitted.encoding.kinds

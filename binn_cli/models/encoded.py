@@ -51,7 +51,7 @@ class FittedEncoded:
         Raises:
             DataError: for a value that an input cannot have.
         """
-        options = {} if variance or not _takes_variance(self.inner) else {"variance": False}
+        options = {} if variance or not takes_variance(self.inner) else {"variance": False}
         found: Prediction = self.inner.predict(self.encoding.axes(axes), **options)
         return found
 
@@ -81,7 +81,8 @@ class FittedEncodedCases(FittedEncoded):
         return found
 
 
-def _takes_variance(surrogate: Any) -> bool:
+def takes_variance(surrogate: Any) -> bool:
+    """Whether the `predict` of a surrogate knows `variance=False`."""
     from inspect import signature
 
     return "variance" in signature(surrogate.predict).parameters

@@ -100,6 +100,7 @@ class HeatConfig:
     offgrid_times: int = 12
     offgrid_cases: int = 10
     cache: str = "data/heat"
+    cheap: str = ""
 
     def __post_init__(self) -> None:
         at_least("dataset.grid", self.grid, 2)

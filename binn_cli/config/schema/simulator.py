@@ -47,6 +47,7 @@ class SimulatorConfig:
     initial_cases: int = 0
     train_cases: int = 0
     test_cases: int = 0
+    cheap: str = ""
 
     def __post_init__(self) -> None:
         if self.parameters is not None:

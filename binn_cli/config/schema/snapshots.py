@@ -34,6 +34,7 @@ class SnapshotsConfig:
     stream: bool = False
     initial_cases: int = 8
     cache: str = "data/snapshots"
+    cheap: str = ""
 
     def __post_init__(self) -> None:
         for key in ("outputs", "coordinates", "parameters", "test_cases"):

@@ -41,6 +41,7 @@ class TableConfig:
     stream: bool = False
     initial_cases: int = 8
     cache: str = "data/table"
+    cheap: str = ""
 
     def __post_init__(self) -> None:
         if not self.test_path and not 0 < self.test_share < 1:
