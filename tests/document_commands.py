@@ -20,6 +20,12 @@ HEAT = (
     "dataset.train_cases=4 dataset.initial_cases=4 dataset.offgrid_points=0 task.rounds=1 model.modes=2 model.sweeps=2 "
     f"{NO_FIGURES}"
 )
+TWO_HEATS = (
+    "dataset.grid=4 dataset.times=3 dataset.substeps=2 dataset.candidates=[3,3] dataset.test_cases=2 "
+    "dataset.train_cases=4 dataset.offgrid_points=0 model.length=2 model.stretch=0 model.modes=2 model.sweeps=2 "
+    f"{NO_FIGURES}"
+)
+CHEAP_TABLE = "binn run dataset=table dataset.path=cheap.csv dataset.outputs=[drag] output.root=cheap"
 PAPER = "model=binn_paper"
 TABLE_2 = f"dataset.stride=30 model.sweeps=2 {NO_FIGURES}"
 SWEEP = f"budget=smoke dataset.n_train=20 {NO_FIGURES}"
@@ -125,6 +131,16 @@ COMMANDS: dict[str, str | None] = {
     "binn ask by_hand/* -n 2": "",
     "binn status by_hand/*": "",
     "binn run task=active_learn dataset=heat task.stop.rel_rmse=0.01": HEAT,
+    # docs/cheap-solvers.md
+    "binn run task=regress dataset=heat dataset.cells=8 dataset.train_cases=60 output.root=coarse": (
+        f"{TWO_HEATS} dataset.cells=3"
+    ),
+    "binn run task=regress dataset=heat dataset.train_cases=4 'dataset.cheap=coarse/*'": f"{TWO_HEATS} dataset.cells=6",
+    "binn show outputs/*_regress_heat_binn": "",
+    CHEAP_TABLE: f"{TINY_BINN} {NO_FIGURES}",
+    "binn run dataset=table dataset.path=costly.csv dataset.outputs=[drag] 'dataset.cheap=cheap/*' "
+    "output.root=costly": f"{TINY_BINN} {NO_FIGURES}",
+    "binn predict costly/* points.csv -o answers.csv": "",
     # docs/solving.md
     "binn run task=solve dataset=poisson_nd dataset.dimensions=5 dataset.points=32": (
         f"dataset.dimensions=2 dataset.points=9 {NO_FIGURES}"
@@ -223,7 +239,9 @@ REFUSED = {
 NOT_COMMANDS = {
     "binn ask RUN -n 5",
     "binn predict",
+    "binn export",
     "binn tell RUN FILE",
+    "binn update",
     "binn status RUN",
     "binn serve RUN --port 4242",
     "binn -sc install=fish | source",
@@ -283,8 +301,17 @@ def example_solver(monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(Path(__file__).resolve().parents[1] / "docs" / "examples" / "heat.py", "heat.py")
 
 
+def two_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of a cheap and of a costly solver, and points to ask about."""
+    for name, count, factor in (("cheap", 30, 1.0), ("costly", 10, 1.2)):
+        rows = [f"{i / count},{factor * (i / count) ** 2}" for i in range(count + 1)]
+        Path(f"{name}.csv").write_text("\n".join(["speed,drag", *rows]))
+    Path("points.csv").write_text("speed\n0.25\n0.5\n")
+
+
 BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     f"binn resume {INTERRUPTED}": interrupted_run,
     SOLVER: example_solver,
+    CHEAP_TABLE: two_tables,
 }
 """What must be there before a command is run."""

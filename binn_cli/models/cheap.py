@@ -124,7 +124,7 @@ def _in_order(axes: Sequence[Axis], inputs: Sequence[str]) -> tuple[tuple[Axis, 
     that order."""
     own = []
     for axis in axes:
-        order = sorted(range(len(axis.coordinates)), key=lambda i, axis=axis: inputs.index(axis.coordinates[i]))
+        order = [int(i) for i in np.argsort([inputs.index(name) for name in axis.coordinates])]
         names, units = (tuple(part[i] for i in order) for part in (axis.coordinates, axis.units))
         own.append(replace(axis, points=axis.points[:, order], coordinates=names, units=units))
     places = sorted(range(len(own)), key=lambda a: inputs.index(own[a].coordinates[0]))
@@ -153,12 +153,19 @@ def rows_of(axes: Sequence[Axis], inputs: Sequence[str], rows: Int[np.ndarray, "
 
 def joined(parts: Sequence[Prediction]) -> Prediction:
     """Predictions at tables of points as one."""
-    names = ("mean", "epistemic_var", "noise_var")
-    whole = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return Prediction(*whole, compile_seconds=sum(part.compile_seconds for part in parts))
+    return Prediction(
+        mean=np.concatenate([part.mean for part in parts]),
+        epistemic_var=np.concatenate([part.epistemic_var for part in parts]),
+        noise_var=np.concatenate([part.noise_var for part in parts]),
+        compile_seconds=sum(part.compile_seconds for part in parts),
+    )
 
 
 def reshaped(found: Prediction, change: Callable[[np.ndarray], np.ndarray]) -> Prediction:
     """A prediction whose arrays have been changed alike."""
-    parts = (change(np.asarray(part)) for part in (found.mean, found.epistemic_var, found.noise_var))
-    return Prediction(*parts, compile_seconds=found.compile_seconds)
+    return Prediction(
+        mean=change(np.asarray(found.mean)),
+        epistemic_var=change(np.asarray(found.epistemic_var)),
+        noise_var=change(np.asarray(found.noise_var)),
+        compile_seconds=found.compile_seconds,
+    )
