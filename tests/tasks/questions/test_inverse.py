@@ -68,6 +68,15 @@ def test_noise_is_learned_and_two_maxima_are_told() -> None:
     assert any("2 maxima" in warning for warning in found.warnings)
 
 
+def test_observations_without_noise_find_the_unknown_to_seven_digits() -> None:
+    x = np.linspace(0.0, 1.0, 20)
+    source = source_of(lambda t: np.exp(t[:, [1]] * t[:, [0]]), {"x": (0.0, 1.0), "a": (-3.0, 3.0)})
+    observed = Observations("0", ("x",), x[:, None], (0,), np.exp(1.7 * x)[:, None])
+    found = infer(source, observed, joint_of(source, "task.prior", ["a"], None))
+    assert found.mode[0] == pytest.approx(1.7, rel=1e-7)
+    assert found.by == "laplace" and found.std[0] < 1e-5 and found.ess[0] > 500
+
+
 def test_a_ridge_is_explored_and_what_is_not_known_is_said() -> None:
     source = source_of(lambda t: t[:, [0]] ** 2 + t[:, [1]] ** 2, {"a": (-2.0, 2.0), "b": (-2.0, 2.0)})
     observed = Observations("0", (), np.zeros((1, 0)), (0,), np.ones((1, 1)))

@@ -24,7 +24,7 @@ RANK, FEW = 24, 400
 """Directions in which errors hang together that count, and points from which their correlation is known."""
 NOISE_SHARE, NOISE_SPREAD = 0.02, 2.5
 """A learned noise level is expected at this share of the observations' spread, log-normally with this deviation."""
-LEAST = 1e-9
+LEAST = 1e-7
 """Smallest standard deviation that counts, as a share of the observations' spread: round-off of the surrogate."""
 STEP = 1e-3
 """Step of central differences in normal scores."""

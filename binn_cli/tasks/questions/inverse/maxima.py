@@ -13,7 +13,7 @@ FIRST = 256
 """Points of the prior at which the density is looked at first."""
 STEPS, ENOUGH = 40, 1e-6
 """Steps at most, and the gain in log density below which none is worth while."""
-LEVELS = np.linspace(-3.5, 2.0, 12)
+LEVELS = np.linspace(-5.5, 2.0, 16)
 """Logarithms of noise levels that are tried, in standard deviations of their prior."""
 REFINEMENTS = 3
 SAME = 2.0
