@@ -15,8 +15,23 @@ from jaxtyping import Float
 from binn_cli.models.binn.limit.kernel import covariance, noise_variance
 from binn_cli.models.binn.limit.warping import warp
 
+MOST_ADDED = 8
+"""Times that something is added to the diagonal of a matrix that has no Cholesky factor, ten times as much each."""
+
 ENTRIES = 2**21
 """Numbers of the largest table between new points and training points (16 MB)."""
+
+
+def _root(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """The lower Cholesky factor; where round-off has made the matrix indefinite, with a little more on its diagonal."""
+    added = np.finfo(float).eps * float(np.trace(matrix))
+    for _ in range(MOST_ADDED):
+        try:
+            return scipy.linalg.cholesky(matrix, lower=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            matrix = matrix + added * np.eye(len(matrix))
+            added *= 10.0
+    return scipy.linalg.cholesky(matrix, lower=True, check_finite=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ class Process:
         for theta in self.draws:
             matrix = covariance(theta, self.points, self.points, self.smoothness)
             matrix[np.diag_indices(n)] += noise_variance(theta, n)
-            root = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+            root = _root(matrix)
             inverse = scipy.linalg.solve_triangular(root, np.eye(n), lower=True, check_finite=False)
             found.append((inverse, inverse.T @ (inverse @ values)))
         return found

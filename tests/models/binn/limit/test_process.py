@@ -61,3 +61,14 @@ def test_left_out_in_closed_form_is_a_fit_without_the_value() -> None:
 def test_a_process_survives_its_own_description() -> None:
     process, x = _process(DRAWS), RNG.random((5, 2))
     np.testing.assert_array_equal(Process.from_tree(process.tree()).moments(x), process.moments(x))
+
+
+def test_a_matrix_that_round_off_makes_indefinite_still_has_moments() -> None:
+    points = np.repeat(np.linspace(0.0, 1.0, 20)[:, None], 2, axis=1)
+    draws = np.array([[4.6, 4.6, 12.0, 12.0, 25.0, np.log(1e-14)]])
+    process = Process.of(points, points.sum(axis=1), draws, np.zeros(2), "gaussian")
+
+    mean, spread = process.moments(np.array([[0.3, 0.3]]))
+
+    assert mean[0] == pytest.approx(0.6, abs=1e-2)
+    assert np.isfinite(spread).all() and (spread >= 0.0).all()
