@@ -192,6 +192,7 @@ def test_a_run_is_whole_without_the_cheap_one(
     costly = [*TABLE, "dataset.path=costly.csv", "dataset.cheap=cheap/*"]
     assert run(*costly, "task=active_learn", "task.initial=4", "task.rounds=1") == 0
     (made,) = Path("outputs").iterdir()
+    assert '"dataset.cheap": "sha256:' in binn_cli.load(made).provenance["data_identity"]  # what binn resume compares
     before = binn_cli.load(made).predict({"x": [0.3]})["mean"].values
     (name,) = Path("cheap").iterdir()
     Path("cheap").rename("gone")
