@@ -12,7 +12,6 @@ from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.errors import BinnError, ConfigError
 from binn_cli.models.scope import Scope
-from binn_cli.restoring import restored
 from binn_cli.results.named import require_complete, results_named
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import config_text, opened, read
@@ -47,6 +46,9 @@ def source_of(settings: Settings) -> tuple[Source, RunRecord]:
     Raises:
         BinnError: if the run has none.
     """
+    # What it takes to restore a surrogate imports libraries for tables, which other runs do without.
+    from binn_cli.restoring import restored
+
     path = _results(settings)
     require_complete(path)
     record = read(path, arrays=False)
