@@ -18,7 +18,7 @@ run: $(STAMP)
 	$(BIN)/binn run task=active_learn dataset=heat
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "not thorough"
+	$(BIN)/python -m pytest -n 4 -m "not thorough"
 
 test-thorough: $(STAMP)
 	$(BIN)/python -m pytest -n 2

@@ -97,7 +97,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
             f'experiment: "fig33" is not one of {", ".join(options("experiment"))}; did you mean "fig3"?',
         ),
         ("hydra/launcher=basik", 'hydra/launcher: "basik" is not one of '),
-        ("task=null", 'task: "null" is not one of active_learn, regress, scaling, solve'),
+        ("task=null", f'task: "null" is not one of {", ".join(options("task"))}'),
         ("modle=binn", 'modle: no such group or key; did you mean "model"?'),
         ("sed=3", 'sed: no such group or key; did you mean "seed"?'),
         ("modle.modes=3", 'modle.modes: no such key; did you mean "model.modes"?'),

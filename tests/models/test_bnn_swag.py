@@ -42,6 +42,7 @@ def test_draws_have_half_their_covariance_from_either_part() -> None:
     np.testing.assert_allclose(np.cov(draws.T), expected, rtol=0, atol=0.03 * np.max(expected))
 
 
+@pytest.mark.thorough
 def test_the_mean_is_the_most_probable_and_the_spread_that_of_gradient_descent() -> None:
     """On a linear model: Σ = (1 - A) Σ (1 - A)ᵀ + R C Rᵀ, with A a step's contraction and C the covariance of minibatch
     gradients."""
