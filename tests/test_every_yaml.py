@@ -22,6 +22,8 @@ LARGE = {
     *(("experiment", name) for name in options("experiment") if name != "smoke"),
     ("budget", "paper"),
     ("budget", "quick"),
+    *(("model", f"bnn_{name}") for name in ("hmc", "mh", "sgld", "swag", "ensemble", "laplace", "map")),
+    ("dataset", "heat3d"),
 }
 """Files whose runs repeat what others do."""
 ASKING = [("task", name) for name in ("inverse", "optimize", "sensitivity")]

@@ -80,8 +80,8 @@ def test_installed_help_configuration_and_completion(installed) -> None:
     composed = installed("run", "--cfg", "job", "dataset=sine")
     assert composed.returncode == 0
     assert "name: sine" in composed.stdout
-    line = "binn run dataset=p"
-    assert installed("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))).stdout == "dataset=poisson\n"
+    line = "binn run dataset=sin"
+    assert installed("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))).stdout == "dataset=sine\n"
 
 
 def test_installed_sweep_reports_its_failures(installed) -> None:

@@ -264,8 +264,8 @@ class Recorder:
         self._cost = self._written - began
 
     def _keep_soon(self, record: RunRecord) -> None:
-        """As `_keep`, unless the last time was too recent."""
-        if time.monotonic() - self._written >= self._cost / self._share:
+        """As `_keep`, unless the last time was too recent; where the file has gone, at once, to tell it now."""
+        if time.monotonic() - self._written >= self._cost / self._share or not self.path.exists():
             self._keep(record)
         else:
             self._record = record

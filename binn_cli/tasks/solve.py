@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from binn_cli.config.schema import SolveConfig
 from binn_cli.datasets.dataset import Dataset
-from binn_cli.datasets.problem import KnowsTruth, Problem, StatesProblem
+from binn_cli.datasets.problem import PARAMETER, KnowsTruth, Problem, StatesProblem
 from binn_cli.datasets.product import ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.galerkin.error import Estimate
@@ -98,6 +98,14 @@ def _solver(model: Surrogate) -> Galerkin:
     return model
 
 
+def _widths(problem: Problem) -> tuple[int, ...]:
+    """Parameters that come last are the case: questions are about these, over the field of the others."""
+    fields = [variable.kind != PARAMETER for variable in problem.variables]
+    parameters = fields.count(False)
+    together = parameters and not any(fields[len(fields) - parameters :])
+    return (*[1] * (len(fields) - parameters), parameters) if together else ()
+
+
 class _Run:
     """The solutions of one run, each computed once."""
 
@@ -122,7 +130,7 @@ class _Run:
         self.errors: list[tuple[float, float, float]] = []
         units = tuple(variable.unit for variable in problem.variables)
         low, high = problem.domain.T
-        self.scope = Scope(problem.inputs, units, (problem.output,), ("",), low, high)
+        self.scope = Scope(problem.inputs, units, (problem.output,), ("",), low, high, _widths(problem))
         self.sensors = read_sensors(task.config, problem, self.scope) if task.config.observations else None
 
     def steps(self, data_seconds: float) -> None:

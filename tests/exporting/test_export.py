@@ -95,7 +95,7 @@ def test_what_onnx_has_no_word_for(name: str, what: str, tmp_path: Path) -> None
         write_onnx(tmp_path / "surrogate.onnx", flattened(learned.surrogate, "binn", learned.scope))
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [pytest.param(2, marks=pytest.mark.thorough), 3])
 def test_fmus(version: int, tmp_path: Path) -> None:
     fmpy = pytest.importorskip("fmpy")
     from fmpy.validation import validate_fmu
