@@ -17,6 +17,7 @@ from binn_cli.models.encoding import EncodedRows, Encoding
 from binn_cli.models.gradient import gradient_of
 from binn_cli.models.learning_on import learn_on
 from binn_cli.models.surrogate import CaseProcess, FitReport, FitsRows, FittedSurrogate, KnowsCases, Prediction, Tree
+from binn_cli.models.wrapping import Wrapping
 
 
 @dataclass(frozen=True)
@@ -89,26 +90,14 @@ def takes_variance(surrogate: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """A model behind an encoding.
+class Encoded(Wrapping):
+    """A model behind an encoding; `inner` is the model of the columns.
 
     Attributes:
-        inner: the model of the columns.
         kinds: what inputs are, by name.
     """
 
-    inner: Any
     kinds: Mapping[str, Kind]
-
-    @property
-    def name(self) -> str:
-        """That of the model."""
-        return str(self.inner.name)
-
-    @property
-    def learns_incomplete(self) -> bool:
-        """Whether the model learns from products with gaps."""
-        return bool(getattr(self.inner, "learns_incomplete", False))
 
     def fit(
         self,
@@ -130,14 +119,6 @@ class Encoded:
             encoding.data(data), warm_start=before, domain=encoding.domain(domain), capacity=capacity
         )
         return self._wrapped(encoding, fitted)
-
-    def remembers(self, fitted: Any) -> bool:
-        """Whether `update` gives what a fit to all data would give."""
-        return (
-            bool(self.inner.remembers(fitted.inner))
-            if hasattr(self.inner, "remembers") and isinstance(fitted, FittedEncoded)
-            else False
-        )
 
     def update(self, fitted: FittedEncoded, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedEncoded:
         """See `learn_on`."""

@@ -21,6 +21,7 @@ from binn_cli.models.encoded import takes_variance
 from binn_cli.models.gradient import gradient_of
 from binn_cli.models.learning_on import learn_on
 from binn_cli.models.surrogate import CaseProcess, FitReport, FittedSurrogate, KnowsCases, Prediction, Tree
+from binn_cli.models.wrapping import Wrapping
 
 TREND_SHARE = 0.1
 """What one case more that says ρ = 1 weighs beside the others, where a trend in the inputs is taken off."""
@@ -193,35 +194,18 @@ def with_cheap(table: Axis, said: Float[np.ndarray, "n L"], outputs: Sequence[st
 
 
 @dataclass(frozen=True)
-class OnCheap:
-    """A model that learns what a costly solver adds to a cheap one.
+class OnCheap(Wrapping):
+    """A model that learns what a costly solver adds to a cheap one; `inner` is the model of the rest.
 
     Attributes:
-        inner: the model of the rest.
         read: reads what has learned the cheap solver; called by the first fit.
         restored: the same out of `Cheap.tree`.
         choices: texts that inputs may be, by their names.
     """
 
-    inner: Any
     read: Callable[[], Cheap]
     restored: Callable[[Tree], Cheap]
     choices: Mapping[str, tuple[str, ...]]
-
-    @property
-    def name(self) -> str:
-        """That of the model of the rest."""
-        return str(self.inner.name)
-
-    @property
-    def compiles(self) -> bool:
-        """Whether the first fit of the rest also compiles."""
-        return bool(getattr(self.inner, "compiles", True))
-
-    @property
-    def learns_incomplete(self) -> bool:
-        """Whether the model of the rest learns from products with gaps."""
-        return bool(getattr(self.inner, "learns_incomplete", False))
 
     def fit(
         self,
@@ -251,11 +235,6 @@ class OnCheap:
         )
         warnings = cheap.beyond(data, domain)
         return _wrapped(cheap, fitted, rho, as_input, data.inputs, data.outputs, self.name, warnings)
-
-    def remembers(self, fitted: Any) -> bool:
-        """Whether `update` gives what a fit to all data would give."""
-        knows = hasattr(self.inner, "remembers") and isinstance(fitted, FittedOnCheap)
-        return bool(self.inner.remembers(fitted.inner)) if knows else False
 
     def update(self, fitted: FittedOnCheap, data: ProductData | RowChunks, forgetting: float = 1.0) -> FittedOnCheap:
         """See `learn_on`; ρ stays as it is.

@@ -117,6 +117,7 @@ class _Cosines:
 
     @classmethod
     def drawn(cls, theta: np.ndarray, member: Process, random: np.random.Generator) -> _Cosines:
+        """Features of the process's spectral density, an input left out as often as its share says."""
         dimensions = member.points.shape[1]
         shape = (COSINES, dimensions)
         normal, kept = random.standard_normal(shape), random.random(shape)

@@ -172,6 +172,7 @@ class Binn:
         said = np.stack([own.values for own in outputs], axis=-1) + np.where(observed[..., None], 0.0, scatter)
         filled = replace(data, values=said, observed=None)
         fitted = self.fit(filled, warm_start, domain=domain)
+        diagnostics: dict[str, Any] | None = None
         for _ in range(REFILLED):
             refilled = _filled(fitted, data)
             moved = np.mean((refilled.values - filled.values)[~observed] ** 2, axis=0)
@@ -181,8 +182,9 @@ class Binn:
                 break
             cases = Cases.of(filled, fitted.units.outputs, self.config.compression)
             with one_blas_thread():
-                again, diagnostics = self._fit_cases(cases, fitted.units, self._route_of(fitted), fitted)
-            fitted = self._finish(again, diagnostics, data.n_observed, began)
+                fitted, diagnostics = self._fit_cases(cases, fitted.units, self._route_of(fitted), fitted)
+        if diagnostics is not None:
+            fitted = self._finish(fitted, diagnostics, data.n_observed, began)
         share = data.n_observed / data.n_points
         note = f"filled {1 - share:.1%} of the combinations, which have no values, with what the others say there"
         report = replace(fitted.report, fit_seconds=time.perf_counter() - began, notes=(*fitted.report.notes, note))

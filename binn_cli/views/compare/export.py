@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from binn_cli import __version__
 from binn_cli.errors import BinnError, MissingExtraError
 from binn_cli.views.compare.summary import BEST, NEAR, Comparison, Mean, Row
 from binn_cli.views.compare.table import label_of, mean_text
+from binn_cli.views.whole_file import write_whole
 
 FORMATS = ("csv", "json", "latex", "parquet")
 
@@ -34,14 +34,7 @@ def export(comparison: Comparison, kind: str, path: Path) -> None:
             raise BinnError("--parquet: needs the name of a file, for a terminal cannot show it")
         print(content.decode(), end="")
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BinnError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def flat_rows(comparison: Comparison) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from binn_cli.errors import BinnError
+from binn_cli.views.whole_file import write_whole
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 LONGEST = 300
@@ -54,9 +55,4 @@ def print_pdf(page: Path, pdf: Path) -> None:
         if not made.exists():
             why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise BinnError(f"--pdf {pdf}: {program} did not print: {why}")
-        try:
-            temporary = pdf.with_name(f".{pdf.name}.{os.getpid()}.tmp")
-            shutil.copyfile(made, temporary)
-            os.replace(temporary, pdf)
-        except OSError as error:
-            raise BinnError(f"cannot write {pdf}: {error.strerror}") from error
+        write_whole(pdf, made.read_bytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from binn_cli.views.console.streams import Notices
 from binn_cli.views.report.browser import print_pdf
 from binn_cli.views.report.page import page
 from binn_cli.views.report.reading import Reading, reading
+from binn_cli.views.whole_file import write_whole
 
 METRICS = ("rmse", "rel_rmse", "nlpd", "coverage_95")
 """Scores in the table of runs unless others are named."""
@@ -86,12 +86,5 @@ def _write(text: bytes, path: Path) -> None:
     if str(path) == "-":
         print(text.decode(), end="")
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BinnError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, text)
     print(path)

@@ -59,12 +59,14 @@ class _Mixture:
     shares: np.ndarray
 
     def drawn(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Points of the mixture, each part as often as its share says."""
         which = random.permutation(_systematic(self.shares, count, random))
         normal = random.standard_normal((count, self.centres.shape[1]))
         normal /= np.sqrt(random.chisquare(FREEDOM, count) / FREEDOM)[:, None]
         return self.centres[which] + np.einsum("nij,nj->ni", self.roots[which], normal)
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Of the mixture at points."""
         p = points.shape[1]
         each = []
         for centre, root, share in zip(self.centres, self.roots, self.shares, strict=True):

@@ -161,6 +161,7 @@ class _Additive:
 
     @classmethod
     def fitted(cls, unit: np.ndarray, values: np.ndarray) -> _Additive:
+        """Least squares; coefficients that are within their noise are zero."""
         d = unit.shape[1]
         degree = int(np.clip(len(unit) // (20 * d), 1, DEGREE))
         design = np.concatenate([np.ones((len(unit), 1)), _legendre(unit, degree).reshape(len(unit), -1)], axis=1)
