@@ -23,6 +23,7 @@ from binn_cli.neighbours import among_neighbours
 from binn_cli.results.fate import INTERRUPTION, OUT_OF_MEMORY
 from binn_cli.results.holder import LOG_NAME, held
 from binn_cli.results.provenance import SIDE_BY_SIDE
+from binn_cli.whole_file import write_whole
 
 LOG = logging.getLogger("binn")
 SAME_WISH_SECONDS = 1.0
@@ -69,7 +70,7 @@ def execute(
         try:
             stack.enter_context(held(directory))
             if not resuming:
-                (directory / "config.yaml").write_text(settings.yaml, encoding="utf-8")
+                write_whole(directory / "config.yaml", settings.yaml)
             stack.enter_context(_logging_to(directory / LOG_NAME, settings.verbose))
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error

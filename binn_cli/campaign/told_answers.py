@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from binn_cli.datasets.product import Axis
 from binn_cli.datasets.simulator.answers import Answer
 from binn_cli.datasets.simulator.decoding import Field
 from binn_cli.errors import BinnError
+from binn_cli.whole_file import replacing
 
 DIRECTORY = "told"
 """Of all such files, in the directory of the run."""
@@ -29,12 +29,8 @@ def keep(run: Path, answers: Sequence[Answer]) -> None:
         place.mkdir(exist_ok=True)
         first = 1 + max((int(path.stem) for path in place.glob("*.npz")), default=0)
         for number, answer in enumerate(answers, first):
-            temporary = place / f".{number:06d}.tmp"
-            with open(temporary, "wb") as file:
+            with replacing(place / f"{number:06d}.npz", durable=True) as temporary, temporary.open("wb") as file:
                 np.savez(file, **_arrays(answer))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, place / f"{number:06d}.npz")
     except OSError as error:
         raise BinnError(
             f"{place}: cannot be written ({error.strerror}); nothing of the answers is lost, tell them again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from binn_cli.errors import BinnError, ConfigError
 
 NOT_SCIENCE = frozenset({"dataset.cache", "dataset.store", "dataset.at_once"})
 """Leaves of dataset, model and task that cannot change a result, and so do not count in `config_id`."""
+MOST_KNOWN = 256
+"""Sections that are remembered as checked: the jobs of a sweep have most of theirs in common."""
+_known: dict[tuple[str, type, str], Any] = {}
 DEFAULT_BUDGET = "quick"
 """The budget of a configuration that names none, as in conf/config.yaml."""
 
@@ -237,10 +241,18 @@ def _typed(prefix: str, section: Mapping[str, Any], schema: type, *, instantiate
             prefix,
             f"must be a section with the keys {', '.join(leaf.name for leaf in fields(schema))}, not {section!r}",
         )
+    same = (prefix, schema, repr(section))
+    if instantiate and same in _known:
+        return deepcopy(_known[same])
     _reject_unknown(prefix, section, schema)
     try:
         node = OmegaConf.merge(OmegaConf.structured(schema), dict(section))
-        return OmegaConf.to_object(node) if instantiate else node
+        if not instantiate:
+            return node
+        made = OmegaConf.to_object(node)
+        if len(_known) < MOST_KNOWN:
+            _known[same] = deepcopy(made)
+        return made
     except ConfigError:
         raise
     except OmegaConfBaseException as error:

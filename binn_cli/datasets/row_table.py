@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import h5py
 
 from binn_cli.datasets.rows import Chunk
 from binn_cli.errors import ConfigError
+from binn_cli.whole_file import replacing
 
 ROWS_IN_CHUNK = 2**14
 
@@ -38,7 +37,7 @@ def write_rows(
     Raises:
         ConfigError: if the directory cannot be written to.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with cached_file(path) as temporary, h5py.File(temporary, "w") as file:
         tables = []
         for name, columns in (("inputs", inputs), ("outputs", outputs)):
             grows = {"maxshape": (None, len(columns)), "chunks": (ROWS_IN_CHUNK, len(columns))} if rows is None else {}
@@ -57,20 +56,20 @@ def write_rows(
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside another one, which it takes the place of when all has gone well.
+def cached_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A temporary path beside a file of the cache, which it takes the place of when all has gone well.
+
+    Args:
+        path: the file; its directory need not be there.
+        durable: see `binn_cli.whole_file.replacing`.
 
     Raises:
         ConfigError: if the directory cannot be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
+        with replacing(path, durable=durable) as temporary:
+            yield temporary
     except OSError as error:
         problem = f"{path.parent} cannot be written ({error.strerror or error}); name a directory with enough room"
         raise ConfigError("dataset.cache", problem) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Float
+
+from binn_cli.whole_file import replacing
 
 log = logging.getLogger(__name__)
 
@@ -83,16 +82,6 @@ def _read(path: Path, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape"]:
 
 
 def _write(path: Path, values: Float[np.ndarray, "*shape"], description: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            _save(file, values, description)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _save(file: BinaryIO, values: Float[np.ndarray, "*shape"], description: str) -> None:
     # Not flushed to the disk: solving anew takes less time, and a file that a crash cut short is found damaged.
-    np.savez(file, values=values, description=np.array(description))
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        np.savez(file, values=values, description=np.array(description))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
-import secrets
 from pathlib import Path
 from typing import Any
+
+from binn_cli.whole_file import write_whole
 
 
 @functools.cache
@@ -33,12 +33,7 @@ def keep_entries_whole() -> None:
         path = directory / f"{key}{_CACHE_SUFFIX}"
         if path.exists():
             return
-        temporary = directory / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        try:
-            temporary.write_bytes(value)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, value)
 
     patched: Any = LRUCache
     patched.put = put

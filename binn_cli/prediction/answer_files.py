@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from binn_cli.errors import BinnError, MissingExtraError
 from binn_cli.models.scope import Scope
 from binn_cli.prediction.answer_hdf5 import Hdf5Answers
 from binn_cli.prediction.blocks import Answer
+from binn_cli.whole_file import replacing
 
 OUTSIDE = "outside"
 STDOUT = Path("-")
@@ -160,19 +160,14 @@ def opened_for_answers(path: Path, scope: Scope, axes: Sequence[Axis]) -> Iterat
     if path == STDOUT:
         yield _Text(path, scope)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        file = KINDS[path.suffix.lower()](temporary, scope, axes)
-        try:
-            yield file
-        finally:
-            file.close()
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        with replacing(path, durable=True) as temporary:
+            file = KINDS[path.suffix.lower()](temporary, scope, axes)
+            try:
+                yield file
+            finally:
+                file.close()
     except OSError as error:
         raise BinnError(
             f"{path}: cannot be written ({error.strerror or error}); free some space or name another place"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

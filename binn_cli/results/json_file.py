@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-_serial = itertools.count()
+from binn_cli.whole_file import write_whole
 
 
 def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
@@ -17,14 +15,7 @@ def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
     Raises:
         OSError: if it cannot be written; a file that was there stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{next(_serial)}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=indent, ensure_ascii=False)
-            file.write("\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

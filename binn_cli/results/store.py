@@ -4,8 +4,6 @@ all."""
 from __future__ import annotations
 
 import io
-import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,13 +23,13 @@ from binn_cli.results.dimensions import TEXT, dataset, scale, scaled_group, valu
 from binn_cli.results.record import Header, Predictions, RunRecord
 from binn_cli.results.surface import read_surface, write_surface
 from binn_cli.results.tree import attribute, read_tree, scalar, write_tree
+from binn_cli.whole_file import write_whole
 
 SCHEMA = "binn-results/1"
 FILE_NAME = "results.h5"
 
 _ROOT = ("task", "dataset", "model", "config_id", "seed")
 _TABLES = ("truth", "mean", "std_epistemic", "std_total")
-_serial = itertools.count()
 
 
 def write(path: Path, record: RunRecord) -> None:
@@ -45,20 +43,12 @@ def write(path: Path, record: RunRecord) -> None:
 
 
 def _replace(path: Path, image: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{next(_serial)}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(image)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_directory(path.parent)
+        write_whole(path, image, durable=True)
     except OSError as error:
         raise BinnError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another output.root"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def mark_failed(path: Path, reason: str) -> None:
@@ -252,14 +242,3 @@ def _texts(names: Sequence[str]) -> np.ndarray:
 
 def _names(found: h5py.Dataset) -> tuple[str, ...]:
     return tuple(str(name) for name in values_of(found))
-
-
-def _sync_directory(directory: Path) -> None:
-    # without it, a power cut may undo the move although the file's own blocks are safe; Windows has no such call
-    if os.name != "posix":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -42,6 +42,7 @@ from binn_cli.results.provenance import now
 from binn_cli.results.sweep_file import read_sweep
 from binn_cli.sweeps.isolation import End, Request, Stopped, supervised
 from binn_cli.sweeps.overrides import telling
+from binn_cli.whole_file import write_whole
 
 STOP = ".stop"
 """A file in a sweep's directory that tells every job, on whatever machine, to stop, and why."""
@@ -131,7 +132,7 @@ def run_job(config: Any, hydra: Any) -> str | None:
         end = End(FAILED, explained(error, place.overrides))
     _keep(directory, job, end, began, own)
     if end.status != COMPLETE and OmegaConf.select(config, "fail_fast"):
-        (place.sweep / STOP).write_text(f"job {place.number} failed (fail_fast=true)", encoding="utf-8")
+        write_whole(place.sweep / STOP, f"job {place.number} failed (fail_fast=true)")
         if place.serial:
             raise SweepStopped
     path = directory / RESULTS

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from binn_cli.errors import MissingExtraError
 from binn_cli.execute import SAME_WISH_SECONDS
+from binn_cli.whole_file import write_whole
 
 EXTRAS = {"hydra_joblib_launcher": "joblib", "hydra_submitit_launcher": "submitit"}
 """The extra of pyproject.toml that brings a package of `hydra_plugins`."""
@@ -104,7 +105,7 @@ def stopping_all(stop: Path) -> Iterator[list[int]]:
         if len(came) > 1:
             raise KeyboardInterrupt
         with suppress(OSError):
-            stop.write_text("the sweep was stopped", encoding="utf-8")
+            write_whole(stop, "the sweep was stopped")
         print("stopping the jobs that run; Ctrl-C again leaves them", file=sys.stderr)
 
     if threading.current_thread() is not threading.main_thread():

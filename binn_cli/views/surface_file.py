@@ -7,6 +7,7 @@ from pathlib import Path
 from binn_cli.legacy_vtk import surface_file
 from binn_cli.results.record import RunRecord
 from binn_cli.views.plots.surface import normalised_error
+from binn_cli.whole_file import write_whole
 
 FILE_NAME = "surface.vtk"
 
@@ -35,5 +36,5 @@ def write_surface_file(record: RunRecord, directory: Path) -> Path | None:
         f"{surface.case} of {record.header.data}, predicted by {record.header.model}, config {record.header.config_id}"
     )
     path = directory / FILE_NAME
-    path.write_bytes(surface_file(title, surface.points, surface.triangles, arrays))
+    write_whole(path, surface_file(title, surface.points, surface.triangles, arrays))
     return path

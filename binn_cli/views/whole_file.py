@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from binn_cli import whole_file
 from binn_cli.errors import BinnError
 
 
@@ -14,11 +14,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         BinnError: if it cannot be written; a file that was there stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        whole_file.write_whole(path, content)
     except OSError as error:
         raise BinnError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -21,7 +18,7 @@ from binn_cli.datasets.blendednet.mesh import same_mesh, vertex_normals
 from binn_cli.datasets.blendednet.selection import Case
 from binn_cli.datasets.blendednet.vtk import SurfaceFields, captured, require, require_vtk, surface_fields
 from binn_cli.datasets.once import made_once
-from binn_cli.errors import ConfigError
+from binn_cli.datasets.row_table import cached_file
 
 log = logging.getLogger(__name__)
 
@@ -94,24 +91,12 @@ class Cache:
         missing = [case for case in cases if held.get(case.row.name) != stamps[case.row.name]]
         if not missing:
             return 0
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            with h5py.File(temporary, "w") as file:
-                _begin(file, path, {case.row.name for case in missing}, bool(held))
-                meshes = {key: _read_mesh(file[key]) for key in file if key.startswith(MESH)}
-                for case, fields in zip(missing, self._parsed(missing), strict=True):
-                    require(fields.values, outputs, fields.others, case.where)
-                    _add(file, case.row.name, fields, stamps[case.row.name], meshes)
-            _settle(temporary, path)
-        except OSError as error:
-            problem = (
-                f"{self._directory} cannot be written ({error.strerror or error}); name a directory with enough room"
-            )
-            raise ConfigError("dataset.cache", problem) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with cached_file(path, durable=True) as temporary, h5py.File(temporary, "w") as file:
+            _begin(file, path, {case.row.name for case in missing}, bool(held))
+            meshes = {key: _read_mesh(file[key]) for key in file if key.startswith(MESH)}
+            for case, fields in zip(missing, self._parsed(missing), strict=True):
+                require(fields.values, outputs, fields.others, case.where)
+                _add(file, case.row.name, fields, stamps[case.row.name], meshes)
         return len(missing)
 
     def _parsed(self, cases: Sequence[Case]) -> Iterator[SurfaceFields]:
@@ -241,10 +226,3 @@ def _compressed(group: h5py.Group, name: str, values: np.ndarray) -> None:
 
 def _mesh(file: h5py.File, case: Case) -> h5py.Group:
     return file[str(file["cases"][case.row.name].attrs["mesh"])]
-
-
-def _settle(temporary: Path, path: Path) -> None:
-    """Move a finished file into place, once its content is on the disk."""
-    with temporary.open("rb") as file, suppress(OSError):
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

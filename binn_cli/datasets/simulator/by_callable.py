@@ -15,6 +15,7 @@ from typing import Any
 from binn_cli.datasets.simulator.call_store import STDERR, STDOUT
 from binn_cli.datasets.simulator.errors import CallFailed, SolverUnusable
 from binn_cli.datasets.simulator.solvers import laid_out
+from binn_cli.whole_file import replacing
 
 OUTPUT = "output.npz"
 """What is kept of what a function or a server gives back."""
@@ -108,16 +109,11 @@ def save(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays as npz under a temporary name, flush them to the disk and move them into place."""
     import numpy as np
 
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        # numpy.savez would take the names for its own arguments
-        with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    # numpy.savez would take the names for its own arguments
+    with replacing(path, durable=True) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 from binn_cli.datasets.simulator.call_store import STDERR, STDOUT
 from binn_cli.datasets.simulator.errors import CallFailed, CallTimedOut
 from binn_cli.datasets.simulator.solvers import laid_out, last_words
+from binn_cli.whole_file import write_whole
 
 GRACE_SECONDS = 2.0
 """How long a program that is told to end may take to do so."""
@@ -43,8 +44,7 @@ class CommandRunner:
         if case["input"] is not None:
             name, text = case["input"]
             paths[INPUT_TOKEN] = str(directory / name)
-            with open(directory / name, "w", encoding="utf-8", newline="") as file:
-                file.write(_with_paths(text, paths))
+            write_whole(directory / name, _with_paths(text, paths))
         words = [_with_paths(word, paths) for word in case["words"]]
         code = self._ended(words, directory, environment, timeout)
         if code < 0:

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from binn_cli.datasets.simulator.cases import Value, text_of
+from binn_cli.whole_file import write_whole
 
 RECORD, SOLVER, LOCK = "call.json", "solver.json", ".lock"
 STDOUT, STDERR, ENVIRONMENT = "stdout.txt", "stderr.txt", "environment.json"
@@ -82,22 +81,13 @@ def case_name(case: Mapping[str, Value]) -> str:
     return f"{label}-{digest_of(case)[:12]}"
 
 
-def write_whole(path: Path, content: Any) -> None:
-    """Write JSON under a temporary name, flush it to the disk and move it into place.
+def _keep(path: Path, content: Any) -> None:
+    """Write JSON whole and flush it to the disk.
 
     Raises:
         OSError: if it cannot be written; a file that was there stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8", errors="surrogateescape") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n", durable=True)
 
 
 def read_record(folder: Path) -> CallRecord | None:
@@ -112,7 +102,7 @@ def read_record(folder: Path) -> CallRecord | None:
 
 def write_record(folder: Path, record: CallRecord) -> None:
     """Keep what is known of a case."""
-    write_whole(folder / RECORD, asdict(record))
+    _keep(folder / RECORD, asdict(record))
 
 
 class CallStore:
@@ -146,5 +136,5 @@ class CallStore:
         folder = self.folder_of(case)
         folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / SOLVER).exists():
-            write_whole(self.folder / SOLVER, dict(self._solver))
+            _keep(self.folder / SOLVER, dict(self._solver))
         return folder

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from binn_cli.datasets.simulator.call_store import ENVIRONMENT, STDERR
 from binn_cli.datasets.simulator.errors import SolverUnusable
+from binn_cli.whole_file import write_whole
 
 LONGEST_LINE = 200
 KEPT_VARIABLES = (
@@ -103,9 +104,7 @@ def laid_out(directory: Path, solver: Mapping[str, Any]) -> dict[str, str]:
         "platform": platform.platform(),
         "variables": known,
     }
-    (directory / ENVIRONMENT).write_text(
-        json.dumps(content, indent=1) + "\n", encoding="utf-8", errors="surrogateescape"
-    )
+    write_whole(directory / ENVIRONMENT, json.dumps(content, indent=1) + "\n")
     return environment
 
 

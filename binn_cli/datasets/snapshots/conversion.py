@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from jaxtyping import Float
 
 from binn_cli.datasets.dataset import Announce
-from binn_cli.datasets.row_table import replacing
+from binn_cli.datasets.row_table import cached_file
 from binn_cli.datasets.snapshots.members import Members
 from binn_cli.datasets.snapshots.snapshot import Snapshot, read_snapshot
 from binn_cli.errors import BinnError, ConfigError
@@ -155,7 +155,7 @@ class _Conversion:
             values, mesh, snapshot.coordinates, snapshot.units, snapshot.output_units, len(snapshot.values), missing
         )
         told = {**asdict(found), "values": values.name, "mesh": mesh.name}
-        with replacing(self._directory / f"{key}.json") as temporary:
+        with cached_file(self._directory / f"{key}.json") as temporary:
             temporary.write_text(json.dumps(told), encoding="utf-8")
         return found
 
@@ -181,5 +181,5 @@ def _same(points: np.ndarray, others: np.ndarray) -> bool:
 
 
 def _save(path: Path, array: np.ndarray) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with cached_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)

@@ -11,6 +11,7 @@ from binn_cli.results.fate import RESULTS
 from binn_cli.results.gather import Run, gathered
 from binn_cli.results.store import read
 from binn_cli.views.console.streams import Notices
+from binn_cli.whole_file import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,7 +105,8 @@ def _saved(figure: Figure, output: Path, name: str) -> list[Path]:
     try:
         output.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            figure.savefig(path)
+            with replacing(path) as temporary:
+                figure.savefig(temporary, format=path.suffix[1:])
     except OSError as error:
         raise BinnError(f"cannot write figures into {output}: {error.strerror}") from error
     return paths

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 
 from binn_cli.results.record import RunRecord
+from binn_cli.whole_file import replacing
 
 # Okabe and Ito, Color Universal Design (2008), in an order that also steps in lightness
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
@@ -128,5 +129,6 @@ def limits(*arrays: np.ndarray, margin: float = 0.04) -> tuple[float, float]:
 
 def saved(figure: Figure, path: Path) -> Path:
     """Write a figure, 200 dots an inch."""
-    figure.savefig(path, dpi=200)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=200, format=path.suffix[1:])
     return path
