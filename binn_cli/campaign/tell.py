@@ -33,11 +33,14 @@ def tell(run: Path, results: Path, replace: bool = False) -> int:
         The exit status.
 
     Raises:
-        BinnError: if the run asks no solver, or a result cannot be used or contradicts another.
+        BinnError: if the run asks no solver, what it stands on has changed, or a result cannot be used or contradicts
+            another.
     """
     prepare_jax()
     with opened(run) as campaign:
         dataset = campaign.dataset
+        # What the surrogate stands on, such as the run of a cheap solver, is that of the rounds before.
+        campaign.recorder.identify(build.data_identity(campaign.settings, dataset))
         answers = read_answers(
             results, dataset.space, dataset.constraints, dataset.layout, campaign.dataset.config.output
         )

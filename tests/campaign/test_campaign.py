@@ -136,6 +136,19 @@ def test_contradictions_and_what_cannot_be_are_refused_and_leave_nothing(
     assert told_answers.kept(run)[-1].field.values[0].item() == pytest.approx(cases[0][0] + 1)
 
 
+def test_a_cheap_run_that_has_changed_is_noticed(
+    begin, ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begin()
+    cases = ask(run, 4)
+    monkeypatch.setattr(build, "data_identity", lambda *_: {"dataset.cheap": "sha256:1"})
+    assert told(run, cases[:3]) == 0
+    monkeypatch.setattr(build, "data_identity", lambda *_: {"dataset.cheap": "sha256:2"})
+    assert told(run, cases[3:]) == 1
+    assert "the data have changed since this run began (dataset.cheap)" in capsys.readouterr().err
+    assert len(told_answers.kept(run)) == 3 and len(ask(run, 1)) == 1
+
+
 def test_a_kill_between_keeping_and_learning_loses_nothing(begin, ask, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin()
     cases = ask(run, 4)

@@ -233,7 +233,7 @@ def mixed(directory: Path) -> Tally:
     files = ",".join(names)
     command = ["run", "-m", "dataset=table", "task=regress", "dataset.outputs=[y]", f"dataset.path={files}", *fast]
     sweep = subprocess.Popen(
-        [*BINN, *command, "limits.seconds=40", "limits.memory_gb=0.9"],
+        [*BINN, *command, "limits.seconds=40", "limits.memory_gb=0.45"],
         cwd=directory,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

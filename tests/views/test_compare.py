@@ -87,6 +87,27 @@ def test_only_keys_that_differ_become_columns(root: Path, capsys) -> None:
     assert rows(capsys, "outputs/2-30")[0]["keys"] == {}
 
 
+@pytest.mark.parametrize("width", (60, 80, 100, 200))
+def test_names_stay_whole_in_narrow_terminals(root: Path, width: int) -> None:
+    from rich.console import Console
+
+    from binn_cli.results.gather import gathered
+    from binn_cli.views.compare.columns import chosen
+    from binn_cli.views.compare.summary import compared
+    from binn_cli.views.compare.table import print_comparison
+
+    for n in range(2):
+        scores = {split: {"rmse": 1.0 + n, "coverage_95": 0.95} for split in ("test", "offgrid")}
+        keys = {"hyperparameter_inference": f"value{n}", "decomposition": f"{n}" * 40, "modes": n}
+        made_run(root / f"{n}", model=keys, scores=scores)
+    found, shown = gathered(["outputs"]), io.StringIO()
+    table = compared(found, chosen([], found.runs), ["rmse", "coverage_95"], ["test", "offgrid"], all_times=True)
+    print_comparison(table, Console(file=shown, width=width, force_terminal=True, color_system=None))
+    for name in ("hyperparameter_inference", "decomposition", "modes", "coverage_95", "value1", "offgrid", "compile"):
+        assert name in shown.getvalue(), shown.getvalue()
+    assert max(map(len, shown.getvalue().split("* best")[0].splitlines())) <= max(width, 65)
+
+
 def test_grouped_by_a_key_of_choice(root: Path, capsys) -> None:
     for modes in (2, 4):
         for n_train in (30, 60):

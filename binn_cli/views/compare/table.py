@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -24,12 +25,11 @@ TIMES = ("fit", "compile")
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the table, what must be said of it, and the runs that are not in it."""
-    if comparison.rows:
-        table = _table(comparison)
-        if not console.is_terminal:
-            # Who reads it from a file or a pipe has no margin at 80 columns.
-            console.width = max(console.width, console.measure(table).maximum)
+    for table, width in _tables(comparison, console) if comparison.rows else ():
+        # Names stay whole: a terminal that is too narrow for them breaks the lines by itself.
+        there, console.width = console.width, max(console.width, width)
         console.print(table)
+        console.width = there
     notes = list(comparison.notes)
     if any(row.marks for row in comparison.rows):
         notes = [LEGEND, *notes]
@@ -62,18 +62,65 @@ def mean_text(mean: Mean | None, metric: str, runs: int) -> str:
     return text if mean.n == runs else f"{text} [{mean.n}]"
 
 
-def _table(comparison: Comparison) -> Table:
+def _tables(comparison: Comparison, console: Console) -> list[tuple[Table, int]]:
+    """Tables, each with the columns of a terminal that it needs: one; where a terminal is too narrow for it, one for
+    each split and one for the times; where it is too narrow for those too, they have the keys one below the other."""
+    times = [phase for phase in TIMES if any(phase in row.timings for row in comparison.rows)]
+    whole = [_table(comparison, comparison.cells, times)]
+    if not console.is_terminal:
+        # Who reads it from a file or a pipe has no margin at 80 columns.
+        console.width = max(console.width, console.measure(whole[0]).maximum)
+    splits = dict.fromkeys(split for split, _ in comparison.cells)
+    parts: list[tuple[list[tuple[str, str]], list[str]]] = [
+        ([cell for cell in comparison.cells if cell[0] == split], []) for split in splits
+    ]
+    parts += [([], times)] if times else []
+    side_by_side = [_table(comparison, *part) for part in parts]
+    stacked = [_table(comparison, *part, stacked=True) for part in parts]
+    for tables in (whole, side_by_side, stacked):
+        widths = [_fold(table, console) for table in tables]
+        if max(widths) <= console.width:
+            break
+    return list(zip(tables, widths, strict=True))
+
+
+def _fold(table: Table, console: Console) -> int:
+    """Fold values of keys, the longest first, until a table fits; gives the columns of a terminal that it still
+    needs."""
+    needed = console.measure(table, options=console.options.update(width=10_000)).maximum
+    least = [column for column in table.columns if column.min_width is not None]
+    widths = [
+        max((cell_len(line) for cell in column.cells for line in str(cell).splitlines()), default=0) for column in least
+    ]
+    spare = [max(width - (column.min_width or 0), 0) for width, column in zip(widths, least, strict=True)]
+    while needed > console.width and any(spare):
+        widest = max((k for k in range(len(least)) if spare[k]), key=lambda k: widths[k])
+        widths[widest], spare[widest], needed = widths[widest] - 1, spare[widest] - 1, needed - 1
+    for column, width in zip(least, widths, strict=True):
+        column.width = max(width, column.min_width or 0)
+    return needed
+
+
+def _table(
+    comparison: Comparison, cells: Sequence[tuple[str, str]], times: Sequence[str], *, stacked: bool = False
+) -> Table:
     several = len(comparison.outputs) > 1
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in [*map(_heading, comparison.columns), *(["output"] if several else [])]:
-        table.add_column(escape(name), vertical="bottom", overflow="fold")
-    times = [phase for phase in TIMES if any(phase in row.timings for row in comparison.rows)]
-    headings = [f"{split}\n{metric}" for split, metric in comparison.cells]
+    names = ["configuration"] if stacked else [_heading(key) for key in comparison.columns]
+    for name in [*names, *(["output"] if several else [])]:
+        lines = [f"{key}=" for key in comparison.columns] if stacked and name == names[0] else name.splitlines()
+        widest = max(map(len, lines), default=0)
+        table.add_column(escape(name), vertical="bottom", overflow="fold", min_width=widest)
+    headings = [f"{split}\n{metric}" for split, metric in cells]
     for heading in ["runs", *headings, *times]:
         table.add_column(escape(heading), justify="right", vertical="bottom", no_wrap=True)
     for row in comparison.rows:
-        keys = [escape(label_of(value)) for value in row.keys.values()] + ([escape(row.output)] if several else [])
-        table.add_row(*keys, str(len(row.runs)), *_scores(row, comparison), *(_time(row, phase) for phase in times))
+        keys = [escape(label_of(value)) for value in row.keys.values()]
+        if stacked:
+            keys = ["\n".join(f"{escape(name)}={key}" for name, key in zip(row.keys, keys, strict=True))]
+        keys += [escape(row.output)] if several else []
+        scores = [_score(row, cell) for cell in cells]
+        table.add_row(*keys, str(len(row.runs)), *scores, *(_time(row, phase) for phase in times))
     return table
 
 
@@ -82,12 +129,9 @@ def _heading(key: str) -> str:
     return f"{group}.\n{leaf}" if group else leaf
 
 
-def _scores(row: Row, comparison: Comparison) -> list[str]:
-    cells = []
-    for cell in comparison.cells:
-        text, mark = mean_text(row.metrics.get(cell), cell[1], len(row.runs)), row.marks.get(cell)
-        cells.append(f"[{STYLES[mark]}]{escape(text)}{SIGNS[mark]}[/]" if mark else f"{escape(text)} ")
-    return cells
+def _score(row: Row, cell: tuple[str, str]) -> str:
+    text, mark = mean_text(row.metrics.get(cell), cell[1], len(row.runs)), row.marks.get(cell)
+    return f"[{STYLES[mark]}]{escape(text)}{SIGNS[mark]}[/]" if mark else f"{escape(text)} "
 
 
 def _time(row: Row, phase: str) -> str:
