@@ -17,6 +17,7 @@ from binn_cli.models.binn.bases.chidenn import Patch
 from tests.marks import thorough_for
 from tests.studies import __main__ as studies
 from tests.studies import bases, gp_limit, mean_field, posterior_limit
+from tests.studies.loop import Memory
 from tests.studies.priors import Prior, prior_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -160,3 +161,15 @@ def test_unknown_study_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", studies.STUDIES)
 def test_the_kept_pages_are_whole(name: str) -> None:
     _check_page(ROOT / "docs" / "studies" / f"{name}.md")
+
+
+def test_the_recorder_of_studies_has_all_that_tasks_call() -> None:
+    """The studies of loops are thorough: without this, one that no longer runs would be seen by nobody."""
+    tasks = ROOT / "binn_cli" / "tasks"
+    called = {
+        name
+        for file in ("active_learn", "labelling", "regress")
+        for name in re.findall(r"recorder\.(\w+)\(", (tasks / f"{file}.py").read_text())
+    }
+    assert {"step", "describe", "calls"} <= called
+    assert [name for name in sorted(called) if not hasattr(Memory, name)] == []

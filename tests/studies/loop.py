@@ -19,10 +19,20 @@ from binn_cli.results.record import Step
 class Memory:
     """A recorder that keeps the steps and writes nothing."""
 
-    record: Any = field(default_factory=lambda: SimpleNamespace(steps=[], state=None, surrogate=None))
+    record: Any = field(default_factory=lambda: SimpleNamespace(steps=[], state=None, surrogate=None, conclusion=""))
 
     def plan(self, total: int) -> None:
         """How many steps there will be."""
+
+    def describe(self, data: str) -> None:
+        """What was read."""
+
+    def calls(self, calls: object) -> None:
+        """What became of the calls of a solver."""
+
+    def conclude(self, conclusion: str) -> None:
+        """Why the run ended early."""
+        self.record.conclusion = conclusion
 
     def announce(self, message: str, done: int, total: int) -> None:
         """What is being done."""
