@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -123,12 +124,17 @@ def data_identity(settings: Settings, data: Any) -> dict[str, str]:
     """
     from binn_cli.datasets.dataset import identity_of
 
+    known = identity_of(data)
+    if settings.task.name == "solve" and settings.task.observations:
+        from binn_cli.datasets.digest import file_digest
+
+        known["task.observations"] = file_digest(Path(settings.task.observations))
     run = getattr(settings.dataset, "cheap", "")
     if not run:
-        return identity_of(data)
+        return known
     from binn_cli.cheap_run import identity
 
-    return {**identity_of(data), **identity(run)}
+    return {**known, **identity(run)}
 
 
 def task(settings: Settings) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from binn_cli.cli import main
+from binn_cli.datasets.digest import file_digest
 from binn_cli.restoring import restored
 
 
@@ -52,6 +54,38 @@ def test_observations_make_a_field_of_the_known_inputs(capsys):
         capsys, "task.observations=obs.csv", "task.unknown=[k]", "task.noise_std=0.01", "output.figures=false"
     )
     assert "the observations contradict the equation" in said
+
+
+def test_an_unknown_source_is_learned_and_the_observations_are_what_the_run_is_known_by(capsys):
+    """u_t - u_xx = a sin(πx) + b sin(3πx) from zero on, whose series is exact."""
+    draw, true = np.random.default_rng(1), {"a": 3.0, "b": -20.0}
+    x, t = draw.random(10), 0.1 * (1 - draw.random(10) ** 2)
+
+    def field(x, t):
+        rates = {"a": np.pi**2, "b": 9 * np.pi**2}
+        waves = {"a": np.sin(np.pi * x), "b": np.sin(3 * np.pi * x)}
+        return sum(true[name] / rates[name] * (1 - np.exp(-rates[name] * t)) * waves[name] for name in true)
+
+    noise = 0.02 * np.std(field(x, t))
+    u = field(x, t) + noise * draw.standard_normal(10)
+    np.savetxt("obs.csv", np.column_stack([x, t, u]), delimiter=",", header="x,t,u", comments="")
+    settings = (
+        "dataset.variables=[[x,0,1],[t,0,0.1],[a,-5,5],[b,-50,50]]", "dataset.parameters=[a,b]", "dataset.points=9",
+        'dataset.operator=["d(u,t)","-d(u,x,x)"]', 'dataset.source=["a*sin(pi*x)","b*sin(3*pi*x)"]',
+        "dataset.initial=[]", "dataset.exact=", "task.observations=obs.csv", "task.unknown=[a,b]",
+        f"task.noise_std={noise}", "output.figures=false",
+    )  # fmt: skip
+    path, said = solved(capsys, *settings)
+    assert "warning" not in said
+    with h5py.File(path) as file:
+        mean, std = file["estimate/mean"][...], file["estimate/std"][...]
+        known = json.loads(file["provenance"].attrs["data_identity"])
+    assert (np.abs(mean - list(true.values())) < 4 * std).all() and (std < [0.3, 3.0]).all()
+    points = draw.random((50, 2)) * [1.0, 0.1]
+    found = restored(path).predict({"x": points[:, 0], "t": points[:, 1]})
+    error = np.abs(found["mean"].values.ravel() - field(*points.T))
+    assert np.mean(error <= 1.96 * found["std_epistemic"].values.ravel()) > 0.9
+    assert known == {"task.observations": file_digest(Path("obs.csv"))}
 
 
 def test_a_tolerance_ends_at_the_first_estimate_below_it(capsys):

@@ -11,8 +11,16 @@ from scipy.stats import sobol_indices, uniform
 
 import binn_cli
 from binn_cli.cli import main
+from binn_cli.config.schema import BinnConfig
+from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.binn.surrogate import Binn
+from binn_cli.models.scope import Scope
+from binn_cli.models.sums_of_products import SumOfProducts, sums_of_products
 from binn_cli.tasks.questions.distributions import joint_of
+from binn_cli.tasks.questions.sensitivity.closed_form import parts_in_closed_form
 from binn_cli.tasks.questions.sensitivity.indices import grid_of, nodes_of, parts_from_samples, parts_on_grid
+from binn_cli.tasks.questions.sensitivity.task import _interval
+from binn_cli.tasks.questions.source import Group, Source
 from tests.tasks.questions.exact import source_of
 
 
@@ -51,6 +59,58 @@ def test_the_g_function_within_a_thousandth(inputs: int) -> None:
     found = parts_from_samples(g, inputs, 32768, [0, 91]).shares()
     assert np.allclose(found["first_order"][:, 0], own / whole, atol=1e-3)
     assert np.allclose(found["total"][:, 0], own * (whole + 1.0) / (1.0 + own) / whole, atol=1e-3)
+
+
+@pytest.mark.parametrize("inputs", [6, 20])
+def test_the_g_function_in_closed_form(inputs: int) -> None:
+    a = np.concatenate([[0.0, 0.5, 3.0, 9.0], np.full(inputs - 4, 99.0)])
+    own = 1.0 / 3.0 / (1.0 + a) ** 2
+    whole = np.prod(1.0 + own) - 1.0
+    g = SumOfProducts(
+        2.0, np.array([0.25, 0.75]), lambda d, x: np.tile(((np.abs(4 * x - 2) + a[d]) / (1 + a[d]))[:, None], 2)
+    )
+    source = source_of(lambda t: t[:, :1], {f"x{i}": (0.0, 1.0) for i in range(inputs)})
+    joint = joint_of(source, "task.distributions", source.scope.inputs, None)
+    parts = parts_in_closed_form([g], range(inputs), joint)
+    assert parts is not None
+    found = parts.shares()
+    assert parts.mean[0] == pytest.approx(3.0) and parts.variance[0] == pytest.approx(whole)
+    assert np.allclose(found["first_order"][:, 0], own / whole, atol=1e-10)
+    assert np.allclose(found["total"][:, 0], own * (whole + 1.0) / (1.0 + own) / whole, atol=1e-10)
+    assert found["second_order"][0, 1, 0] == pytest.approx(own[0] * own[1] / whole)
+
+
+@pytest.mark.parametrize(("decomposition", "skewed"), [("limit", False), ("cp", True)])
+def test_the_closed_form_of_a_surrogate_is_what_quadrature_finds(decomposition: str, skewed: bool) -> None:
+    rng = np.random.default_rng(0)
+    axis = Axis("point", rng.uniform([1.0, 2.0, -1.0], [2.0, 5.0, 1.0], (40, 3)), ("a", "b", "c"))
+    a, b, c = axis.points.T
+    values = np.stack([np.exp(a) * b + 0.3 * c, np.sin(b) * c], axis=1) + 0.1 * rng.standard_normal((40, 2))
+    data = ProductData((axis,), values, ("y", "z"))
+    surrogate = Binn(BinnConfig(decomposition=decomposition)).fit(data)
+    low, high = axis.points.min(axis=0), axis.points.max(axis=0)
+    scope = Scope(("a", "b", "c"), ("",) * 3, ("y", "z"), ("",) * 2, low, high, ())
+    given = {"b": {"name": "normal", "mean": 3.0, "std": 1.0}} if skewed else None
+    source = Source(surrogate, scope, "binn", "a run")
+    joint = joint_of(source, "task.distributions", ("c", "a", "b"), given)
+    sums = sums_of_products(surrogate)
+    assert sums is not None
+    found = parts_in_closed_form(sums, (2, 0, 1), joint)
+    assert found is not None
+    rules = [nodes_of(0, 40)] * 3
+    there = source.mean([Group(joint.names, joint.at(grid_of([x for x, _ in rules])))])
+    expected = parts_on_grid(there, [w for _, w in rules])
+    assert np.allclose(found.mean, expected.mean, rtol=1e-6)
+    assert np.allclose(found.variance, expected.variance, rtol=1e-5)
+    for name, shares in expected.shares().items():
+        assert np.allclose(found.shares()[name], shares, atol=1e-5, equal_nan=True)
+
+
+def test_the_interval_of_an_input_without_influence_holds_zero() -> None:
+    """The best function depends on it by 0.01 by accident, and so do draws around it."""
+    draws = 0.02 * np.random.default_rng(0).chisquare(6, 64)[:, None] / 6
+    (low, high) = _interval(np.array([0.01]), draws)[0]
+    assert low == 0.0 and 0.01 < high < 0.1
 
 
 def test_samples_agree_with_scipy_on_a_skewed_distribution() -> None:

@@ -11,12 +11,14 @@ import numpy as np
 from binn_cli.config.schema import SensitivityConfig
 from binn_cli.errors import ConfigError
 from binn_cli.models.deviations import Deviations, deviations_of
+from binn_cli.models.sums_of_products import sums_of_products
 from binn_cli.results.answers import Answer
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.evaluation import Timer
 from binn_cli.tasks.questions.distributions import Joint, joint_of
+from binn_cli.tasks.questions.sensitivity.closed_form import parts_in_closed_form
 from binn_cli.tasks.questions.sensitivity.indices import Parts, grid_of, nodes_of, parts_from_samples, parts_on_grid
 from binn_cli.tasks.questions.source import Group, Source, grid_groups
 
@@ -30,6 +32,9 @@ DRAWN_AT = 20_000
 """Points of the field and of the inputs at which draws are evaluated at most."""
 Known = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Value, standard deviation and 95 % interval (last dimension)."""
+WIDER = 1.3
+"""Factor on the intervals of indices: draws know nothing of errors that all of them share, those of the surrogate's own
+settings, which stay in an integral where errors at points average out."""
 PATIENCE, PROBED = 60.0, 2048
 """Seconds that sampling may take, and points by which its time is foreseen."""
 
@@ -109,6 +114,12 @@ class _Asked:
 
     def of_mean(self) -> Parts:
         """Parts of the variance of the mean."""
+        sums = None if self.field else sums_of_products(self.source.surrogate)
+        if sums is not None:
+            columns = [self.source.scope.inputs.index(name) for name in self.joint.names]
+            if (parts := parts_in_closed_form(sums, columns, self.joint)) is not None:
+                self.note = "in closed form, the mean of the surrogate being a sum of products"
+                return parts
         rule = self._rule(NODES, FIELD_NODES)
         if rule is not None:
             nodes, weights = rule
@@ -226,9 +237,22 @@ def _spread(mean: Parts, every: Sequence[Parts], at_same: Parts) -> dict[str, Kn
         away = np.stack([share[name] for share in shares]) - base[name]
         with np.errstate(invalid="ignore"):
             middle, std = value + away.mean(axis=0), away.std(axis=0, ddof=1)
-            interval = np.stack([value + np.quantile(away, q, axis=0) for q in (0.025, 0.975)], axis=-1)
+            interval = _interval(value, away)
         found[name] = (middle, std, interval)
     return found
+
+
+def _interval(value: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """The 95 % interval (last dimension) of indices from draws of their differences (S, …) from the mean's.
+
+    A draw of a function that does not depend on an input does so by accident, and its index, a square, lies above zero:
+    draws alone would exclude the truth. The interval holds their quantiles, and those of the differences turned around
+    (the "basic" interval of the bootstrap), as far as indices can lie. Of S draws the quantile is the one below which
+    one more draw would fall. Both ends are farther off by `WIDER`.
+    """
+    low, high = (np.quantile(away, q, axis=0, method="weibull") for q in (0.025, 0.975))
+    ends = WIDER * np.minimum(low, -high), WIDER * np.maximum(high, -low)
+    return np.clip(np.stack([value + end for end in ends], axis=-1), 0.0, 1.0)
 
 
 def _arrays(values: dict[str, Known], field: tuple[str, ...]) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
