@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from binn_cli.config.schema.gp import GpGridConfig
 from binn_cli.datasets.product import Axis, ProductData
@@ -19,9 +19,10 @@ from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.gp.axis_factor import AxisPlan
 from binn_cli.models.gp.grid_evidence import Grid, Solution, solve
+from binn_cli.models.gp.grid_gaps import DRAWS, filled_grid, first_fill, gap_draws
 from binn_cli.models.gp.grid_prediction import AxisReadout, Readout, predict, readout, scattered_mean
 from binn_cli.models.gp.grid_search import learned_on_grid, planned, thinned, unbent
-from binn_cli.models.gp.hyperparameters import stated
+from binn_cli.models.gp.hyperparameters import Hyperparameters, stated
 from binn_cli.models.gp.memory import available_bytes
 from binn_cli.models.surrogate import FitReport, Prediction, Tree
 from binn_cli.models.units import Units
@@ -87,7 +88,8 @@ class FittedGpGrid:
                 f"axis_{a}": {name: np.asarray(value) for name, value in axis._asdict().items()}
                 for a, axis in enumerate(part.axes)
             }
-            groups[f"group_{g}"] = {"theta": part.theta, "coefficients": part.coefficients, "axes": axes}
+            gaps = {} if part.gaps is None else {"gaps": part.gaps}
+            groups[f"group_{g}"] = {"theta": part.theta, "coefficients": part.coefficients, "axes": axes, **gaps}
         plans = np.array([[plan.first, plan.last, plan.features] for plan in self.plans])
         return {
             "kind": "gp_grid",
@@ -105,6 +107,7 @@ class GpGrid:
 
     config: GpGridConfig
     name: str = "gp_grid"
+    learns_incomplete: ClassVar[bool] = True
 
     def fit(
         self,
@@ -116,7 +119,9 @@ class GpGrid:
     ) -> FittedGpGrid:
         """Choose hyperparameters if need be, and decompose every axis; see `Surrogate.fit`.
 
-        A warm start gives the hyperparameters from which their search starts.
+        A warm start gives the hyperparameters from which their search starts. Of a grid with gaps the posterior is that
+        of what was observed; the evidence is that of the grid filled up, first by tensor completion, then by the
+        posterior mean, and the noise that it finds is taken to be that of the observed share alone.
 
         Raises:
             DataError: if an axis has too many points to be one of a grid.
@@ -125,23 +130,40 @@ class GpGrid:
         watch, began = Stopwatch(), time.perf_counter()
         _require_grid(data, capacity)
         warm = warm_start if isinstance(warm_start, FittedGpGrid) else None
-        units = warm.units if warm else Units.of(data, domain, self.config.output_scaling)
-        grid = _filled(data, units, capacity)
+        whole = data if data.observed is None else first_fill(data)
+        units = warm.units if warm else Units.of(whole, domain, self.config.output_scaling)
+        grid = _filled(whole, units, capacity)
+        missing = _missing(data, grid)
         first = unbent(stated(self.config, data.inputs, len(data.outputs), units.inputs))
         former = warm.theta if warm and warm.theta.shape == first.theta.shape else None
+        plans = planned(self.config.kernel, grid)
         found, trace = learned_on_grid(self.config, thinned(grid, self.config.evidence_points), first, former, watch)
-        plans, solutions = planned(self.config.kernel, grid), []
+        residuals = np.zeros(len(data.outputs))
+        if missing is not None:
+            if self.config.hyperparameters == "evidence":
+                grid, _ = _refilled(grid, found, missing, plans, watch)
+                part = thinned(grid, self.config.evidence_points)
+                found, trace = learned_on_grid(self.config, part, first, found.theta, watch)
+                found.theta[:, -1] -= np.log(data.n_observed / data.n_points)
+            grid, residuals = _refilled(grid, found, missing, plans, watch)
+        solutions, readouts = [], []
         for g, theta in enumerate(found.theta):
             own = grid._replace(values=grid.values[found.members(g)])
-            solutions.append(jax.tree.map(np.asarray, solved(watch, theta, own, plans=plans)))
-        parts = zip(found.theta, solutions, strict=True)
-        readouts = tuple(readout(theta, grid.points, grid.masks, solution) for theta, solution in parts)
-        done = FittedGpGrid(plans, readouts, found.group, units, FitReport(0.0, 0.0, {}))
+            solution = jax.tree.map(np.asarray, solved(watch, theta, own, plans=plans))
+            gaps = None
+            if missing is not None:
+                draws = grid._replace(values=gap_draws(theta, grid, missing, plans, self.config.seed, watch))
+                gaps = np.asarray(solved(watch, theta, draws, plans=plans).coefficients)
+            solutions.append(solution)
+            readouts.append(readout(theta, grid.points, grid.masks, solution, gaps))
+        done = FittedGpGrid(plans, tuple(readouts), found.group, units, FitReport(0.0, 0.0, {}))
         diagnostics = {**_diagnostics(done, solutions, data.n_points), **trace}
-        return replace(
-            done,
-            report=FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics),
-        )
+        seconds = time.perf_counter() - began - watch.compile_seconds
+        notes: tuple[str, ...] = ()
+        if missing is not None:
+            diagnostics["gap_residual"] = residuals
+            notes = (_said_of_gaps(data, residuals),)
+        return replace(done, report=FitReport(watch.compile_seconds, seconds, diagnostics, notes))
 
     def from_state(self, state: Tree) -> FittedGpGrid:
         """The fitted surrogate that `FittedGpGrid.state` described."""
@@ -155,7 +177,8 @@ class GpGrid:
             part = state["groups"][f"group_{g}"]
             kept = [part["axes"][f"axis_{a}"] for a in range(len(plans))]
             axes = tuple(AxisReadout(**{name: np.asarray(axis[name]) for name in AxisReadout._fields}) for axis in kept)
-            readouts.append(Readout(np.asarray(part["theta"]), np.asarray(part["coefficients"]), axes))
+            gaps = np.asarray(part["gaps"]) if "gaps" in part else None
+            readouts.append(Readout(np.asarray(part["theta"]), np.asarray(part["coefficients"]), axes, gaps))
         return FittedGpGrid(
             plans, tuple(readouts), np.atleast_1d(state["group"]), Units.from_tree(state), FitReport(0.0, 0.0, {})
         )
@@ -173,6 +196,40 @@ def _filled(data: ProductData, units: Units, capacity: int | None) -> Grid:
         masks[-1] = np.concatenate([masks[-1], np.zeros(short)])
         values = np.concatenate([values, np.zeros((*values.shape[:-1], short))], axis=-1)
     return Grid(tuple(points), tuple(masks), values)
+
+
+SETTLED = 1e-6
+"""Relative residual of the filled values above which a fit says that they have not settled."""
+
+
+def _missing(data: ProductData, grid: Grid) -> Bool[np.ndarray, "*n"] | None:
+    """Which cells of the grid have no value; cases that only fill up count as observed."""
+    if data.observed is None:
+        return None
+    missing = np.zeros(grid.values.shape[1:], dtype=bool)
+    missing[..., : data.observed.shape[-1]] = ~data.observed
+    return missing
+
+
+def _refilled(
+    grid: Grid, found: Hyperparameters, missing: np.ndarray, plans: tuple[AxisPlan, ...], watch: Stopwatch
+) -> tuple[Grid, Float[np.ndarray, " L"]]:
+    """The grid with the gaps of every output at their posterior mean, and the residuals of the equations for them."""
+    values, residuals = np.array(grid.values), np.zeros(len(grid.values))
+    for g, theta in enumerate(found.theta):
+        members = found.members(g)
+        own, residuals[members] = filled_grid(theta, grid._replace(values=values[members]), missing, plans, watch)
+        values[members] = own.values
+    return grid._replace(values=values), residuals
+
+
+def _said_of_gaps(data: ProductData, residuals: np.ndarray) -> str:
+    """What a run says of the gaps of its grid."""
+    gaps = data.n_points - data.n_observed
+    told = f"{gaps:,} of {data.n_points:,} cells have no value; the posterior is that of the others"
+    if residuals.max() <= SETTLED:
+        return told
+    return f"{told}, but its equations are solved to {residuals.max():.1e} only: too much of the grid is missing"
 
 
 def _diagnostics(fitted: FittedGpGrid, solutions: Sequence[Solution], points: int) -> dict[str, np.ndarray]:
@@ -212,7 +269,8 @@ def _require_grid(data: ProductData, capacity: int | None) -> None:
         )
     cases = data.axes[-1].size
     points = data.n_points // cases * max(cases, capacity or 0)
-    needed, available = TENSORS * 8 * points * len(data.outputs), available_bytes()
+    tensors = TENSORS * len(data.outputs) + (0 if data.observed is None else 3 * DRAWS)
+    needed, available = 8 * points * tensors, available_bytes()
     if needed > available:
         raise TooLarge(
             f"model=gp_grid: {points:,} points of {len(data.outputs)} outputs need {needed / 1e9:.3g} GB, but "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -48,14 +49,22 @@ class Readout(NamedTuple):
         theta: (2 D + 2,) log lengths, bends, log signal variance, log noise variance.
         coefficients: (l, r_1, …, r_A).
         axes: one a training axis.
+        gaps: (S, r_1, …, r_A) the same of draws of the values that are missing; none where all are there.
     """
 
     theta: Float[Array, " P"]
     coefficients: Float[Array, "l *r"]
     axes: tuple[AxisReadout, ...]
+    gaps: Float[Array, "S *r"] | None = None
 
 
-def readout(theta: np.ndarray, points: Sequence[Array], masks: Sequence[Array], solution: Solution) -> Readout:
+def readout(
+    theta: np.ndarray,
+    points: Sequence[Array],
+    masks: Sequence[Array],
+    solution: Solution,
+    gaps: Float[np.ndarray, "S *n"] | None = None,
+) -> Readout:
     """What of a solution matters for predictions; the directions left out count as unknown, which is exact for the
     variance.
 
@@ -63,6 +72,7 @@ def readout(theta: np.ndarray, points: Sequence[Array], masks: Sequence[Array], 
         theta: hyperparameters of the group.
         points, masks: of the training grid.
         solution: of `solve`, on the host.
+        gaps: coefficients of draws of the missing values.
     """
     tops = [float(np.max(factor.values)) for factor in solution.factors]
     floor = NEGLIGIBLE * math.exp(0.5 * float(theta[-1] - theta[-2]))
@@ -73,8 +83,9 @@ def readout(theta: np.ndarray, points: Sequence[Array], masks: Sequence[Array], 
         # A direction that the training points do not see has no coordinates of its own: what lies in it is unknown.
         rows = np.flatnonzero((values * others > floor) & (values > 0))
         coefficients = np.take(coefficients, rows, axis=axis + 1)
+        gaps = None if gaps is None else np.take(gaps, rows, axis=axis + 1)
         axes.append(AxisReadout(points[axis], masks[axis], np.asarray(factor.readout)[:, rows], values[rows]))
-    return Readout(theta, coefficients, tuple(axes))
+    return Readout(theta, coefficients, tuple(axes), gaps)
 
 
 def _predict(
@@ -97,6 +108,13 @@ def _predict(
     eigenvalues = reduce(jnp.multiply.outer, [axis.values**2 for axis in found.axes])
     left = _contracted((ratio / (eigenvalues + ratio))[None], [table**2 for table in tables], homes)
     variance = signal * (left + _outside(tables, missing, homes, [len(p) for p in points]))
+    if found.gaps is not None:
+        # One draw after the other, which takes no more memory than the mean.
+        def added(total: Array, draw: Array) -> tuple[Array, None]:
+            return total + _contracted(draw[None], tables, homes) ** 2, None
+
+        total, _ = jax.lax.scan(added, jnp.zeros((1, *mean.shape[1:])), found.gaps)
+        variance = variance + total / len(found.gaps)
     return mean, jnp.broadcast_to(variance, mean.shape)
 
 
