@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,17 @@ class AxisFunctions:
         """Mean functions at points."""
         return self.basis(x[:, 0]) @ self.weights.T
 
-    def spread(self, x: Float[np.ndarray, "n 1"]) -> Float[np.ndarray, "n E"]:
-        """Variance of the functions along each direction, at points."""
+    def moments(
+        self, x: Float[np.ndarray, "n 1"], variance: bool
+    ) -> tuple[Float[np.ndarray, "n Q"], Float[np.ndarray, "n E"] | None]:
+        """Mean functions, and the variance of the functions along each direction, at points."""
         phi = self.basis(x[:, 0])
+        mean = phi @ self.weights.T
+        if not variance:
+            return mean, None
         seen, span = phi @ self.seen, phi @ self.span
         unseen = np.sum((phi - seen @ self.seen.T - span @ self.span.T) ** 2, axis=1)
-        return seen**2 @ self.variance.T + unseen[:, None] * self.prior
+        return mean, seen**2 @ self.variance.T + unseen[:, None] * self.prior
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
@@ -143,17 +149,22 @@ class NodalFunctions:
         away = np.linalg.lstsq(self.directions, (guessed - self.values[some]).T, rcond=None)[0]
         return np.mean(away**2, axis=1)
 
+    @cached_property
+    def _tree(self) -> cKDTree:
+        """The nodes, sorted so that neighbours are found: once, not for every block of points."""
+        return cKDTree(self.nodes)
+
     def _found(self, x: Float[np.ndarray, "m D"]) -> tuple[np.ndarray, np.ndarray]:
         """The node nearest to every point, and whether the point is that node."""
         if x.shape == self.nodes.shape and np.array_equal(x, self.nodes):
             return np.arange(len(x)), np.ones(len(x), dtype=bool)
-        distance, index = cKDTree(self.nodes).query(x)
+        distance, index = self._tree.query(x)
         return index, distance <= SAME_POINT
 
     def _interpolate(self, x: np.ndarray, values: np.ndarray, *, skip: bool = False) -> np.ndarray:
         """Locally linear regression on the nearest nodes, the nearest but one first where `skip`."""
         count = min(NEIGHBOURS + self.nodes.shape[1], len(self.nodes) - skip)
-        distance, index = cKDTree(self.nodes).query(x, k=count + skip)
+        distance, index = self._tree.query(x, k=count + skip)
         distance, index = np.atleast_2d(distance)[:, skip:], np.atleast_2d(index)[:, skip:]
         scale = np.maximum(distance[:, -1:], np.finfo(float).tiny)
         weight = (1.0 - 0.9 * (distance / scale) ** 2)[..., None]
@@ -165,17 +176,19 @@ class NodalFunctions:
 
     def mean(self, x: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m Q"]:
         """Mean functions at points."""
+        return self.moments(x, variance=False)[0]
+
+    def moments(
+        self, x: Float[np.ndarray, "m D"], variance: bool
+    ) -> tuple[Float[np.ndarray, "m Q"], Float[np.ndarray, "m E"] | None]:
+        """Mean functions, and the variance of the functions along each direction, at points."""
         index, node = self._found(x)
         found = self.values[index]
         if not node.all():
-            found = found.copy()
             found[~node] = self._interpolate(x[~node], self.values)
-        return found
-
-    def spread(self, x: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m E"]:
-        """Variance of the functions along each direction, at points."""
-        index, node = self._found(x)
-        return self.variance[index] + np.where(node[:, None], 0.0, self.between)
+        if not variance:
+            return found, None
+        return found, self.variance[index] + np.where(node[:, None], 0.0, self.between)
 
     def tree(self) -> dict[str, Any]:
         """Names and arrays, for `/surrogate`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from jaxtyping import Float
 
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.multilinear import mode_dot, multi_mode_dot
+from binn_cli.models.binn.tucker.contraction import Contraction
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions, functions_from_tree
 from binn_cli.models.binn.tucker.layout import Group, align
 
-ENTRIES = 2**19
-"""Numbers of the largest table of one chunk of points that are scattered over several axes (4 MB)."""
+ROWS = 2048
+"""Points at which the functions of several axes are multiplied at once: their products stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,20 @@ class LimitFunctions:
         """Each function varies on its own."""
         return np.eye(len(self.processes))
 
-    @cached_property
-    def _latest(self) -> dict[bytes, tuple[np.ndarray, np.ndarray]]:
-        return {}
-
-    def _moments(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Means and variances, those of the points asked for last kept: mean and spread come one after the other."""
-        key = x.tobytes()
-        if key not in self._latest:
-            found = [process.moments(x) for process in self.processes]
-            self._latest.clear()
-            self._latest[key] = tuple(np.stack(part, axis=1) for part in zip(*found, strict=True))  # type: ignore[assignment]
-        return self._latest[key]
+    def moments(
+        self, x: Float[np.ndarray, "n D"], variance: bool
+    ) -> tuple[Float[np.ndarray, "n Q"], Float[np.ndarray, "n Q"] | None]:
+        """Mean and variance of every function at points; a point that is asked often is answered once."""
+        asked, where = _distinct(x)
+        found = [process.moments(asked, variance=variance) for process in self.processes]
+        mean, spread = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+        if where is not None:
+            mean, spread = mean[where], spread[where] if variance else spread
+        return mean, spread if variance else None
 
     def mean(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n Q"]:
         """Mean functions at points."""
-        return self._moments(x)[0]
-
-    def spread(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n Q"]:
-        """Variance of every function at points."""
-        return self._moments(x)[1]
+        return self.moments(x, variance=False)[0]
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
@@ -102,14 +97,15 @@ class TuckerPosterior:
 
     def _on_product(self, points: list[np.ndarray], variance: bool) -> tuple[np.ndarray, np.ndarray | None]:
         """On the product of whole axes: nothing is done once per combination that could be done once per axis."""
-        tables = [f.mean(x) for f, x in zip(self.functions, points, strict=True)]
+        found = [f.moments(x, variance) for f, x in zip(self.functions, points, strict=True)]
+        tables = [mean for mean, _ in found]
         mean = multi_mode_dot(self.core, tables)
         if not variance:
             return mean, None
         squares = [(t @ v) ** 2 for t, v in zip(tables, self.core_vectors, strict=True)]
         total = multi_mode_dot(self.core_variance, squares)
-        for a, (own, x) in enumerate(zip(self.functions, points, strict=True)):
-            spread = own.spread(x)
+        for a, (own, (_, spread)) in enumerate(zip(self.functions, found, strict=True)):
+            assert spread is not None
             if not spread.any():
                 continue
             others: list[np.ndarray | None] = [None if b == a else t for b, t in enumerate(tables)]
@@ -123,45 +119,41 @@ class TuckerPosterior:
         sizes = [len(group.points) for group in groups]
         total = int(np.prod(sizes))
         mean, spread = np.empty(total), np.empty(total) if variance else None
-        ranks = self.core.shape
-        step = max(1, ENTRIES // (self.core.size // min(ranks)))
         starts = np.cumsum([0, *self.widths])
         tables = [self._tables(group, starts, variance) for group in groups]
-        for begin in range(0, total, step):
-            rows = np.arange(begin, min(begin + step, total))
+        contraction = self._contraction
+        for begin in range(0, total, ROWS):
+            rows = np.arange(begin, min(begin + ROWS, total))
             index = np.unravel_index(rows, sizes)
-            values: list[np.ndarray] = [np.zeros(0)] * len(ranks)
-            spreads: list[np.ndarray] = [np.zeros(0)] * len(ranks)
+            values: list[np.ndarray] = [np.zeros(0)] * self.core.ndim
+            spreads: list[np.ndarray] = [np.zeros(0)] * self.core.ndim
             for own, where in zip(tables, index, strict=True):
                 for axis, value, spreading in own:
-                    values[axis] = value[where]
-                    spreads[axis] = spreading[where] if variance else np.zeros(0)
-            mean[rows], found = self._at(values, spreads, variance)
-            if spread is not None:
-                spread[rows] = found
+                    values[axis] = value[where].T.copy()
+                    if spreading is not None:
+                        spreads[axis] = spreading[where].T
+            if spread is None:
+                mean[rows] = contraction.mean(values)
+            else:
+                mean[rows], spread[rows] = contraction.moments(values, spreads)
         return mean, spread
 
-    def _tables(self, group: Group, starts: np.ndarray, variance: bool) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    @cached_property
+    def _contraction(self) -> Contraction:
+        directions = tuple(own.directions for own in self.functions)
+        return Contraction(self.core, self.core_vectors, self.core_variance, directions)
+
+    def _tables(
+        self, group: Group, starts: np.ndarray, variance: bool
+    ) -> list[tuple[int, np.ndarray, np.ndarray | None]]:
         """Axis, mean functions and their spread at the points of a group, for each of its axes."""
         found, begin = [], 0
         for axis in group.axes:
             width = int(starts[axis + 1] - starts[axis])
             x = np.ascontiguousarray(group.points[:, begin : begin + width])
             begin += width
-            own = self.functions[axis]
-            found.append((axis, own.mean(x), own.spread(x) if variance else np.zeros(0)))
+            found.append((axis, *self.functions[axis].moments(x, variance)))
         return found
-
-    def _at(self, values: list[np.ndarray], spreads: list[np.ndarray], variance: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance at points whose functions are known."""
-        if not variance:
-            return _contract(self.core, values), np.zeros(0)
-        mean, slopes = _slopes(self.core, values)
-        squares = [(v @ own) ** 2 for v, own in zip(values, self.core_vectors, strict=True)]
-        total = _contract(self.core_variance, squares)
-        for own, slope, spread in zip(self.functions, slopes, spreads, strict=True):
-            total += np.einsum("ne,ne->n", (slope @ own.directions) ** 2, spread)
-        return mean, total
 
     def fields(self, points: Sequence[Float[np.ndarray, "n D"]]) -> Float[np.ndarray, "p Q"]:
         """What multiplies each function of the last axis, at every combination of the other axes' points."""
@@ -241,50 +233,10 @@ class CaseCoordinates:
         return np.einsum("re,se,enm->nrms", turned, turned, np.stack(self.covariances), optimize=True)
 
 
-def _contract(core: Float[np.ndarray, "*Q"], values: Sequence[Float[np.ndarray, "n Q"]]) -> Float[np.ndarray, " n"]:
-    """The core contracted with every axis's functions at the same n points."""
-    left, right = _halves(core.shape)
-    first, second = (_face_splitting([values[a] for a in half]) for half in (left, right))
-    return np.einsum("nq,nq->n", first @ core.reshape(first.shape[1], -1), second)
-
-
-def _halves(shape: tuple[int, ...]) -> tuple[range, range]:
-    """Leading and other axes such that the two tables of products are together as small as can be."""
-    cut = min(range(1, len(shape) + 1), key=lambda c: np.prod(shape[:c]) + np.prod(shape[c:]))
-    return range(cut), range(cut, len(shape))
-
-
-def _face_splitting(tables: Sequence[Float[np.ndarray, "n Q"]]) -> Float[np.ndarray, "n P"]:
-    """All products of one column per table, row by row (the transposed Khatri-Rao product)."""
-    if not tables:
-        return np.ones((1, 1))
-    return reduce(lambda a, b: (a[:, :, None] * b[:, None, :]).reshape(len(a), -1), tables)
-
-
-def _slopes(
-    core: Float[np.ndarray, "*Q"], values: Sequence[Float[np.ndarray, "n Q"]]
-) -> tuple[Float[np.ndarray, " n"], list[Float[np.ndarray, "n Q"]]]:
-    """The core contracted with all functions, and with all but those of each axis: the gradient of the first."""
-    left, right = _halves(core.shape)
-    matrix = core.reshape(int(np.prod([core.shape[a] for a in left])), -1)
-    first, second = (_face_splitting([values[a] for a in half]) for half in (left, right))
-    down = first @ matrix  # (n, products of the right half)
-    up = np.broadcast_to(second, (len(values[0]), second.shape[1])) @ matrix.T
-    mean = np.einsum("nq,nq->n", down, np.broadcast_to(second, down.shape))
-    return mean, [*_within(up, [values[a] for a in left]), *_within(down, [values[a] for a in right])]
-
-
-def _within(
-    tensor: Float[np.ndarray, "n P"], tables: Sequence[Float[np.ndarray, "n Q"]]
-) -> list[Float[np.ndarray, "n Q"]]:
-    """A tensor per point, with an index per table, contracted with all tables but each in turn."""
-    if not tables:
-        return []
-    n, sizes = len(tensor), [t.shape[1] for t in tables]
-    if len(tables) == 1:
-        return [tensor]
-    shaped = tensor.reshape(n, sizes[0], -1)
-    rest = _face_splitting(tables[1:])
-    first = np.matmul(shaped, rest[:, :, None])[:, :, 0]
-    inner = np.matmul(tables[0][:, None, :], shaped)[:, 0]
-    return [first, *_within(inner, tables[1:])]
+def _distinct(x: Float[np.ndarray, "n D"]) -> tuple[Float[np.ndarray, "m D"], np.ndarray | None]:
+    """The distinct points and which of them every point is; None where they do not repeat enough to be worth it."""
+    some = x[:: max(1, len(x) // 64)]
+    if len(x) < 64 or len(np.unique(some, axis=0)) > len(some) // 2:
+        return x, None
+    found, where = np.unique(x, axis=0, return_inverse=True)
+    return found, where.ravel()
