@@ -24,6 +24,9 @@ SIGNALS = (1e-6, 1e26)
 """Bounds of the signal variance: over the smallest scaled variance, and over the noise variance that is allowed, beyond
 which the singular values of an axis are rounding errors."""
 
+NOISY = 1e-2
+"""Noise variance of the scaled outputs, as of measurements, at which every start is tried too."""
+
 objective = CompiledFunction(negative_log_evidence)
 
 
@@ -86,11 +89,14 @@ def learned_on_grid(
 def _candidates(
     config: GpGridConfig, first: Float[np.ndarray, " P"], box: Float[np.ndarray, "P 2"]
 ) -> Float[np.ndarray, "C P"]:
-    """The stated point, a ladder of lengths that are the same in every dimension, and random lengths."""
+    """The stated point, a ladder of lengths that are the same in every dimension, and random lengths; each also with
+    the noise of measurements, or a search that begins without noise would end by interpolating it."""
     dimensions = (len(first) - 2) // 2
     drawn = stream(config.seed, "gp_grid starts").uniform(np.log(0.05), np.log(3.0), (config.starts - 1, dimensions))
     lengths = [*(np.full(dimensions, np.log(length)) for length in LADDER), *drawn]
-    return np.clip([first, *(np.concatenate([row, first[dimensions:]]) for row in lengths)], box[:, 0], box[:, 1])
+    quiet = np.array([first, *(np.concatenate([row, first[dimensions:]]) for row in lengths)])
+    noisy = np.concatenate([quiet[:, :-1], np.maximum(quiet[:, -1:], np.log(NOISY))], axis=1)
+    return np.clip(np.concatenate([quiet, noisy]), box[:, 0], box[:, 1])
 
 
 def thinned(grid: Grid, most: int) -> Grid:

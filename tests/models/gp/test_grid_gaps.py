@@ -51,7 +51,7 @@ def test_equals_the_dense_process_of_what_was_observed(kind: str, share: float) 
 def test_hyperparameters_come_from_what_was_observed() -> None:
     """The noise is that of the data, and the truth lies within the intervals in gaps as elsewhere."""
     truth, data = problem("grid"), with_gaps(problem("grid", noise=0.05), 0.3)
-    fitted = GpGrid(GpGridConfig(output_scaling="standard", noise_variance=1e-2)).fit(data)
+    fitted = GpGrid(GpGridConfig(output_scaling="standard")).fit(data)
     assert 0.035 < float(fitted.report.diagnostics["noise_std"][0]) < 0.065
     found = fitted.predict(truth.axes)
     inside = np.abs(found.mean - truth.values) < 2 * np.sqrt(found.epistemic_var)
