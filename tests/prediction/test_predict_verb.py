@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -85,7 +86,7 @@ def test_answers_of_every_kind_are_the_same(table_run: Path, capsys: pytest.Capt
 
 def test_blocks_have_fixed_borders(table_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the file is cut into chunks, a point is in the same block as in Python."""
-    monkeypatch.setattr(blocks.answers_at_points.__globals__["blocks_of"], "__defaults__", (16,))
+    monkeypatch.setattr(blocks, "blocks_of", partial(blocks.blocks_of, size=16))
     said = binn_cli.load(table_run).predict(POINTS[["gap/mm", "speed"]])
     POINTS.to_parquet("points.parquet", index=False, row_group_size=7)
     assert main(["predict", str(table_run), "points.parquet", "-o", "answers.csv"]) == 0
