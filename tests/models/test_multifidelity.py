@@ -167,6 +167,7 @@ def coarse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.thorough
 def test_a_coarse_and_a_fine_heat_solver(coarse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (cheap,) = (coarse / "fields").iterdir()

@@ -42,7 +42,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "launcher",
     [
         pytest.param(["hydra/launcher=cores", "hydra.launcher.n_jobs=2"], id="joblib"),
-        pytest.param(["hydra/launcher=local"], id="submitit"),
+        pytest.param(["hydra/launcher=local"], id="submitit", marks=pytest.mark.thorough),
     ],
 )
 def test_jobs_in_other_processes(elsewhere: Path, capsys, launcher: list[str]) -> None:
