@@ -123,7 +123,7 @@ def _blocks(at: str, member: BlockPosterior) -> Arrays:
 
 
 def _process(at: str, process: Process) -> Arrays:
-    dimensions, factors = process.points.shape[1], process._factors
+    dimensions, factors = process.points.shape[1], process.factors
     return {
         f"{at}points": process.points, f"{at}rates": process.rates, f"{at}smoothness": process.smoothness,
         f"{at}shift": process.shift, f"{at}scale": process.scale,

@@ -98,7 +98,7 @@ def _of_process(member: Process, x: np.ndarray, count: int, random: np.random.Ge
         own = which == t
         if not own.any():
             continue
-        inverse, solved = member._factors[t]
+        inverse, solved = member.factors[t]
         sigma = np.sqrt(noise_variance(theta, len(member.points)))
         at_data = cosines(member.points) @ weights[:, own] + sigma * noise[:, own]
         cross = covariance(theta, there, member.points, member.smoothness)

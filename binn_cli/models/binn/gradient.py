@@ -62,7 +62,7 @@ def process_gradient(process: Process, x: Float[np.ndarray, "n D"]) -> Float[np.
     step = max(1, ENTRIES // (len(process.points) * dimensions))
     for begin in range(0, n, step):
         rows = slice(begin, begin + step)
-        for theta, (_, solved) in zip(process.draws, process._factors, strict=True):
+        for theta, (_, solved) in zip(process.draws, process.factors, strict=True):
             share = 1.0 / (1.0 + np.exp(-theta[dimensions : 2 * dimensions]))
             factors, slopes = [], []
             for d in range(dimensions):

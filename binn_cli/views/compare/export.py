@@ -12,7 +12,7 @@ from binn_cli import __version__
 from binn_cli.errors import BinnError, MissingExtraError
 from binn_cli.views.compare.summary import BEST, NEAR, Comparison, Mean, Row
 from binn_cli.views.compare.table import label_of, mean_text
-from binn_cli.views.whole_file import write_whole
+from binn_cli.views.output_file import write_output
 
 FORMATS = ("csv", "json", "latex", "parquet")
 
@@ -34,7 +34,7 @@ def export(comparison: Comparison, kind: str, path: Path) -> None:
             raise BinnError("--parquet: needs the name of a file, for a terminal cannot show it")
         print(content.decode(), end="")
         return
-    write_whole(path, content)
+    write_output(path, content)
 
 
 def flat_rows(comparison: Comparison) -> list[dict[str, Any]]:

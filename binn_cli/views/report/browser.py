@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from binn_cli.errors import BinnError
-from binn_cli.views.whole_file import write_whole
+from binn_cli.views.output_file import write_output
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 LONGEST = 300
@@ -55,4 +55,4 @@ def print_pdf(page: Path, pdf: Path) -> None:
         if not made.exists():
             why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise BinnError(f"--pdf {pdf}: {program} did not print: {why}")
-        write_whole(pdf, made.read_bytes())
+        write_output(pdf, made.read_bytes())

@@ -11,10 +11,10 @@ from binn_cli.errors import BinnError
 from binn_cli.results.fate import UNREADABLE
 from binn_cli.views.compare.summary import compared
 from binn_cli.views.console.streams import Notices
+from binn_cli.views.output_file import write_output
 from binn_cli.views.report.browser import print_pdf
 from binn_cli.views.report.page import page
 from binn_cli.views.report.reading import Reading, reading
-from binn_cli.views.whole_file import write_whole
 
 METRICS = ("rmse", "rel_rmse", "nlpd", "coverage_95")
 """Scores in the table of runs unless others are named."""
@@ -86,5 +86,5 @@ def _write(text: bytes, path: Path) -> None:
     if str(path) == "-":
         print(text.decode(), end="")
         return
-    write_whole(path, text)
+    write_output(path, text)
     print(path)

@@ -13,9 +13,9 @@ import binn_cli
 from binn_cli.cli import main
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.models.binn.sums_of_products import SumOfProducts, sums_of_products
 from binn_cli.models.binn.surrogate import Binn
 from binn_cli.models.scope import Scope
-from binn_cli.models.sums_of_products import SumOfProducts, sums_of_products
 from binn_cli.tasks.questions.distributions import joint_of
 from binn_cli.tasks.questions.sensitivity.closed_form import parts_in_closed_form
 from binn_cli.tasks.questions.sensitivity.indices import grid_of, nodes_of, parts_from_samples, parts_on_grid

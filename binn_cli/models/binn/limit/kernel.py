@@ -107,18 +107,27 @@ def covariance(
 ) -> Float[np.ndarray, "n m"]:
     """k(x, x') between two sets of points, without noise."""
     dimensions = left.shape[1]
-    share, product = (
-        _shares(theta[None], dimensions)[0],
-        np.full((len(left), len(right)), np.exp(theta[2 * dimensions])),
-    )
+    product = np.full((len(left), len(right)), np.exp(theta[2 * dimensions]))
     for d in range(dimensions):
-        scaled = np.subtract.outer(left[:, d], right[:, d])
-        scaled *= np.exp(-theta[d])
-        factor = correlation(np.multiply(scaled, scaled, out=scaled), smoothness)
-        factor *= share[d]
-        factor += 1.0 - share[d]
-        product *= factor
+        product *= kernel_factor(theta, d, left[:, d], right[:, d], smoothness)
     return product
+
+
+def kernel_factor(
+    theta: Float[np.ndarray, " P"],
+    dimension: int,
+    left: Float[np.ndarray, " n"],
+    right: Float[np.ndarray, " m"],
+    smoothness: str,
+) -> Float[np.ndarray, "n m"]:
+    """(1 - s_d) + s_d ρ(|x_d - x'_d| / ℓ_d) between two sets of values of one input."""
+    share = _shares(theta[None], len(theta) // 2 - 1)[0, dimension]
+    scaled = np.subtract.outer(left, right)
+    scaled *= np.exp(-theta[dimension])
+    factor = correlation(np.multiply(scaled, scaled, out=scaled), smoothness)
+    factor *= share
+    factor += 1.0 - share
+    return factor
 
 
 def noise_variance(theta: Float[np.ndarray, " P"], points: int) -> float:

@@ -64,7 +64,7 @@ class Process:
         return cls(warp(points, rates), targets, shift, scale, draws, rates, smoothness)
 
     @cached_property
-    def _factors(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def factors(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """For every draw the inverse of the Cholesky factor of the covariance matrix, and K⁻¹ y."""
         n, found = len(self.points), []
         values = (self.targets - self.shift) / self.scale
@@ -87,7 +87,7 @@ class Process:
         n = len(self.points)
         found = [
             n - noise_variance(t, n) * float(np.sum(inverse**2))
-            for t, (inverse, _) in zip(self.draws, self._factors, strict=True)
+            for t, (inverse, _) in zip(self.draws, self.factors, strict=True)
         ]
         return float(np.mean(found))
 
@@ -107,7 +107,7 @@ class Process:
 
     def _each(self, x: np.ndarray, variance: bool) -> tuple[Float[np.ndarray, "S m"], Float[np.ndarray, "S m"]]:
         means, variances = np.empty((len(self.draws), len(x))), np.zeros((len(self.draws), len(x)))
-        for s, (theta, (inverse, solved)) in enumerate(zip(self.draws, self._factors, strict=True)):
+        for s, (theta, (inverse, solved)) in enumerate(zip(self.draws, self.factors, strict=True)):
             cross = covariance(theta, x, self.points, self.smoothness)
             means[s] = cross @ solved
             if variance:
@@ -119,7 +119,7 @@ class Process:
         """Posterior covariance of the function between new points, in units of the values."""
         x = warp(x, self.rates)
         means, total = [], np.zeros((len(x), len(x)))
-        for theta, (inverse, solved) in zip(self.draws, self._factors, strict=True):
+        for theta, (inverse, solved) in zip(self.draws, self.factors, strict=True):
             cross = covariance(theta, x, self.points, self.smoothness)
             known = cross @ inverse.T
             total += covariance(theta, x, x, self.smoothness) - known @ known.T
@@ -135,7 +135,7 @@ class Process:
         """
         values = (self.targets - self.shift) / self.scale
         means, variances = [], []
-        for inverse, solved in self._factors:
+        for inverse, solved in self.factors:
             variances.append(1.0 / np.einsum("in,in->n", inverse, inverse))
             means.append(values - solved * variances[-1])
         mean = np.mean(means, axis=0)

@@ -77,7 +77,7 @@ class AxisFunctions:
 
     def mean(self, x: Float[np.ndarray, "n 1"]) -> Float[np.ndarray, "n Q"]:
         """Mean functions at points."""
-        return self.basis(x[:, 0]) @ self.weights.T
+        return self.moments(x, variance=False)[0]
 
     def moments(
         self, x: Float[np.ndarray, "n 1"], variance: bool

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from binn_cli.models.sums_of_products import SumOfProducts
+from binn_cli.models.binn.sums_of_products import SumOfProducts
 from binn_cli.tasks.questions.distributions import Joint
 from binn_cli.tasks.questions.sensitivity.indices import Parts, nodes_of
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from binn_cli.config.schema import SensitivityConfig
 from binn_cli.errors import ConfigError
+from binn_cli.models.binn.sums_of_products import sums_of_products
 from binn_cli.models.deviations import Deviations, deviations_of
-from binn_cli.models.sums_of_products import sums_of_products
 from binn_cli.results.answers import Answer
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step

@@ -14,6 +14,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.models.binn.cp.posterior import CpPosterior
+from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.limit.kernel import kernel_factor
+from binn_cli.models.binn.limit.process import Process
+from binn_cli.models.binn.limit.warping import warp
+from binn_cli.models.binn.mixture import Member, Mixture
+
 MOST_TERMS = 2500
 """Products beyond which the pairs of them are too many."""
 
@@ -35,14 +42,12 @@ class SumOfProducts:
 
 def sums_of_products(surrogate: Any) -> tuple[SumOfProducts, ...] | None:
     """The mean of every output of a table's B-INN; None for other surrogates, and where there are too many products."""
-    if not hasattr(surrogate, "posteriors") or hasattr(surrogate, "encoding"):
-        return None
-    from binn_cli.models.binn.mixture import Mixture
-
-    if not all(isinstance(posterior, Mixture) for posterior in surrogate.posteriors):
+    if not isinstance(surrogate, FittedBinn):
         return None
     found = []
     for number, posterior in enumerate(surrogate.posteriors):
+        if not isinstance(posterior, Mixture):
+            return None
         parts = [_of_member(member, weight) for member, weight in posterior.members]
         coefficients = np.concatenate([part.coefficients for part in parts])
         if len(coefficients) > MOST_TERMS:
@@ -61,12 +66,9 @@ def _joined(inputs: Any, parts: list[SumOfProducts]) -> Callable[[int, np.ndarra
     return factors
 
 
-def _of_member(member: Any, weight: float) -> SumOfProducts:
+def _of_member(member: Member, weight: float) -> SumOfProducts:
     """A member of a mixture, on the unit cube and in standardised units."""
-    from binn_cli.models.binn.cp.blocks import BlockPosterior
-    from binn_cli.models.binn.cp.posterior import CpPosterior
-
-    if not isinstance(member, CpPosterior | BlockPosterior):
+    if isinstance(member, Process):
         return _of_process(member, weight)
     weights, intercept = member.unpacked if isinstance(member, CpPosterior) else (list(member.means), None)
 
@@ -76,23 +78,15 @@ def _of_member(member: Any, weight: float) -> SumOfProducts:
     return SumOfProducts(weight * (intercept or 0.0), np.full(weights[0].shape[1], weight), factors)
 
 
-def _of_process(process: Any, weight: float) -> SumOfProducts:
+def _of_process(process: Process, weight: float) -> SumOfProducts:
     """Σ_s Σ_j σ_s² α_sj ∏_d [(1 - s_d) + s_d ρ(|x_d - x_jd| / ℓ_d)], averaged over the draws s of hyperparameters."""
-    from binn_cli.models.binn.bases.stretched import stretch
-    from binn_cli.models.binn.limit.kernel import correlation
-
     points, draws = process.points, process.draws
-    size = points.shape[1]
-    each = [np.exp(theta[-2]) * solved for theta, (_, solved) in zip(draws, process._factors, strict=True)]
+    weights = [np.exp(theta[-2]) * solved for theta, (_, solved) in zip(draws, process.factors, strict=True)]
 
     def factors(dimension: int, x: np.ndarray) -> np.ndarray:
-        there = stretch(x, float(process.rates[dimension])) if np.any(process.rates) else x
-        found = []
-        for theta in draws:
-            share = 1.0 / (1.0 + np.exp(-theta[size + dimension]))
-            scaled = np.subtract.outer(there, points[:, dimension]) * np.exp(-theta[dimension])
-            found.append(1.0 - share + share * correlation(scaled**2, process.smoothness))
-        return np.concatenate(found, axis=1)
+        there = warp(x[:, None], process.rates[dimension : dimension + 1])[:, 0]
+        each = [kernel_factor(theta, dimension, there, points[:, dimension], process.smoothness) for theta in draws]
+        return np.concatenate(each, axis=1)
 
     scale = weight * process.scale / len(draws)
-    return SumOfProducts(weight * process.shift, scale * np.concatenate(each), factors)
+    return SumOfProducts(weight * process.shift, scale * np.concatenate(weights), factors)
