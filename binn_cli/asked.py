@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 from binn_cli import build
 from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.schema.questions import asks_a_run
-from binn_cli.errors import BinnError, ConfigError
+from binn_cli.datasets.digest import file_digest
+from binn_cli.errors import ConfigError
 from binn_cli.models.scope import Scope
 from binn_cli.results.named import require_complete, results_named
 from binn_cli.results.record import RunRecord
@@ -83,7 +83,7 @@ def identity(settings: Settings) -> dict[str, str]:
         value = getattr(settings.task, key, None)
         if isinstance(value, str) and Path(value).is_file():
             names[key] = Path(value)
-    return {key: _digest(path) for key, path in names.items()}
+    return {key: file_digest(path) for key, path in names.items()}
 
 
 def _results(settings: Settings) -> Path:
@@ -91,10 +91,3 @@ def _results(settings: Settings) -> Path:
     if not run:
         raise ConfigError("task.run", "name the run to ask with task.run=RUN, its directory or its results.h5")
     return results_named("task.run", run)
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise BinnError(f"{path}: cannot be read ({error.strerror})") from error

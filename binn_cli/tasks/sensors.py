@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import SolveConfig
-from binn_cli.datasets.columns.choice import chosen
+from binn_cli.datasets.columns.choice import chosen, said_of_unused
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
+from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.problem import PARAMETER, Problem
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import ConfigError, DataError
@@ -35,6 +35,7 @@ class Sensors:
         points: (n, K) values of these.
         values: (n,) what was observed there.
         digest: of the file.
+        notes: what is to be said of it.
     """
 
     unknown: tuple[int, ...]
@@ -42,6 +43,7 @@ class Sensors:
     points: Float[np.ndarray, "n K"]
     values: Float[np.ndarray, " n"]
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors:
@@ -78,8 +80,8 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
                 f"{path}, {file.place(row)}: {name} is {table[row, column]:g}, outside of the equation's domain "
                 f"{low:g} to {high:g}; leave the row out, or solve on a larger one"
             )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Sensors(unknown, known, table[:, :-1], table[:, -1], f"sha256:{digest}")
+    notes = said_of_unused(file, wanted)
+    return Sensors(unknown, known, table[:, :-1], table[:, -1], file_digest(path), notes)
 
 
 def _unknown(config: SolveConfig, problem: Problem) -> tuple[int, ...]:
@@ -141,7 +143,7 @@ def informed_by(solved: FittedGalerkin, sensors: Sensors, problem: Problem, conf
         warnings += (
             "the observations contradict the equation: they are much farther from its solutions than the noise",
         )
-    notes = tuple(
+    notes = sensors.notes + tuple(
         f"{name} = {a:.5g} ± {b:.2g} (mean and standard deviation)" for name, a, b in zip(names, mean, std, strict=True)
     )
     if config.noise_std is None:

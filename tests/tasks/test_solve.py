@@ -49,11 +49,11 @@ def test_observations_make_a_field_of_the_known_inputs(capsys):
     error = found["mean"].item() - np.exp(-(np.pi**2) * k * 0.05)
     assert abs(error) < 4 * found["std_epistemic"].item() < 0.1
     # Ten observations of noise alone contradict the equation.
-    np.savetxt("obs.csv", np.column_stack([x, t, u + 1]), delimiter=",", header="x,t,u", comments="")
+    np.savetxt("obs.csv", np.column_stack([x, t, u + 1, x]), delimiter=",", header="x,t,u,place", comments="")
     _, said = solved(
         capsys, "task.observations=obs.csv", "task.unknown=[k]", "task.noise_std=0.01", "output.figures=false"
     )
-    assert "the observations contradict the equation" in said
+    assert "the observations contradict the equation" in said and "obs.csv: not used: place" in said
 
 
 def test_an_unknown_source_is_learned_and_the_observations_are_what_the_run_is_known_by(capsys):

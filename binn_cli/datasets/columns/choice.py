@@ -85,6 +85,12 @@ def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, o
     return Choice(taken, named_outputs, left_out, all_others=True)
 
 
+def said_of_unused(file: ColumnFile, used: Sequence[str]) -> tuple[str, ...]:
+    """A sentence on the columns of a file of observations that are not looked at, if there are any."""
+    unused = [name for name in (*file.units, *file.left_out) if not any(same_name(name, own) for own in used)]
+    return (f"{file.path.name}: not used: {_listed(unused)}",) if unused else ()
+
+
 def _found(file: ColumnFile, name: str) -> str:
     """The column that a name means."""
     if name in file.units:

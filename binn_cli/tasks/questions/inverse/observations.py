@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from binn_cli.config.schema import InverseConfig
-from binn_cli.datasets.columns.choice import chosen
+from binn_cli.datasets.columns.choice import chosen, said_of_unused
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.errors import ConfigError, DataError
@@ -25,6 +25,7 @@ class Observations:
         points: (n, K) their values.
         outputs: which outputs of the surrogate were observed.
         values: (n, L) observations, NaN where there is none.
+        notes: what is to be said of the file.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Observations:
     points: np.ndarray
     outputs: tuple[int, ...]
     values: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -70,6 +72,7 @@ def read_observations(config: InverseConfig, source: Source) -> list[Observation
             )
     names = [*known, *outputs, *([config.target] if config.target else [])]
     columns = chosen(file, names, (), outputs_needed=False).inputs
+    notes = said_of_unused(file, names)
     table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
     points, values = table[:, : len(known)], table[:, len(known) : len(known) + len(outputs)]
     rows = np.flatnonzero(np.isfinite(values).any(axis=1))
@@ -82,7 +85,7 @@ def read_observations(config: InverseConfig, source: Source) -> list[Observation
         row = int(rows[np.argmin(np.isfinite(labels))])
         raise DataError(f"{path}, {file.place(row)}: {config.target} is missing; it tells which target the row is of")
     return [
-        Observations(f"{label:g}", known, points[rows[labels == label]], which, values[rows[labels == label]])
+        Observations(f"{label:g}", known, points[rows[labels == label]], which, values[rows[labels == label]], notes)
         for label in dict.fromkeys(labels.tolist())
     ]
 

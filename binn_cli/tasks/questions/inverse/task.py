@@ -59,7 +59,7 @@ class Inverse:
                     "r_hat": posterior.r_hat, "ess": posterior.ess, "divergences": np.array(posterior.divergences)
                 },
                 warnings=posterior.warnings,
-                notes=(f"drawn by {_BY[posterior.by]}",),
+                notes=(*target.notes, f"drawn by {_BY[posterior.by]}"),
             )  # fmt: skip
             last = number == len(targets) - 1
             answers = _answers(found, targets, bool(config.target)) if last else None
