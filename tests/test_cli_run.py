@@ -24,6 +24,7 @@ from binn_cli.cli import main
 from binn_cli.errors import DataError
 from binn_cli.results.record import Step
 from binn_cli.results.store import read
+from binn_cli.sweeps import job
 
 QUICK = ["dataset=sine", "task=regress", "output.figures=false", "limits.isolate=false"]
 """In this process, where the task can be replaced."""
@@ -258,8 +259,21 @@ def test_a_sweep_that_cannot_be_written(task, capsys) -> None:
     assert capsys.readouterr().err.splitlines()[-1].startswith("output.root: cannot make a directory below ")
 
 
+def test_jobs_that_leave_nothing_are_no_success(task, tmp_path, capsys, monkeypatch) -> None:
+    """As where the processes that run them do not see the sweep's directory."""
+    monkeypatch.setattr(job, "run_job", lambda config, hydra: None)
+    assert main(["run", "-m", *QUICK, "seed=1,2"]) == 1
+    (sweep,) = (tmp_path / "outputs").iterdir()
+    said = capsys.readouterr().err
+    assert f"{sweep.relative_to(tmp_path)}: 2 not started" in said
+    assert said.splitlines()[-1] == f"go on with: binn resume {sweep.relative_to(tmp_path)}"
+
+
 def test_a_sweep_in_other_processes(task, tmp_path, capsys) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)  # processes of another test are where that was
     arguments = ["run", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task.rounds=0,-1"]
     assert main(arguments) == 1
     (sweep,) = (tmp_path / "outputs").iterdir()

@@ -20,6 +20,7 @@ class Current:
         goes_on_in: directory of the sweep that is to go on; None where one may be looked for.
         directory: that of the sweep; None before it has one.
         planned: whether it has a plan, as those of other sweepers have not.
+        launched: whether its jobs were handed to a launcher that came back.
         refusal: why it could not begin, or had no job.
         trouble: what its launcher said when it gave up.
         fates: how its jobs went.
@@ -30,6 +31,7 @@ class Current:
     goes_on_in: Path | None = None
     directory: Path | None = None
     planned: bool = False
+    launched: bool = False
     refusal: BinnError | None = None
     trouble: Exception | None = None
     fates: list[Fate] = field(default_factory=list)

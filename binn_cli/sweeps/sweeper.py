@@ -234,6 +234,7 @@ class Sweeper(HydraSweeper):
                         batch = [list(arguments) for _, arguments in todo[k : k + size]]
                         returned.append(self.launcher.launch(batch, initial_job_idx=todo[k][0].job))
                 current().trouble = troubles[0] if troubles else None
+                current().launched = True
             except SweepStopped:
                 pass
             except Exception as error:
@@ -334,13 +335,13 @@ class Sweep(Callback):
 
 
 def note_fates() -> None:
-    """Look how the jobs of the present sweep stand; a directory in which none has begun is removed."""
+    """Look how the jobs of the present sweep stand; a directory is removed in which none was ever launched."""
     directory = current().directory
     if directory is None or not directory.is_dir():
         return
     # The file that Hydra leaves beside the runs: each run's config.yaml says as much.
     (directory / "multirun.yaml").unlink(missing_ok=True)
     current().fates = fates_of(directory)
-    if not any(directory.glob("*/")) and not any(fate.directory for fate in current().fates):
+    if not current().launched and not any(directory.glob("*/")) and not any(fate.directory for fate in current().fates):
         shutil.rmtree(directory, ignore_errors=True)
         current().directory, current().fates = None, []
