@@ -22,7 +22,10 @@ LARGE = {
     *(("experiment", name) for name in options("experiment") if name != "smoke"),
     ("budget", "paper"),
     ("budget", "quick"),
-    *(("model", f"bnn_{name}") for name in ("hmc", "mh", "sgld", "swag", "ensemble", "laplace", "map")),
+    *(("model", f"bnn_{name}") for name in ("hmc", "mh", "sgld", "swag", "ensemble", "laplace", "map", "vi")),
+    ("model", "mlp"),
+    ("model", "inn"),
+    ("model", "gp_sparse"),
     ("dataset", "heat3d"),
 }
 """Files whose runs repeat what others do."""

@@ -37,6 +37,7 @@ from binn_cli.datasets.table import Table
 from binn_cli.errors import ConfigError
 from tests.datasets.snapshots.folders import a_folder
 from tests.datasets.table_files import a_table
+from tests.marks import thorough_for
 
 HEAT = HeatConfig(
     source_centers=[[0.4, 0.6]],
@@ -79,7 +80,7 @@ DATASETS = {
 }
 
 
-@pytest.fixture(params=list(DATASETS))
+@pytest.fixture(params=thorough_for(["heat3d", "helmholtz"], DATASETS))
 def build(request):
     cls, config = DATASETS[request.param]
     return lambda seed=0, **changes: cls(dataclasses.replace(config, **changes), seed)
