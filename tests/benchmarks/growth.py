@@ -19,7 +19,7 @@ SWEEPS = 5
 STATED = {
     "padding": 0, "stretch": 0, "prior": "weight", "relevance": "none", "noise": "fixed", "noise_variance": 1e-2,
     "tolerance": 0.0,
-    "sweeps": SWEEPS, "output_scaling": "standard",
+    "sweeps": SWEEPS, "output_scaling": "standard", "inference": "als", "variance": "modes",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ TABLE_2 = {
     "length_unit": "spacing", "padding": 0,
     "stretch": 0, "prior": "weight", "prior_mean": "start", "relevance": "none", "noise": "fixed",
     "noise_variance": 0.0225,
-    "start": "random", "variance": "modes", "output_scaling": "standard", "compression": 0.0,
+    "start": "random", "inference": "als", "variance": "modes", "output_scaling": "standard", "compression": 0.0,
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ PAPER_POISSON = {
     "prior": "weight",
     "prior_mean": "start", "relevance": "none", "noise": "fixed", "tolerance": 0.0, "start": "random",
     "compression": 0.0,
-    "output_scaling": "standard", "inference": "als",
+    "output_scaling": "standard", "inference": "als", "variance": "modes",
 }  # fmt: skip
 """The model of Table 3."""
 

@@ -13,7 +13,7 @@ from binn_cli.models.binn.cp.blocks import BlockPosterior
 from binn_cli.models.binn.cp.fit import StatedFit, fit_stated, prepare, stated_features
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.fitted import FittedBinn
-from binn_cli.models.binn.hyperparameters.bases import Stated, choose_basis
+from binn_cli.models.binn.hyperparameters.bases import MOST_FUNCTIONS, Stated, choose_basis
 from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
 from binn_cli.models.binn.memory import Nothing
 from binn_cli.models.binn.mixture import Mixture
@@ -80,6 +80,12 @@ def _together(arrays: list[np.ndarray]) -> np.ndarray:
     return np.stack([np.pad(a, (0, longest - len(a)), constant_values=np.nan) if a.ndim else a for a in arrays])
 
 
+def _distinct(values: np.ndarray) -> int:
+    """How many different values there are, or at least how many more than count."""
+    few = len(np.unique(values[:4096]))
+    return few if few >= MOST_FUNCTIONS else len(np.unique(values))
+
+
 def choose_bases(
     config: BinnConfig, data: ProductData, units: Units
 ) -> tuple[tuple[Basis, ...], int, dict[str, np.ndarray]]:
@@ -103,7 +109,7 @@ def choose_bases(
         for c in range(len(axis.coordinates)):
             d = len(bases)
             x = units.inputs(axis.points[rows], slice(d - c, d - c + len(axis.coordinates)))[:, c]
-            distinct, count = len(np.unique(axis.points[:, c])), len(axis.coordinates)
+            distinct, count = _distinct(axis.points[:, c]), len(axis.coordinates)
             # What several coordinates explain together looks like noise along one of them.
             shortest = LENGTH_PER_GAP / axis.size ** (1.0 / count) if count > 1 else 0.0
             chosen = choose_basis(stated, d, names[d], x, columns, float(units.inputs.span[d]), distinct, shortest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,6 +17,7 @@ from binn_cli.models.binn.cp.learning import CpFit, grow, learn
 from binn_cli.models.binn.cp.linear import looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
+from binn_cli.models.binn.limit.hyperparameters import marginalised
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Prior
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.limit.table import (
@@ -145,9 +147,9 @@ def fit_table(
     left_out: list[tuple[np.ndarray, np.ndarray]] = []
     folds = split_rows(len(rows), seed)
     limits = _promising(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
-    for choice in limits:
-        names.append(f"limit ({choice.smoothness})")
-        left_out.append(choice.process(own, target).left_out())
+    for limit in limits:
+        names.append(f"limit ({limit.choice.smoothness})")
+        left_out.append(limit.left_out)
     fits: list[tuple[CpFit, Design]] = []
     if allowed.products:
         announce("fitting sums of products")
@@ -162,10 +164,14 @@ def fit_table(
     )
     members: list[tuple[Member, float]] = []
     parameters, settled = 0.0, True
-    for choice, weight in zip(limits, weights, strict=False):
+    for limit, weight in zip(limits, weights, strict=False):
         if weight:
-            draws = draw_hyperparameters(choice, own, target, seed) if n <= SMALL_ROWS else None
-            process = choice.process(x, y, draws)
+            if n > SMALL_ROWS:
+                process = limit.choice.process(x, y)
+            elif marginalised(*x.shape):
+                process = limit.choice.process(x, y, draw_hyperparameters(limit.choice, x, y, seed))
+            else:
+                process = limit.process
             members.append((process, float(weight)))
             parameters += float(weight) * process.parameters
     for (fit, design), weight in zip(fits, weights[len(limits) :], strict=True):
@@ -179,12 +185,12 @@ def fit_table(
     widening, honest = 1.0, list(left_out)
     if n <= SMALL_ROWS:
         plain: list[tuple[Member, float]] = [
-            (c.process(x, y), float(w)) for c, w in zip(limits, weights, strict=False) if w
+            (limit.process, float(weight)) for limit, weight in zip(limits, weights, strict=False) if weight
         ]
         plain.extend(member for member in members if isinstance(member[0], CpPosterior))
-        for i, (choice, weight) in enumerate(zip(limits, weights, strict=False)):
+        for i, (limit, weight) in enumerate(zip(limits, weights, strict=False)):
             if weight and len(own) <= REFITTED_ROWS:
-                honest[i] = predict_limit_left_out(choice, own, target, folds)
+                honest[i] = predict_limit_left_out(limit.choice, own, target, folds)
         widening = _widening(target, honest, weights, members, plain, seed)
     mean = np.sum([w * m for (m, _), w in zip(honest, weights, strict=True)], axis=0)
     spread = np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(honest, weights, strict=True)], axis=0)
@@ -211,10 +217,21 @@ def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
     )  # fmt: skip
 
 
-def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[LimitChoice]:
+class _Limit(NamedTuple):
+    """The limit at one choice of hyperparameters: its process, which is factorised once, and what that says of every
+    row without it."""
+
+    choice: LimitChoice
+    process: Process
+    left_out: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
+
+
+def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[_Limit]:
     """The choices that are not far behind the best, judged by left-out rows in closed form."""
-    densities = [float(np.mean(log_density(y, *choice.process(x, y).left_out()))) for choice in choices]
-    return [choice for choice, density in zip(choices, densities, strict=True) if density > max(densities) - FAR_BEHIND]
+    processes = [choice.process(x, y) for choice in choices]
+    limits = [_Limit(c, process, process.left_out()) for c, process in zip(choices, processes, strict=True)]
+    densities = [float(np.mean(log_density(y, *limit.left_out))) for limit in limits]
+    return [limit for limit, density in zip(limits, densities, strict=True) if density > max(densities) - FAR_BEHIND]
 
 
 def _widening(

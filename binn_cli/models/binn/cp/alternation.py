@@ -15,7 +15,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from binn_cli.models.binn.cp.design import AxisDesign, contract_others, prefix_suffix
+from binn_cli.models.binn.cp.design import AxisDesign, contract_others, face_splitting
 from binn_cli.models.binn.cp.normal_equations import CHUNK_ENTRIES, Design, columns_of, over_chunks
 
 NOISE_FLOOR = 1e-14
@@ -148,6 +148,12 @@ class AxisState:
         """Evaluate every coordinate's functions."""
         self.axis = axis
         self.functions = [axis.design(c) @ w for c, w in enumerate(means)]
+        # Blocks are visited in order: the product of the functions before one is renewed, that of those behind it
+        # stays.
+        self.before: np.ndarray = np.ones((1, 1))
+        self.after: list[np.ndarray] = [np.ones((1, 1))] * axis.count
+        for c in reversed(range(axis.count - 1)):
+            self.after[c] = self.after[c + 1] * self.functions[c + 1]
         self.seconds = (
             None
             if covariances is None
@@ -165,6 +171,7 @@ class AxisState:
     def update(self, c: int, block: Block) -> None:
         """Put a coordinate's new posterior in place."""
         self.functions[c] = self.axis.design(c) @ block.mean
+        self.before = self.before * self.functions[c]
         if self.seconds is not None:
             self.seconds[c] = self._second(c, block.mean, block.covariance)
 
@@ -180,31 +187,39 @@ class AxisState:
     ) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, " P"]]:
         """Gram matrix and right-hand side of a coordinate's block: Σ_i (Γ ∘ E[g gᵀ])_i ⊗ φ_i φ_iᵀ and Σ_i (T ∘ g)_i ⊗
         φ_i."""
-        g = prefix_suffix(self.functions)[c]
-        pairs = None
-        if self.seconds is not None:
+        modes = self.functions[c].shape[1]
+        g = np.broadcast_to(self.before * self.after[c], (self.axis.points, modes))
+        width = self.axis.sizes[c]
+        if self.seconds is None:
+
+            def part(rows: slice) -> tuple[np.ndarray, np.ndarray]:
+                phi, own = self.axis.design(c, rows), g[rows]
+                # Row by row g ⊗ φ (Eq. 18): a symmetric product of one matrix with itself costs half of any other.
+                block = face_splitting(own, phi)
+                return block.T @ block, phi.T @ (moment[rows] * own)
+
+        else:
             rest = [s for e, s in enumerate(self.seconds) if e != c]
-            modes = g.shape[1]
             pairs = np.broadcast_to(reduce(np.multiply, rest, np.ones((1, 1, 1))), (self.axis.points, modes, modes))
-        modes, width = g.shape[1], self.axis.sizes[c]
-        first, second = np.triu_indices(modes)
 
-        def part(rows: slice) -> tuple[np.ndarray, np.ndarray]:
-            phi, own = self.axis.design(c, rows), g[rows]
-            right = phi.T @ (moment[rows] * own)
-            gram = np.empty((len(first), width, width))
-            for p, (m, q) in enumerate(zip(first, second, strict=True)):
-                weight = own[:, m] * own[:, q] if pairs is None else pairs[rows, m, q]
-                gram[p] = phi.T @ (phi * weight[:, None])
-            return gram, right
+            def part(rows: slice) -> tuple[np.ndarray, np.ndarray]:
+                phi, own = self.axis.design(c, rows), g[rows]
+                return _weighted_grams(phi, pairs[rows]), phi.T @ (moment[rows] * own)
 
-        step = max(64, CHUNK_ENTRIES // (2 * width + modes))
+        step = max(64, CHUNK_ENTRIES // (width * modes + 2 * width + modes))
         chunks = [slice(begin, begin + step) for begin in range(0, self.axis.points, step)]
         gram, rhs = (sum(parts) for parts in zip(*over_chunks(part, chunks), strict=True))
-        full = np.empty((width, modes, width, modes))
-        for p, (m, q) in enumerate(zip(first, second, strict=True)):
-            full[:, m, :, q] = full[:, q, :, m] = others[m, q] * np.asarray(gram)[p]
+        full = np.reshape(gram, (width, modes, width, modes)) * others[None, :, None, :]
         return full.reshape(width * modes, -1), np.asarray(rhs).ravel()
+
+
+def _weighted_grams(phi: Float[np.ndarray, "n K"], pairs: Float[np.ndarray, "n M M"]) -> Float[np.ndarray, "P P"]:
+    """Σ_i pairs_i ⊗ φ_i φ_iᵀ, in the order (K, M) of weights."""
+    width, modes = phi.shape[1], pairs.shape[1]
+    full = np.empty((width, modes, width, modes))
+    for m, q in zip(*np.triu_indices(modes), strict=True):
+        full[:, m, :, q] = full[:, q, :, m] = phi.T @ (phi * pairs[:, m, q, None])
+    return full.reshape(width * modes, -1)
 
 
 def sweep(

@@ -14,10 +14,17 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.binn.cp.features import Features
+from binn_cli.models.binn.cp.moments import MANY_ROWS
 
 KEPT_ENTRIES = 2**24
 """Numbers of the features of an axis's points up to which they are kept (128 MB); else they are computed chunk by
 chunk."""
+
+ROW_LOOP = 6
+"""Numbers per row from which on a loop over them is long enough."""
+
+MANY_POINTS = 4096
+"""Points from which on features are evaluated in the way that is fast rather than exact to the last bits."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,9 @@ class AxisDesign:
     ) -> AxisDesign:
         """The axis of points."""
         sizes = tuple(f.size for f in features)
-        kept = len(x) * sum(sizes) <= KEPT_ENTRIES
-        designs = tuple(f(x[:, c]) for c, f in enumerate(features)) if kept else ()
+        kept = len(x) * sum(sizes) <= KEPT_ENTRIES and not (len(sizes) == 1 and len(x) >= MANY_ROWS)
+        many = len(x) >= MANY_POINTS
+        designs = tuple((f.at_many if many else f)(x[:, c]) for c, f in enumerate(features)) if kept else ()
         return cls(len(x), sizes, designs, tuple(features), x, projection)
 
     @classmethod
@@ -61,7 +69,7 @@ class AxisDesign:
         if self.designs:
             return self.designs[coordinate][rows]
         assert self.x is not None
-        return self.features[coordinate](self.x[rows, coordinate])
+        return self.features[coordinate].at_many(self.x[rows, coordinate])
 
     def taken(self, rows: np.ndarray) -> AxisDesign:
         """Some of the points of a table."""
@@ -95,21 +103,42 @@ def jacobian(
     Column (d, k, m) at point i is φ_dk(x_i) ∏_{e≠d} f_e^(m)(x_i): the design row g ⊗ φ of every block (Eq. 18), side by
     side.
     """
-    n = len(functions[0])
-    blocks = [
-        (phi[:, :, None] * g[:, None, :]).reshape(n, -1)
-        for phi, g in zip(designs, prefix_suffix(functions), strict=True)
-    ]
-    return np.concatenate(blocks, axis=1)
+    modes = functions[0].shape[1]
+    ends = np.cumsum([0, *(phi.shape[1] * modes for phi in designs)])
+    found = np.empty((len(functions[0]), ends[-1]))
+    for phi, g, begin, end in zip(designs, prefix_suffix(functions), ends[:-1], ends[1:], strict=True):
+        face_splitting(g, phi, found[:, begin:end])
+    return found
+
+
+def face_splitting(
+    g: Float[np.ndarray, "n M"], phi: Float[np.ndarray, "n K"], out: Float[np.ndarray, "n P"] | None = None
+) -> Float[np.ndarray, "n P"]:
+    """Row by row the Kronecker product φ ⊗ g, (K, M) in one row: the transposed Khatri-Rao product."""
+    width, modes = phi.shape[1], g.shape[1]
+    found = np.empty((len(phi), width * modes)) if out is None else out
+    if modes >= ROW_LOOP:
+        np.einsum("nk,nm->nkm", phi, g, out=found.reshape(len(phi), width, modes))
+        return found
+    # One long loop for each mode: NumPy's loop over a few numbers per row costs more.
+    for m in range(modes):
+        np.multiply(phi, g[:, m, None], out=found[:, m::modes])
+    return found
 
 
 def contract_others(
     data: Float[np.ndarray, "*R"], columns: Sequence[Float[np.ndarray, "R M"]], keep: int
 ) -> Float[np.ndarray, "R M"]:
     """The data contracted with the columns of every axis but one, mode by mode (the MTTKRP)."""
-    letters = "abcdefghijkl"[: data.ndim]
-    operands = [(letters[i] + "z", c) for i, c in enumerate(columns) if i != keep]
-    if not operands:
+    others = [a for a in range(data.ndim) if a != keep]
+    if not others:
         return data[:, None]
-    spec = ",".join([letters, *(name for name, _ in operands)]) + f"->{letters[keep]}z"
-    return np.einsum(spec, data, *(c for _, c in operands), optimize="optimal")
+    # The first contraction, that of the longest axis, makes the axis of modes, along which the others go side by side.
+    first = max(others, key=lambda a: data.shape[a])
+    found = np.expand_dims(np.tensordot(data, columns[first], axes=(first, 0)), first)
+    for a in others:
+        if a != first:
+            found = np.sum(
+                found * np.expand_dims(columns[a], tuple(b for b in range(data.ndim) if b != a)), axis=a, keepdims=True
+            )
+    return found.reshape(data.shape[keep], -1)

@@ -17,12 +17,17 @@ from jaxtyping import Float
 from binn_cli.models.arrays import Array
 from binn_cli.models.binn.bases.base import Basis, namespace
 from binn_cli.models.binn.bases.build import basis_of, basis_tree, build_basis
+from binn_cli.models.binn.bases.gaussian import GaussianBasis
+from binn_cli.models.binn.bases.stretched import StretchedBasis, stretch
 
 INVISIBLE = 1e-11
 """Share of the largest variance on the domain below which a direction is left out."""
 
 ROUND_OFF = 1e-30
 """The same for a stated basis, all of whose freedom is meant."""
+
+CACHED_ENTRIES = 2**15
+"""Values of the basis that are found together where points are many (256 kB)."""
 
 DENSE_POINTS = 257
 """Points of the domain on which directions are judged."""
@@ -60,6 +65,22 @@ class Features:
             return values
         xp = namespace(x)
         return xp.concatenate([xp.full((x.shape[0], 1), self.constant), values], axis=1)
+
+    def at_many(self, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n K"]:
+        """The same but for round-off, in parts that stay in the cache: for the many rows that are learned from."""
+        found, begin = np.empty((len(x), self.size)), int(self.constant > 0.0)
+        found[:, :begin] = self.constant
+        step = max(64, CACHED_ENTRIES // len(self.basis.centers))
+        for first in range(0, len(x), step):
+            rows = slice(first, first + step)
+            found[rows, begin:] = _at_many(self.basis, x[rows]) @ self.transform
+        return found
+
+
+def _at_many(basis: Basis, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n J"]:
+    if isinstance(basis, StretchedBasis):
+        return _at_many(basis.basis, stretch(x, basis.rate))
+    return basis.at_many(x) if isinstance(basis, GaussianBasis) else basis(x)
 
 
 def smooth_features(length: float, share: float, rate: float = 0.0) -> Features:

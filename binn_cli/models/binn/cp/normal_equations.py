@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.binn.cp.design import AxisDesign, contract_others, jacobian
+from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, of_moments, polynomials
 from binn_cli.models.binn.laplace import Linearised
 from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
 
@@ -140,6 +141,11 @@ def linearise(design: Design, weights: Weights, intercept: float | None, *, keep
 
 def _of_table(design: Design, weights: Weights, intercept: float | None, keep_rows: bool) -> Linearised:
     axis, target = design.axes[0], design.data
+    if axis.count == 1 and axis.points >= MANY_ROWS and design.weights is None and axis.features:
+        cells = polynomials(axis.features[0])
+        if cells is not None:
+            assert axis.x is not None
+            return of_moments(_moments(axis.x[:, 0], target), cells, weights, intercept)
     root = None if design.weights is None else np.sqrt(design.weights)
     size = sum(w.size for w in weights) + (intercept is not None)
 
@@ -167,6 +173,18 @@ def _of_table(design: Design, weights: Weights, intercept: float | None, keep_ro
     for one in over_chunks(summed, chunks):
         gram, gradient, squared = gram + one[0], gradient + one[1], squared + one[2]
     return Linearised(gram, None, gradient, squared)
+
+
+def _moments(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> Moments:
+    """The moments of all rows, on all cores."""
+
+    def part(rows: slice) -> Moments:
+        found = Moments()
+        found.add(x[rows], y[rows])
+        return found
+
+    step = -(-len(x) // available_cores())
+    return reduce(Moments.__add__, over_chunks(part, [slice(a, a + step) for a in range(0, len(x), step)]))
 
 
 def _of_product(design: Design, weights: Weights) -> Linearised:

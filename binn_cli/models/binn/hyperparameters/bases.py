@@ -22,6 +22,9 @@ CENTERS_PER_LENGTH = 2.0
 PADDING_LENGTHS = 6.0
 """Automatic padding in length scales: what lies farther out is exp(-18) at the boundary."""
 
+MOST_FUNCTIONS = 64
+"""Different values of a coordinate beyond which more of them ask for no more functions."""
+
 MOST_CENTERS, MOST_PADDING = 512, 64
 """Limits on what a stated length far too short or too long can ask for."""
 
@@ -146,7 +149,7 @@ def _sizes(
 ) -> tuple[int, int, float]:
     """Centres inside, padding beyond each end, and length in units of the domain, for one coordinate."""
     if kind != "gaussian":
-        count = int(np.clip(distinct, 2, 64)) if centers == "auto" else int(centers)
+        count = int(np.clip(distinct, 2, MOST_FUNCTIONS)) if centers == "auto" else int(centers)
         return count, 0 if padding == "auto" else int(padding), np.nan
     if length == "auto":
         size = choice.length if choice else 0.5

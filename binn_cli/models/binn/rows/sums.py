@@ -21,6 +21,7 @@ from jaxtyping import Float
 from binn_cli.datasets.rows import RowChunks, ahead, finite
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features
+from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, of_moments, polynomials
 from binn_cli.models.binn.cp.normal_equations import Design, linearise, unpack
 from binn_cli.models.binn.laplace import Linearised
 from binn_cli.models.normalization import InputMap, OutputMap
@@ -113,12 +114,26 @@ class RowSums:
         split, intercept = unpack(weights, self.sizes)
         size = len(weights)
         total = [np.zeros((size, size)), np.zeros(size), np.zeros(())]
+        cells = None if self.own or len(split) > 1 or self.count < MANY_ROWS else polynomials(self.features[0])
+        if cells is not None:
+            return self._of_moments(cells, split, intercept)
         summed = partial(self._on_devices, weights=weights) if self.own else self._on_processor(split, intercept)
         for x, y in self._chunks(size):
             for mine, more in zip(total, summed(x, y), strict=True):
                 mine += more
         gram, gradient, squared = add_up(total)
         return Linearised(gram, None, gradient, float(squared))
+
+    def _of_moments(
+        self, cells: Float[np.ndarray, "C Q K"], weights: list[np.ndarray], intercept: float | None
+    ) -> Linearised:
+        """The same for one input, from sums over its cells."""
+        total = Moments()
+        for x, y in self._chunks(1):
+            total.add(x[:, 0], y)
+        total.powers, total.targets, energy = add_up([total.powers, total.targets, np.asarray(total.energy)])
+        total.energy = float(energy)
+        return of_moments(total, cells, weights, intercept)
 
     def _chunks(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Scaled inputs and the standardised output of this process's part, chunk after chunk."""
