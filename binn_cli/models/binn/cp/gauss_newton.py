@@ -76,9 +76,20 @@ def objective(system: Linearised, weights: np.ndarray, prior: WeightPrior, noise
 
 
 def gauss_newton(
-    problem: Problem, begin: Fit, prior: WeightPrior, noise: float, steps: int, tolerance: float = 1e-7
+    problem: Problem,
+    begin: Fit,
+    prior: WeightPrior,
+    noise: float,
+    steps: int,
+    tolerance: float = 1e-7,
+    *,
+    enough: float = 0.0,
 ) -> Fit:
-    """At most so many steps that lower the objective, fewer where they lower it by less than the tolerance."""
+    """At most so many steps that lower the objective, fewer where they lower it by less than the tolerance.
+
+    No step is made of which less than `enough` nats are expected: where the rows are many, looking at them is what a
+    step costs.
+    """
     weights, system, damping = begin
     scale = 1.0 / np.sqrt(prior.precision)
     value = objective(system, weights, prior, noise)
@@ -88,6 +99,8 @@ def gauss_newton(
         for _ in range(REJECTED):
             step = solve(slope, damping)
             if step is not None:
+                if float(slope @ step) - 0.5 * curve(step) < enough:
+                    return Fit(weights, system, damping)
                 tried = weights + scale * step
                 found = problem.linearised(tried)
                 after = objective(found, tried, prior, noise)

@@ -110,6 +110,7 @@ def learn(
     fixed: bool = False,
     floor: float = NOISE_FLOOR,
     rounds: int = ROUNDS,
+    enough: float = 0.0,
 ) -> CpFit:
     """Weights and noise variance in turn, until the evidence settles.
 
@@ -123,13 +124,15 @@ def learn(
         fixed: whether it stays.
         floor: smallest σ².
         rounds: most rounds.
+        enough: nats below which no step is made; see `gauss_newton`.
     """
     fit, last, settled = begin, -np.inf, False
     scale = 1.0 / np.sqrt(prior.precision)
     summary: Summary | None = None
     for made in range(rounds):
         damping = min(fit.damping, 1.0)
-        fit = gauss_newton(design, Fit(fit.weights, fit.system, damping), prior, noise, STEPS_PER_ROUND, TOLERANCE)
+        here = Fit(fit.weights, fit.system, damping)
+        fit = gauss_newton(design, here, prior, noise, STEPS_PER_ROUND, TOLERANCE, enough=enough)
         summary = summarise(fit.system, scale, (fit.weights - prior.mean) / scale, noise, design.count)
         settled = abs(summary.evidence - last) < SETTLED and made > 1
         if settled:

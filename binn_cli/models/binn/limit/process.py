@@ -3,6 +3,7 @@ hyperparameters."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
+from binn_cli.models.binn.limit.factors import KernelFactors
+from binn_cli.models.binn.limit.interpolant import Interpolant, covers
 from binn_cli.models.binn.limit.kernel import covariance, noise_variance
 from binn_cli.models.binn.limit.warping import warp
 
@@ -20,6 +23,15 @@ MOST_ADDED = 8
 
 ENTRIES = 2**21
 """Numbers of the largest table between new points and training points (16 MB)."""
+
+MANY = 2**13
+"""Points in one call from which on polynomials are worth their making."""
+
+CACHED = 2**15
+"""Numbers of a table between points and training points that stays in the cache."""
+
+building = threading.RLock()
+"""Held while polynomials are made: once a surrogate, whichever thread asks first."""
 
 
 def _root(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
@@ -95,20 +107,68 @@ class Process:
         self, x: Float[np.ndarray, "m D"], *, variance: bool = True
     ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Mean and variance of the function at new points, in units of the values; without `variance` that is zero."""
-        x, mean, spread = warp(x, self.rates), np.empty(len(x)), np.zeros(len(x))
-        step = max(1, ENTRIES // len(self.points))
+        x = warp(x, self.rates)
+        if len(x) < MANY:
+            return self.at_warped(x, variance)
+        inside = covers(x)
+        mean, spread = np.empty(len(x)), np.empty(len(x))
+        some = x if inside.all() else x[inside]
+        mean[inside], spread[inside] = self._at_many(some, variance)
+        if len(some) < len(x):
+            mean[~inside], spread[~inside] = self.at_warped(x[~inside], variance)
+        return mean, spread
+
+    def _at_many(self, x: np.ndarray, variance: bool) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """The same at points of the training domain, by polynomials where there are any."""
+        with building:
+            whole, factors = self._polynomials
+        if whole is not None:
+            mean, spread = whole(x)
+            return mean, np.maximum(spread, 0.0) if variance else np.zeros(len(x))
+        if factors is None:
+            return self.at_warped(x, variance)
+        return self._mixed(x, variance, max(1, CACHED // len(self.points)), factors)
+
+    @cached_property
+    def _polynomials(self) -> tuple[Interpolant | None, KernelFactors | None]:
+        """Mean and variance as polynomials of one or two inputs, else the kernel's factors."""
+        dimensions, eps = self.points.shape[1], np.finfo(float).eps
+        if dimensions <= 2:
+            size = self.scale**2 * float(np.mean(np.exp(self.draws[:, -2])))
+            tolerance = np.array([64.0 * eps * float(np.max(np.abs(self.targets))), 4.0 * eps * size])
+            whole = Interpolant.of(lambda u: np.stack(self.at_warped(u, True), axis=1), dimensions, tolerance)
+            if whole is not None:
+                return whole, None
+        return None, KernelFactors.of(self.points, self.draws, self.smoothness)
+
+    def at_warped(self, x: np.ndarray, variance: bool) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Mean and variance at points whose coordinates are stretched already."""
+        return self._mixed(x, variance, max(1, ENTRIES // len(self.points)), None)
+
+    def _mixed(
+        self, x: np.ndarray, variance: bool, step: int, factors: KernelFactors | None
+    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Moments of the mixture of all draws, so many points at a time."""
+        mean, spread = np.empty(len(x)), np.zeros(len(x))
         for begin in range(0, len(x), step):
             rows = slice(begin, begin + step)
-            means, variances = self._each(x[rows], variance)
+            means, variances = self._each(x[rows], variance, factors)
             mean[rows] = means.mean(axis=0)
             if variance:
                 spread[rows] = variances.mean(axis=0) + means.var(axis=0)
         return self.shift + self.scale * mean, self.scale**2 * spread
 
-    def _each(self, x: np.ndarray, variance: bool) -> tuple[Float[np.ndarray, "S m"], Float[np.ndarray, "S m"]]:
+    def _each(
+        self, x: np.ndarray, variance: bool, factors: KernelFactors | None
+    ) -> tuple[Float[np.ndarray, "S m"], Float[np.ndarray, "S m"]]:
+        """Mean and variance of every draw; `factors` in place of exponentials."""
         means, variances = np.empty((len(self.draws), len(x))), np.zeros((len(self.draws), len(x)))
+        bases = [] if factors is None else factors.bases(x)
         for s, (theta, (inverse, solved)) in enumerate(zip(self.draws, self.factors, strict=True)):
-            cross = covariance(theta, x, self.points, self.smoothness)
+            if factors is None:
+                cross = covariance(theta, x, self.points, self.smoothness)
+            else:
+                cross = factors.covariance(s, bases).T
             means[s] = cross @ solved
             if variance:
                 known = cross @ inverse.T

@@ -13,12 +13,13 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, TableRows
 from binn_cli.errors import BinnError, ConfigError
+from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features
 from binn_cli.models.binn.cp.fit import draw_start, prepare, stated_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, learn
 from binn_cli.models.binn.cp.linear import looked_at_once
-from binn_cli.models.binn.cp.normal_equations import pack
+from binn_cli.models.binn.cp.normal_equations import Design, pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.laplace import summarise
@@ -35,6 +36,12 @@ from binn_cli.models.units import Units
 
 STEPS = 6
 """Gauss-Newton steps from the fit to a sample before the noise is learned from all rows."""
+
+ENOUGH = 0.05
+"""Nats below which a step is not worth a pass over all rows."""
+
+MANY_TIMES = 4
+"""How many times more rows there must be than those of the first steps."""
 
 UPDATE_STEPS = 2
 """Gauss-Newton steps of an update: more follow the new rows along directions whose curvature only the old rows knew."""
@@ -76,9 +83,13 @@ def fit_rows(
             features, start, prior, noise = _begin_sampled(config, seen, units, output)
         sums = RowSums(rows, size, tuple(features), seen.inputs, seen.outputs, output)
         fixed = config.noise == "fixed"
+        if seen.first is not None and len(features) > 1 and rows.n_points > MANY_TIMES * seen.first.n_points:
+            start, noise = _first_steps(seen.first, units, output, features, (start, prior, noise), fixed)
         problem = looked_at_once(sums, start)
-        begin = gauss_newton(problem, Fit(start, problem.linearised(start), 1e-2), prior, noise, STEPS, tolerance=1e-6)
-        fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=4 if not stated else 8))
+        begin = Fit(start, problem.linearised(start), 1e-2)
+        begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=ENOUGH)
+        rounds = 4 if not stated else 8
+        fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=ENOUGH))
         own = CpPosterior(tuple(features), fits[-1].weights, fits[-1].summary.laplace, fits[-1].noise)
         posteriors.append(Mixture(((own, 1.0),), fits[-1].noise))
     fitted = FittedBinn(units, tuple(posteriors), Nothing(), np.ones(len(posteriors)), FitReport(0.0, 0.0, {}))
@@ -189,6 +200,23 @@ def _stated(rows: RowChunks, domain: Float[np.ndarray, "D 2"]) -> Look:
     low, high = np.asarray(domain, dtype=np.float64).T
     sample = ProductData((Axis("point", x, rows.inputs),), y, rows.outputs)
     return Look(sample, InputMap(low, np.where(high > low, high - low, 1.0)), outputs)
+
+
+def _first_steps(
+    rows: ProductData,
+    units: Units,
+    output: int,
+    features: Sequence[Features],
+    begin: tuple[Float[np.ndarray, " P"], WeightPrior, float],
+    fixed: bool,
+) -> tuple[Float[np.ndarray, " P"], float]:
+    """Weights and noise of some of the rows, in memory: from there all rows ask for few steps."""
+    (start, prior, noise), (x, values) = begin, rows.table()
+    y = (values[:, output] - units.outputs.shift[output]) / units.outputs.scale[output]
+    design = Design.table(AxisDesign.of(features, units.inputs(x, slice(None))), y)
+    fit = gauss_newton(design, Fit(start, design.linearised(start), 1e-2), prior, noise, STEPS, 1e-6, enough=ENOUGH)
+    found = learn(design, fit, prior, noise, fixed=fixed, enough=ENOUGH)
+    return found.weights, found.noise
 
 
 Beginning = tuple[Sequence[Features], Float[np.ndarray, " P"], WeightPrior, float]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.datasets.rows import RowChunks, ahead, finite
+from binn_cli.datasets.rows import Chunk, RowChunks, ahead, finite
 from binn_cli.errors import DataError
 from binn_cli.models.normalization import InputMap, OutputMap
 
 SAMPLED_ROWS = 3000
 """Rows, spread evenly over the data, on which structure is chosen."""
+
+FIRST_ROWS, FIRST_ENTRIES = 2**17, 2**22
+"""Most rows, spread evenly over the data, on which the first steps are made, and numbers of them (34 MB)."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class Look:
     Attributes:
         sample: rows spread evenly over the data, on which structure is chosen.
         inputs, outputs: the maps of units.
+        first: more such rows, on which the first steps are made; None where nothing was looked at.
     """
 
     sample: ProductData
     inputs: InputMap
     outputs: OutputMap
+    first: ProductData | None = None
 
 
 def look(rows: RowChunks, size: int, scaling: str, domain: Float[np.ndarray, "D 2"] | None) -> Look:
@@ -40,22 +45,35 @@ def look(rows: RowChunks, size: int, scaling: str, domain: Float[np.ndarray, "D 
     """
     if rows.n_points < 1:
         raise DataError("the data have no row; give at least one")
-    wanted = np.unique(np.linspace(0, rows.n_points - 1, min(SAMPLED_ROWS, rows.n_points)).round().astype(int))
+    most = min(FIRST_ROWS, FIRST_ENTRIES // (len(rows.inputs) + len(rows.outputs)))
+    wanted, more = _spread(rows.n_points, SAMPLED_ROWS), _spread(rows.n_points, most)
     low, high = np.full(len(rows.inputs), np.inf), np.full(len(rows.inputs), -np.inf)
     total, squares = np.zeros(len(rows.outputs)), np.zeros(len(rows.outputs))
-    picked, first, about = [], 0, np.zeros(len(rows.outputs))
+    picked: list[Chunk] = []
+    others: list[Chunk] = []
+    first, about = 0, np.zeros(len(rows.outputs))
     for chunk in ahead(rows.chunks(size)):
         x, y = finite(chunk, first, rows)
         low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
         about = y[0].copy() if first == 0 else about
         total += np.sum(y - about, axis=0)
         squares += np.einsum("nl,nl->l", y - about, y - about)
-        here = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + len(x))] - first
-        picked.append((x[here], y[here]))
+        for found, places in ((picked, wanted), (others, more)):
+            here = places[np.searchsorted(places, first) : np.searchsorted(places, first + len(x))] - first
+            found.append((x[here], y[here]))
         first += len(x)
-    x, y = (np.concatenate(parts) for parts in zip(*picked, strict=True))
     if domain is not None:
         low, high = np.minimum(low, domain[:, 0]), np.maximum(high, domain[:, 1])
     inputs = InputMap(low, np.where(high > low, high - low, 1.0))
     outputs = OutputMap.from_sums(rows.n_points, total, squares, about, scaling)
-    return Look(ProductData((Axis("point", x, rows.inputs),), y, rows.outputs), inputs, outputs)
+    return Look(_table(picked, rows), inputs, outputs, _table(others, rows))
+
+
+def _spread(rows: int, most: int) -> Int[np.ndarray, " n"]:
+    """Places of at most so many rows, evenly spread over all."""
+    return np.unique(np.linspace(0, rows - 1, min(most, rows)).round().astype(int))
+
+
+def _table(parts: list[Chunk], rows: RowChunks) -> ProductData:
+    x, y = (np.concatenate(tables) for tables in zip(*parts, strict=True))
+    return ProductData((Axis("point", x, rows.inputs),), y, rows.outputs)

@@ -10,14 +10,26 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.limit.process import Process
+from binn_cli.models.binn.limit.interpolant import Interpolant, covers
+from binn_cli.models.binn.limit.process import MANY, Process, building
+from binn_cli.models.binn.limit.warping import warp
 from binn_cli.models.binn.multilinear import mode_dot, multi_mode_dot
+from binn_cli.models.binn.tucker.cells import AxisCells
 from binn_cli.models.binn.tucker.contraction import Contraction
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions, functions_from_tree
 from binn_cli.models.binn.tucker.layout import Group, align
 
-ROWS = 2048
+ROWS = 512
 """Points at which the functions of several axes are multiplied at once: their products stay in the cache."""
+
+TOGETHER = 2**13
+"""Scattered points whose functions are evaluated at once."""
+
+CLOSE = 1e-14
+"""What polynomials may be off, relative to the largest function of an axis as the core weighs them."""
+
+CLOSE_FOR_ITSELF = 1e-9
+"""The same relative to the function itself, however little the core makes of it."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +62,60 @@ class LimitFunctions:
         """Mean functions at points."""
         return self.moments(x, variance=False)[0]
 
+    def polynomials(self, weights: Float[np.ndarray, " Q"]) -> CasePolynomials | None:
+        """The functions of one or two inputs as polynomials, whose `weights` say how much the core makes of each."""
+        first = self.processes[0]
+        if first.points.shape[1] > 2 or any(not np.array_equal(p.rates, first.rates) for p in self.processes):
+            return None
+        sizes = weights * [np.max(np.abs(p.targets)) for p in self.processes]
+        spreads = np.array([p.scale**2 * np.mean(np.exp(p.draws[:, -2])) for p in self.processes])
+        weights = np.maximum(weights, np.finfo(float).tiny)
+        means = np.minimum(CLOSE * np.max(sizes), CLOSE_FOR_ITSELF * sizes) / weights
+        variances = np.minimum(CLOSE * np.max(weights**2 * spreads) / weights**2, CLOSE_FOR_ITSELF * spreads)
+
+        def means_at(u: np.ndarray) -> np.ndarray:
+            return np.stack([process.at_warped(u, False)[0] for process in self.processes], axis=1)
+
+        def variances_at(u: np.ndarray) -> np.ndarray:
+            return np.stack([process.at_warped(u, True)[1] for process in self.processes], axis=1)
+
+        dimensions, tiny = first.points.shape[1], np.finfo(float).tiny
+        mean = Interpolant.of(means_at, dimensions, np.maximum(means, tiny))
+        spread = None if mean is None else Interpolant.of(variances_at, dimensions, np.maximum(variances, tiny))
+        return None if mean is None or spread is None else CasePolynomials(mean, spread, first.rates)
+
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
         return {"processes": {f"{q:03d}": process.tree() for q, process in enumerate(self.processes)}}
+
+
+@dataclass(frozen=True)
+class CasePolynomials:
+    """The functions of `LimitFunctions` as polynomials of the stretched coordinates.
+
+    Attributes:
+        mean, spread: of every function its mean and its variance.
+        rates: with which the coordinates are stretched.
+    """
+
+    mean: Interpolant
+    spread: Interpolant
+    rates: Float[np.ndarray, " D"]
+
+    def __call__(
+        self, x: Float[np.ndarray, "n D"], variance: bool, functions: LimitFunctions
+    ) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "Q n"] | None]:
+        """Mean and variance of every function at points, the points last; outside the domain as the functions are."""
+        u = warp(x, self.rates)
+        mean = self.mean(u)
+        spread = np.maximum(self.spread(u), 0.0) if variance else None
+        inside = covers(u)
+        if not inside.all():
+            own, other = functions.moments(x[~inside], variance)
+            mean[:, ~inside] = own.T
+            if spread is not None and other is not None:
+                spread[:, ~inside] = other.T
+        return mean, spread
 
 
 Functions = AxisFunctions | NodalFunctions | LimitFunctions
@@ -116,6 +179,8 @@ class TuckerPosterior:
 
     def _on_groups(self, groups: list[Group], variance: bool) -> tuple[np.ndarray, np.ndarray | None]:
         """On products of groups, in each of which several axes have the same points: all combinations one by one."""
+        if len(groups) == 1 and len(groups[0].points) >= MANY:
+            return self._scattered(groups[0].points, variance)
         sizes = [len(group.points) for group in groups]
         total = int(np.prod(sizes))
         mean, spread = np.empty(total), np.empty(total) if variance else None
@@ -137,6 +202,55 @@ class TuckerPosterior:
             else:
                 mean[rows], spread[rows] = contraction.moments(values, spreads)
         return mean, spread
+
+    def _scattered(self, points: Float[np.ndarray, "n D"], variance: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """At many points one by one, all functions as polynomials where they are smooth enough."""
+        with building:
+            quick, contraction = self._quick, self._contraction
+        starts = np.cumsum([0, *self.widths])
+        mean, spread = np.empty(len(points)), np.empty(len(points)) if variance else None
+        for begin in range(0, len(points), TOGETHER):
+            x = points[begin : begin + TOGETHER]
+            found = [
+                self._values(axis, quick[axis], np.ascontiguousarray(x[:, starts[axis] : starts[axis + 1]]), variance)
+                for axis in range(len(self.functions))
+            ]
+            for here in range(0, len(x), ROWS):
+                rows = slice(begin + here, begin + min(here + ROWS, len(x)))
+                own = slice(here, here + ROWS)
+                values = [value[:, own] for value, _ in found]
+                if spread is None:
+                    mean[rows] = contraction.mean(values)
+                else:
+                    spreads = [other[:, own] for _, other in found if other is not None]
+                    mean[rows], spread[rows] = contraction.moments(values, spreads)
+        return mean, spread
+
+    def _values(
+        self, axis: int, quick: AxisCells | CasePolynomials | None, x: Float[np.ndarray, "n D"], variance: bool
+    ) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "E n"] | None]:
+        """The functions of an axis and their variance, the points last."""
+        own = self.functions[axis]
+        if isinstance(quick, CasePolynomials) and isinstance(own, LimitFunctions):
+            return quick(x, variance, own)
+        if isinstance(quick, AxisCells):
+            return quick(x[:, 0], variance)
+        mean, spread = own.moments(x, variance)
+        return np.ascontiguousarray(mean.T), None if spread is None else np.ascontiguousarray(spread.T)
+
+    @cached_property
+    def _quick(self) -> list[AxisCells | CasePolynomials | None]:
+        """The functions of every axis as polynomials; None where they are evaluated as they are."""
+        found: list[AxisCells | CasePolynomials | None] = []
+        for axis, own in enumerate(self.functions):
+            if isinstance(own, AxisFunctions):
+                found.append(AxisCells.of(own))
+            elif isinstance(own, LimitFunctions):
+                others = tuple(other for other in range(self.core.ndim) if other != axis)
+                found.append(own.polynomials(np.sqrt(np.sum(self.core**2, axis=others))))
+            else:
+                found.append(None)
+        return found
 
     @cached_property
     def _contraction(self) -> Contraction:
