@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +21,7 @@ ONE_CORE = "binn_cli.models.binn.fitted"
 def on_all_cores(surrogate: Any, answer: Callable[[Any, Block], Answer], blocks: Iterable[Block]) -> Iterator[Answer]:
     """The answers in the order of the blocks, one or two blocks ahead.
 
-    The threads share the surrogate, which is immutable and makes what it keeps under a lock.
+    Every thread has a copy of the surrogate, which may remember what it was asked last.
 
     Args:
         surrogate: the surrogate.
@@ -31,10 +33,22 @@ def on_all_cores(surrogate: Any, answer: Callable[[Any, Block], Answer], blocks:
     if workers == 1 or len(first) < 2:
         yield from (answer(surrogate, block) for block in chain(first, remaining))
         return
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    # Before any thread begins: a surrogate that is asked meanwhile cannot be copied.
+    for own in (surrogate, *(copy.deepcopy(surrogate) for _ in range(workers - 1))):
+        free.put(own)
+
+    def asked(block: Block) -> Answer:
+        own = free.get()
+        try:
+            return answer(own, block)
+        finally:
+            free.put(own)
+
     with ThreadPoolExecutor(workers, "predict") as pool:
         waiting: deque[Future[Answer]] = deque()
         for block in chain(first, remaining):
-            waiting.append(pool.submit(answer, surrogate, block))
+            waiting.append(pool.submit(asked, block))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:

@@ -167,6 +167,10 @@ class FittedBinn:
         report = FitReport(0.0, 0.0, {})
         return cls(units, tuple(posteriors), memory, calibration, report, limits, (), choices, stated, fields)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> FittedBinn:
+        """Itself: nothing of it changes, and threads share the polynomials that it makes for many points."""
+        return self
+
     def with_report(self, report: FitReport) -> FittedBinn:
         """The same surrogate with another account of its fit."""
         return replace(self, report=report)

@@ -1,5 +1,5 @@
-"""The kernel's factors in one input, for all draws and training points, as polynomials: products of matrices in place of
-exponentials."""
+"""The kernel's factors in one input, for all draws and training points, as polynomials: products of matrices in place
+of exponentials."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ class KernelFactors:
         product: np.ndarray | None = None
         for factor, basis in zip(self.draws[draw], bases, strict=True):
             own = factor @ basis[: factor.shape[1]] if factor.shape[1] > 1 else factor
-            product = own if product is None else np.multiply(product, own, out=product if product.shape[1] > 1 else None)
+            if product is None or product.shape[1] == 1:
+                product = own if product is None else product * own
+            else:
+                product *= own
         assert product is not None
         return product if product.shape[1] > 1 else np.repeat(product, bases[0].shape[1], axis=1)
 

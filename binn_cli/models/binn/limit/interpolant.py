@@ -95,8 +95,9 @@ class Interpolant:
         found = np.empty((outputs, len(x)))
         for begin in range(0, len(x), ROWS):
             rows = slice(begin, begin + ROWS)
-            products = (self.core @ first[:, rows]).reshape(len(second), outputs, -1)
-            np.einsum("son,sn->on", products, second[:, rows], out=found[:, rows])
+            # Rows a power of two apart would push one another out of the cache.
+            products = (self.core @ first[:, rows].copy()).reshape(len(second), outputs, -1)
+            np.einsum("son,sn->on", products, second[:, rows].copy(), out=found[:, rows])
         return found
 
 
@@ -133,7 +134,8 @@ def _compressed(scaled: Float[np.ndarray, "*K O"], tolerance: Float[np.ndarray, 
         return Interpolant((np.eye(len(scaled)),), (scaled * tolerance).T.copy(), (0,))
     factors = []
     for axis in range(2):
-        left, sizes, _ = np.linalg.svd(np.moveaxis(scaled, axis, 0).reshape(scaled.shape[axis], -1), full_matrices=False)
+        unfolded = np.moveaxis(scaled, axis, 0).reshape(scaled.shape[axis], -1)
+        left, sizes, _ = np.linalg.svd(unfolded, full_matrices=False)
         behind = np.sqrt(np.cumsum(sizes[::-1] ** 2)[::-1])
         rank = max(1, int(np.sum(behind > 0.3)))
         factors.append(left[:, :rank])

@@ -57,9 +57,8 @@ class AxisCells:
     @classmethod
     def of(cls, functions: AxisFunctions) -> AxisCells | None:
         """The cells of functions; None where these are neither splines nor smooth."""
-        basis, rate = functions.basis, 0.0
-        if isinstance(basis, StretchedBasis):
-            basis, rate = basis.basis, basis.rate
+        stated = functions.basis
+        basis, rate = (stated.basis, stated.rate) if isinstance(stated, StretchedBasis) else (stated, 0.0)
         inside = replace(functions, basis=basis)
         degrees = DEGREES.get(type(basis))
         if degrees is not None and isinstance(basis, (BSplineBasis, HatBasis)):
@@ -73,8 +72,8 @@ class AxisCells:
         count = FIRST_CELLS
         while count <= MOST_CELLS:
             found = cls(0.0, 1.0 / count, 0.0, *_tables(inside, 0.0, 1.0 / count, count, SMOOTH), functions)
-            away = [np.abs(own.T - other) for own, other in zip(found(points[:, 0], True), exact, strict=True)]
-            if all(np.all(own <= most) for own, most in zip(away, allowed, strict=True)):
+            pairs = zip(found(points[:, 0], True), exact, allowed, strict=True)
+            if all(own is not None and np.all(np.abs(own.T - other) <= most) for own, other, most in pairs):
                 return replace(found, rate=rate)
             count *= 2
         return None

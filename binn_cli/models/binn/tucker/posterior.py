@@ -218,11 +218,11 @@ class TuckerPosterior:
             for here in range(0, len(x), ROWS):
                 rows = slice(begin + here, begin + min(here + ROWS, len(x)))
                 own = slice(here, here + ROWS)
-                values = [value[:, own] for value, _ in found]
+                values = [value[:, own].copy() for value, _ in found]  # rows a power of two apart share cache lines
                 if spread is None:
                     mean[rows] = contraction.mean(values)
                 else:
-                    spreads = [other[:, own] for _, other in found if other is not None]
+                    spreads = [other[:, own].copy() for _, other in found if other is not None]
                     mean[rows], spread[rows] = contraction.moments(values, spreads)
         return mean, spread
 

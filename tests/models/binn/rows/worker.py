@@ -49,7 +49,7 @@ def main() -> None:
 
         def leave(done: int) -> None:
             calls.append(done)
-            if jax.process_index() > 0 and len(calls) > 8:
+            if jax.process_index() > 0 and len(calls) > 4:
                 os._exit(9)
 
         try:
