@@ -192,6 +192,10 @@ def test_what_cannot_be_done(
 def test_a_surrogate_that_cannot_be_restored(table_run: Path, capsys: pytest.CaptureFixture) -> None:
     Path("results.h5").write_bytes((table_run / "results.h5").read_bytes())
     with h5py.File("results.h5", "r+") as file:
+        file["surrogate"].attrs["version"] = 99
+    assert main(["predict", "results.h5", written("csv"), "-o", "answers.csv"]) == 1
+    assert "the surrogate is of version 99, and this program reads up to 2" in capsys.readouterr().err
+    with h5py.File("results.h5", "r+") as file:
         del file["surrogate"]
         file.create_group("surrogate").attrs["kind"] = "of another age"
     assert main(["predict", "results.h5", written("csv"), "-o", "answers.csv"]) == 1

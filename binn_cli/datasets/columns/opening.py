@@ -42,6 +42,12 @@ ELSEWHERE = {
     b"ARROW1": "an Arrow or Feather file; save the table as Parquet",
     b"SQLite format 3": "an SQLite database; export the table as CSV",
     b"%PDF": "a PDF document; save the table as CSV",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch that with git lfs pull",
+    **dict.fromkeys(
+        (b"<html", b"<HTML", b"<!doctype", b"<!DOCTYPE"),
+        "a web page, perhaps what a server said in place of the file; download it again",
+    ),
+    **dict.fromkeys((b'{"', b"{\n", b"[{", b"[\n"), "JSON; save the table as CSV"),
 }
 """What a file that is never read may be, by its first bytes, and what to do."""
 

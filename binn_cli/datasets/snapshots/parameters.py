@@ -99,12 +99,19 @@ def _by_pattern(members: Members, pattern: str) -> Simulations:
 def _by_any_table(members: Members, column: str, reading: Reading) -> Simulations:
     """The simulations out of the only table of the folder that has a column of files."""
     candidates = [name for name in members.names if name.lower().endswith(TABLES) and "/" not in name]
-    reasons = []
+    reasons, tables = [], []
     for name in candidates[:20]:
         try:
-            return _by_table(members, name, column, reading)
+            with members.opened(name) as path:
+                _file_column(members, path, f"{members.root / name}", column)
+            tables.append(name)
         except DataError as error:
             reasons.append(str(error))
+    if len(tables) > 1:
+        listed = " and ".join(tables) if len(tables) == 2 else ", ".join(tables)
+        raise ConfigError("dataset.table", f"must say which, since {listed} in {members.root} each name its files")
+    if tables:
+        return _by_table(members, tables[0], column, reading)
     others = [name for name in members.names if name not in candidates]
     hint = _hint(PurePosixPath(others[0])) if others else "run_{A}.vtu"
     why = f"; {reasons[0]}" if len(reasons) == 1 else ""

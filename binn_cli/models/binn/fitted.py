@@ -25,6 +25,9 @@ from binn_cli.models.units import Units
 
 Posterior = Mixture | TuckerPosterior
 
+VERSION = 2
+"""Of what `state` writes; a later one may mean something else by the same names."""
+
 MOST_ENTRIES = 4096
 """Largest order of the covariance matrix of all cases together (134 MB)."""
 
@@ -126,7 +129,7 @@ class FittedBinn:
             for i, p in enumerate(self.posteriors)
         }
         tree: dict[str, Any] = {
-            "kind": "binn", "version": 2, **self.units.tree(), "outputs": outputs, "memory": self.memory.tree(),
+            "kind": "binn", "version": VERSION, **self.units.tree(), "outputs": outputs, "memory": self.memory.tree(),
             "calibration": self.calibration,
         }  # fmt: skip
         if self.limits:
@@ -150,6 +153,10 @@ class FittedBinn:
         """
         if "outputs" not in tree:
             raise BinnError("the surrogate was written by an older version of the program; fit the model again")
+        if int(tree.get("version", VERSION)) > VERSION:
+            raise BinnError(
+                f"the surrogate is of version {int(tree['version'])}, and this program reads up to {VERSION}; update binn"
+            )
         posteriors: list[Posterior] = []
         for key in sorted(tree["outputs"]):
             own = tree["outputs"][key]

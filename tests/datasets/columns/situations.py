@@ -164,7 +164,6 @@ def _frame() -> pd.DataFrame:
 
 _FLAG = [str(k % 3 == 0) for k in range(ROWS)]
 _OTHERS = np.delete(np.arange(ROWS), 5)
-_GROUPED = np.column_stack([base()[:, 0] * 1000, base()[:, 1:]])
 
 SITUATIONS: dict[str, Situation] = {
     # text, read
@@ -332,6 +331,19 @@ SITUATIONS: dict[str, Situation] = {
         "a.csv", zipped({"[Content_Types].xml": b"<x/>"}), refused="is an Excel workbook; save the sheet as CSV"
     ),
     "a pickle": Situation("a.pkl", b"\x80\x04\x95", refused="is a pickle, which could run any program"),
+    "a pointer of Git LFS": Situation(
+        "a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", refused="is a pointer of Git LFS"
+    ),
+    "a web page": Situation("a.csv", b"<!DOCTYPE html><title>404</title>", refused="is a web page, perhaps"),
+    "JSON": Situation("a.csv", b'[{"speed": 1, "drag": 2}]', refused="is JSON; save the table as CSV"),
+    "UTF-32": Situation("a.csv", text(lines()).decode().encode("utf-32")),
+    "names again among the rows": Situation(
+        "a.csv", text([*lines()[:9], *lines()]), refused="line 10: 'speed' is 'speed', which is not a number"
+    ),
+    "a number too large": Situation("a.csv", text(changed(6, "20,1,1e400")), refused="line 7: 'drag' is 1e400"),
+    "a line of totals": Situation(
+        "a.csv", text([*lines(), "Total,,31.5"]), refused="line 42: 'speed' is 'Total', which is not a number"
+    ),
     "no file": Situation("a.csv", lambda path: None, refused="there is no such file"),
     "a folder": Situation("a", lambda path: path.mkdir(), refused="is a folder, not a file"),
     # HDF5

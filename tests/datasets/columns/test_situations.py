@@ -53,6 +53,15 @@ def test_what_is_refused_is_named_with_its_place(kind: str, tmp_path: Path) -> N
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("mark", "separator"), [(",", ","), ("\u00a0", ";")])
+def test_digits_in_groups_of_three_are_one_number(mark: str, separator: str, tmp_path: Path) -> None:
+    numbers = np.arange(ROWS)[::-1] * 1234.5 + 1e6
+    rows = [separator.join((f'"{number:,.2f}"'.replace(",", mark), "1.5")) for number in numbers]
+    (tmp_path / "a.csv").write_text("\n".join([separator.join(("speed", "drag")), *rows]))
+    content = Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"]), 3).content
+    np.testing.assert_array_equal(content.x[:, 0], numbers)
+
+
 STREAMED = (
     *(
         "plain",

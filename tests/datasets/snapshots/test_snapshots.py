@@ -276,6 +276,11 @@ BAD = {
         {"table": "nowhere.csv"},
         "nowhere.csv: there is no such file, neither here nor in",
     ),
+    "two tables": (
+        lambda p: shutil.copy(p / "parameters.csv", p / "others.csv"),
+        {},
+        "dataset.table: must say which, since .*others.csv.* each name its files",
+    ),
     "another column": (lambda p: None, {"file_column": "k2"}, "there is no column 'k2'; it has run, file, k, P"),
 }
 
