@@ -154,9 +154,8 @@ class FittedBinn:
         if "outputs" not in tree:
             raise BinnError("the surrogate was written by an older version of the program; fit the model again")
         if int(tree.get("version", VERSION)) > VERSION:
-            raise BinnError(
-                f"the surrogate is of version {int(tree['version'])}, and this program reads up to {VERSION}; update binn"
-            )
+            version = int(tree["version"])
+            raise BinnError(f"the surrogate is of version {version}, and this program reads up to {VERSION}; update binn")
         posteriors: list[Posterior] = []
         for key in sorted(tree["outputs"]):
             own = tree["outputs"][key]

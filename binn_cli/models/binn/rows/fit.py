@@ -37,8 +37,8 @@ from binn_cli.models.units import Units
 STEPS = 6
 """Gauss-Newton steps from the fit to a sample before the noise is learned from all rows."""
 
-ENOUGH = 0.05
-"""Nats below which a step is not worth a pass over all rows."""
+ENOUGH = 1e-3
+"""Nats below which a step is not worth a pass over all rows: a twentieth of a standard deviation."""
 
 MANY_TIMES = 4
 """How many times more rows there must be than those of the first steps."""
@@ -86,10 +86,11 @@ def fit_rows(
         if seen.first is not None and len(features) > 1 and rows.n_points > MANY_TIMES * seen.first.n_points:
             start, noise = _first_steps(seen.first, units, output, features, (start, prior, noise), fixed)
         problem = looked_at_once(sums, start)
+        enough = ENOUGH if problem is sums else 0.0
         begin = Fit(start, problem.linearised(start), 1e-2)
-        begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=ENOUGH)
+        begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=enough)
         rounds = 4 if not stated else 8
-        fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=ENOUGH))
+        fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=enough))
         own = CpPosterior(tuple(features), fits[-1].weights, fits[-1].summary.laplace, fits[-1].noise)
         posteriors.append(Mixture(((own, 1.0),), fits[-1].noise))
     fitted = FittedBinn(units, tuple(posteriors), Nothing(), np.ones(len(posteriors)), FitReport(0.0, 0.0, {}))
