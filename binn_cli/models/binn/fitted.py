@@ -155,7 +155,7 @@ class FittedBinn:
             raise BinnError("the surrogate was written by an older version of the program; fit the model again")
         if int(tree.get("version", VERSION)) > VERSION:
             version = int(tree["version"])
-            raise BinnError(f"the surrogate is of version {version}, and this program reads up to {VERSION}; update binn")
+            raise BinnError(f"the surrogate is of version {version}, this program reads up to {VERSION}; update binn")
         posteriors: list[Posterior] = []
         for key in sorted(tree["outputs"]):
             own = tree["outputs"][key]
