@@ -16,6 +16,9 @@ from binn_cli.models.binn.limit.kernel import REFUSED, Evidence, Prior, bounds
 MOST_STEPS = 120
 """Steps of L-BFGS in each search."""
 
+RELATIVE = 1e-6
+"""Relative change of the negative log posterior by a step below which a search ends: a ten-thousandth of a nat."""
+
 DIFFERENCE = 1e-3
 """Step of the differences of gradients that give the curvature at the maximum."""
 
@@ -69,7 +72,7 @@ def maximise(
 
     for start in starts:
         begin = np.clip(start, limits[:, 0], limits[:, 1])
-        found = minimize(objective, begin, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": steps})
+        found = minimize(objective, begin, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": steps, "ftol": RELATIVE})
         if found.fun < value:
             best, value = found.x, float(found.fun)
     return best, value

@@ -135,6 +135,10 @@ def noise_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
     return float(np.exp(theta[-1]) + JITTER * points * np.exp(theta[-2]))
 
 
+CACHED_ENTRIES = 2**15
+"""Numbers of one array up to which the correlations of several inputs are found together (256 kB)."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """The log posterior of hyperparameters given functions on n points.
@@ -179,38 +183,50 @@ class Evidence:
         diagonal = np.arange(n)
         inverse, share, signal = np.exp(-2.0 * theta[:, :d]), _shares(theta, d), np.exp(theta[:, 2 * d])
         noise, jitter = np.exp(theta[:, 2 * d + 1]), JITTER * n * signal
-        correlations, kernel = [], np.repeat(signal[:, None], len(later), axis=1)
-        for k in range(d):
-            rho, slope = _correlated(self.squares[k] * inverse[:, k, None], self.smoothness)
-            factor = share[:, k, None] * rho
-            factor += 1.0 - share[:, k, None]
-            kernel *= factor
-            correlations.append((rho, slope, factor))
+        kernel = np.repeat(signal[:, None], len(later), axis=1)
+        parts = []
+        for inputs in self._together(len(theta)):
+            own = share[:, inputs, None]
+            rho, slope = _correlated(self.squares[inputs] * inverse[:, inputs, None], self.smoothness)
+            factor = own * rho
+            factor += 1.0 - own
+            kernel *= factor[:, 0] if factor.shape[1] == 1 else factor.prod(axis=1)
+            parts.append((inputs, rho, slope, factor))
         full = np.zeros((len(theta), n, n))
         full[:, later, earlier] = kernel
         full[:, diagonal, diagonal] = (signal + noise + jitter)[:, None]
         root, precision, refused = _inverses(full)
         solved = precision @ targets  # (B, n, R)
         total = float(np.sum(weights))
-        value = 0.5 * np.einsum("r,nr,bnr->b", weights, targets, solved)
-        value += total * (np.sum(np.log(root), axis=1) + 0.5 * n * LOG_2PI)
+        value = 0.5 * np.sum(solved * (targets * weights), axis=(1, 2))
+        value += total * (np.log(root).sum(axis=1) + 0.5 * n * LOG_2PI)
         # d value / d K = -outer / 2
         outer = (solved * weights) @ solved.swapaxes(1, 2)
         outer -= total * precision
-        own = outer[:, diagonal, diagonal]
-        along = 2.0 * outer[:, later, earlier] * kernel  # every pair stands for two entries
+        trace = outer[:, diagonal, diagonal].sum(axis=1)
+        along = outer[:, later, earlier]
+        along *= kernel
+        along *= 2.0  # every pair stands for two entries
         gradient = np.empty_like(theta)
-        for k, (rho, slope, factor) in enumerate(correlations):
-            ratio = along / factor
-            gradient[:, k] = -0.5 * share[:, k] * np.einsum("bm,bm->b", ratio, slope)
-            changed = np.einsum("bm,bm->b", ratio, rho) - ratio.sum(axis=1)
-            gradient[:, d + k] = -0.5 * share[:, k] * (1.0 - share[:, k]) * changed
-        trace = own.sum(axis=1)
+        for inputs, rho, slope, factor in parts:
+            ratio = np.divide(along[:, None], factor, out=factor)
+            own = share[:, inputs]
+            gradient[:, inputs] = -0.5 * own * np.einsum("bdm,bdm->bd", ratio, slope)
+            rho -= 1.0
+            changed = np.einsum("bdm,bdm->bd", ratio, rho)
+            gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * own * (1.0 - own) * changed
         gradient[:, 2 * d] = -0.5 * (along.sum(axis=1) + (signal + jitter) * trace)
         gradient[:, 2 * d + 1] = -0.5 * trace * noise
         away = (theta - prior.mean) / prior.std
         value = np.where(refused, REFUSED, value + 0.5 * np.sum(away**2, axis=1))
         return value, gradient + away / prior.std
+
+    def _together(self, count: int) -> list[slice]:
+        """Inputs whose correlations are found together: all where pairs are few, one by one where each fills the
+        cache."""
+        inputs, pairs = self.squares.shape
+        step = max(1, CACHED_ENTRIES // max(1, count * pairs))
+        return [slice(begin, min(begin + step, inputs)) for begin in range(0, inputs, step)]
 
 
 def _inverses(
