@@ -72,7 +72,9 @@ def maximise(
 
     for start in starts:
         begin = np.clip(start, limits[:, 0], limits[:, 1])
-        found = minimize(objective, begin, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": steps, "ftol": RELATIVE})
+        found = minimize(
+            objective, begin, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": steps, "ftol": RELATIVE}
+        )
         if found.fun < value:
             best, value = found.x, float(found.fun)
     return best, value
