@@ -29,7 +29,8 @@ from binn_cli.models.binn.routes import states_structure
 from binn_cli.models.binn.rows.scan import Look, look
 from binn_cli.models.binn.rows.sums import RowSums, rows_per_chunk
 from binn_cli.models.binn.stated import choose_bases
-from binn_cli.models.binn.table import Allowed, fit_table
+from binn_cli.models.binn.table import Allowed, likeliest_products
+from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import FitReport
 from binn_cli.models.units import Units
@@ -248,6 +249,6 @@ def _begin_sampled(config: BinnConfig, seen: Look, units: Units, output: int) ->
     """The same from the sum of products that explains a sample best."""
     x, values = seen.sample.table()
     y = (values[:, output] - units.outputs.shift[output]) / units.outputs.scale[output]
-    fit = fit_table(units.inputs(x, slice(None)), y, Allowed(limit=False), config.seed)
-    best, features = fit.products[0]
+    with one_blas_thread():  # threads of small factorisations wait for one another in busy loops
+        best, features = likeliest_products(units.inputs(x, slice(None)), y, Allowed(limit=False), config.seed)
     return features, best.weights, best.prior, best.noise
