@@ -4,7 +4,7 @@ knows them."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,14 @@ class FittedEncodedCases(FittedEncoded):
         """See `KnowsCases.case_process`."""
         *others, last = self.encoding.axes((*axes, cases))
         found: CaseProcess = self.inner.case_process(others, last)
-        return found
+        inner = found.reach
+        if inner is None:
+            return found
+
+        def reach(points: Float[np.ndarray, "m D"]) -> tuple[np.ndarray, np.ndarray]:
+            return inner(self.encoding.axes((*axes, replace(cases, points=points)))[-1].points)
+
+        return replace(found, reach=reach)
 
 
 def takes_variance(surrogate: Any) -> bool:

@@ -3,7 +3,7 @@ arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -70,24 +70,31 @@ class CaseProcess:
         covariance: (n, r, n, r) posterior covariance of the coordinates, in standardised units.
         noise: (r,) variance with which simulating a case observes each coordinate.
         compile_seconds: time that computing this spent compiling.
+        reach: gives, of m other cases, their (n, r, m, r) covariance with these and their (m, r, r) own; None where
+            the model cannot tell without computing all together.
     """
 
     covariance: Float[np.ndarray, "n r n r"]
     noise: Float[np.ndarray, " r"]
     compile_seconds: float = 0.0
+    reach: Reach | None = None
 
     def observed(self, case: int) -> CaseProcess:
         """The process after simulating a case: what comes out does not matter for the covariance, only that it is
         known."""
-        lowered = np.tensordot(self.covariance[:, :, case], self._gain(case), axes=1).reshape(self.covariance.shape)
-        return CaseProcess(self.covariance - lowered, self.noise)
+        gain = self._gain(case)
+        lowered = np.tensordot(self.covariance[:, :, case], gain, axes=1).reshape(self.covariance.shape)
+        reach = None if self.reach is None else _reach_after(self.reach, case, gain, self._known(case))
+        return CaseProcess(self.covariance - lowered, self.noise, self.compile_seconds, reach)
+
+    def _known(self, case: int) -> Float[np.ndarray, "r r"]:
+        """K_cc + noise, with round-off kept from making the matrix singular."""
+        return _regular(self.covariance[case, :, case][None] + np.diag(self.noise))[0]
 
     def _gain(self, case: int) -> Float[np.ndarray, "r nr"]:
-        """(K_cc + noise)^-1 K_c., with round-off kept from making the matrix singular."""
+        """(K_cc + noise)^-1 K_c."""
         with_case = self.covariance[:, :, case]  # (n, r, r)
-        own = with_case[case] + np.diag(self.noise)
-        own = own + ROUND_OFF * np.trace(own) * np.eye(len(own)) + np.finfo(float).tiny * np.eye(len(own))
-        return np.linalg.solve(own, with_case.reshape(-1, with_case.shape[2]).T)
+        return np.linalg.solve(self._known(case), with_case.reshape(-1, with_case.shape[2]).T)
 
     def variances(self) -> Float[np.ndarray, " n"]:
         """Variance of each case, summed over its points."""
@@ -100,6 +107,41 @@ class CaseProcess:
         return np.array(
             [np.sum(self._gain(case).T.reshape(-1, r, r)[over] * self.covariance[over, :, case]) for case in cases]
         )
+
+    def variances_of(self, others: Float[np.ndarray, "m D"]) -> Float[np.ndarray, " m"]:
+        """Variance of each of other cases, summed over its points."""
+        assert self.reach is not None
+        return np.einsum("mrr->m", self.reach(others)[1])
+
+    def reductions_by(self, others: Float[np.ndarray, "m D"], over: slice = slice(None)) -> Float[np.ndarray, " m"]:
+        """For each of other cases, by how much simulating it lowers the variance summed over all cases here, or those
+        of `over`."""
+        assert self.reach is not None
+        cross, own = self.reach(others)
+        with_case = np.moveaxis(cross[over], 2, 0).reshape(len(own), -1, own.shape[1])  # (m, nr, r)
+        gain = np.linalg.solve(_regular(own + np.diag(self.noise)), with_case.swapaxes(1, 2))
+        return np.einsum("mkr,mrk->m", with_case, gain)
+
+
+Reach = Callable[[Float[np.ndarray, "m D"]], tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]]
+
+
+def _regular(matrices: Float[np.ndarray, "m r r"]) -> Float[np.ndarray, "m r r"]:
+    added = ROUND_OFF * np.einsum("mrr->m", matrices) + np.finfo(float).tiny
+    return matrices + added[:, None, None] * np.eye(matrices.shape[1])
+
+
+def _reach_after(before: Reach, case: int, gain: Float[np.ndarray, "r nr"], known: Float[np.ndarray, "r r"]) -> Reach:
+    """What covariances with other cases are after simulating a case."""
+
+    def reach(others: Float[np.ndarray, "m D"]) -> tuple[np.ndarray, np.ndarray]:
+        cross, own = before(others)
+        seen = cross[case]  # (r, m, r)
+        lowered = np.tensordot(gain.T, seen, axes=1).reshape(cross.shape)
+        solved = np.linalg.solve(known, seen.reshape(len(seen), -1)).reshape(seen.shape)
+        return cross - lowered, own - np.einsum("rms,rmt->mst", seen, solved)
+
+    return reach
 
 
 @runtime_checkable

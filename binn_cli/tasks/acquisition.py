@@ -16,6 +16,10 @@ from binn_cli.datasets.product import Axis
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases, Prediction
 from binn_cli.results.samples import counts_within
+from binn_cli.tasks.references import WITHOUT_COVARIANCE, References
+
+FEW, REFERENCES = 256, 128
+"""Candidates up to which all of them are compared with one another; and of more, how many stand for all."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,26 @@ class AcquisitionContext:
 
     def remaining(self) -> Float[np.ndarray, " n"]:
         """Share of the standard deviation of every candidate that is left once the picked cases are known."""
+        if self.candidates.size > FEW:
+            picked = self.candidates.points[self.picked]
+            found = References(self.fitted, self.slab, self.candidates.taken([]), picked)
+            left = found.remaining(self.candidates.points)
+            self.compile_seconds += found.compile_seconds
+            return left
         before, after = self._cases().variances(), self.process().variances()
         return np.sqrt(np.maximum(after, 0.0) / np.where(before > 0, before, 1.0))
+
+    def reductions(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """What simulating each of these candidates would take off the variance of all, or of those that stand for
+        them, once the picked ones are known."""
+        if self.candidates.size <= FEW:
+            return self.process().reductions(rows)
+        some = self.candidates.taken(np.linspace(0, self.candidates.size - 1, REFERENCES).round().astype(int))
+        picked = self.candidates.points[self.picked]
+        found = References(self.fitted, self.slab, some, picked)
+        reductions = found.reductions(self.candidates.points[rows])
+        self.compile_seconds += found.compile_seconds
+        return reductions
 
     def process(self) -> CaseProcess:
         """What is unknown about all candidates once the cases picked in this round are simulated.
@@ -141,13 +163,6 @@ class AcquisitionContext:
         return self._process
 
 
-WITHOUT_COVARIANCE = (
-    "this model cannot say what one case would teach about another; take mean_std, max_std, ei, random or maximin, and "
-    "with the first three "
-    "task.batch=1"
-)
-
-
 def mean_std(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
     """The mean predictive standard deviation over the acquisition points (Appendix D)."""
     return context.standard_deviation().mean(axis=0)
@@ -167,7 +182,7 @@ def ivr(context: AcquisitionContext) -> Float[np.ndarray, " n"]:
     """
     unlabelled = np.flatnonzero(~context.labelled)
     scores = np.zeros(context.candidates.size)
-    scores[unlabelled] = context.process().reductions(unlabelled)
+    scores[unlabelled] = context.reductions(unlabelled)
     return scores
 
 

@@ -19,12 +19,13 @@ from binn_cli.datasets.dataset import AsksSolver
 from binn_cli.datasets.product import Axis
 from binn_cli.datasets.simulator.design import design, sobol_sampler
 from binn_cli.errors import ConfigError
-from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases
-from binn_cli.tasks.acquisition import WITHOUT_COVARIANCE, Aim, acquisition_points, improvement
+from binn_cli.models.surrogate import FittedSurrogate
+from binn_cli.tasks.acquisition import REFERENCES, Aim, acquisition_points, improvement
 from binn_cli.tasks.proposing import chance_of_success
+from binn_cli.tasks.references import AT_ONCE, References
 
-POOL, REFERENCES, AT_ONCE = 512, 128, 128
-"""Points that are scored first, cases that stand for all, and points that are scored together."""
+POOL = 512
+"""Points that are scored first."""
 STARTS, TURNS, SHRINKAGE, FIRST_RADIUS = 6, 6, 0.45, 0.15
 """Maxima that are followed, how often, by how much the clouds around them shrink, and how wide the first ones are, in
 the unit cube."""
@@ -36,11 +37,7 @@ Score = Callable[[Points], Float[np.ndarray, " n"]]
 
 
 class Search:
-    """Looks for the cases of one round.
-
-    Attributes:
-        compile_seconds: time that scoring has spent compiling so far.
-    """
+    """Looks for the cases of one round."""
 
     def __init__(
         self,
@@ -60,7 +57,13 @@ class Search:
             "sobol", dataset.space, dataset.constraints, REFERENCES, config.seed, "reference cases"
         )
         self._scale: Float[np.ndarray, " L"] | None = None
-        self.compile_seconds = 0.0
+        self._known_cases: list[References] = []
+        self._compiled = 0.0
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time that scoring has spent compiling so far."""
+        return self._compiled + sum(known.compile_seconds for known in self._known_cases)
 
     def best(self, asked: Points, pending: Points, batch: int) -> Points:
         """The cases to ask for, each chosen with those before it and those whose answers are still out in mind.
@@ -86,12 +89,18 @@ class Search:
             there = space.unit_of(seen)
             return lambda points: cdist(space.unit_of(points), there).min(axis=1)
         if name == "ivr":
-            return lambda points: self._reductions(points, picked)
+            return self._known(self._references, picked).reductions
+        # A model that knows nothing of other cases can still say where it knows least, as long as nothing is picked.
+        remaining = self._known(seen[:0], picked).remaining if len(picked) else lambda points: np.ones(len(points))
         if name == "ei":
             best = float(np.min(self._aimed(seen)[0]))
-            return lambda points: self._improvements(points, picked, best)
+            return lambda points: self._improvements(points, remaining(points), best)
         reduce = np.mean if name == "mean_std" else np.max
-        return lambda points: reduce(self._standard_deviations(points), axis=0) * self._remaining(points, picked)
+        return lambda points: reduce(self._standard_deviations(points), axis=0) * remaining(points)
+
+    def _known(self, cases: Points, picked: Points) -> References:
+        self._known_cases.append(References(self._fitted, self._slab, self._dataset.space.axis(cases), picked))
+        return self._known_cases[-1]
 
     def _maximum(self, score: Score, seen: Points) -> Float[np.ndarray, " D"]:
         """A case of the highest score that was not asked for before."""
@@ -171,45 +180,19 @@ class Search:
         std = self._predicted(points) / self._scale  # (p, n, L)
         return np.moveaxis(std, 1, -1).reshape(-1, len(points))
 
-    def _improvements(self, points: Points, picked: Points, best: float) -> Float[np.ndarray, " n"]:
+    def _improvements(self, points: Points, remaining: Float[np.ndarray, " n"], best: float) -> Float[np.ndarray, " n"]:
         """Expected improvement on the best, the picked ones believed to come out at their mean."""
         mean, std = self._aimed(points)
-        return improvement(mean, std * self._remaining(points, picked), best)
+        return improvement(mean, std * remaining, best)
 
     def _aimed(self, points: Points) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         assert self._aim is not None
         prediction = self._fitted.predict([*self._points, self._dataset.space.axis(points)])
-        self.compile_seconds += prediction.compile_seconds
+        self._compiled += prediction.compile_seconds
         return self._aim.moments(prediction)
 
     def _predicted(self, points: Points) -> Float[np.ndarray, "p n L"]:
         prediction = self._fitted.predict([*self._points, self._dataset.space.axis(points)])
-        self.compile_seconds += prediction.compile_seconds
+        self._compiled += prediction.compile_seconds
         variance = np.maximum(np.asarray(prediction.epistemic_var), 0.0)
         return np.sqrt(variance.reshape(-1, len(points), variance.shape[-1]))
-
-    def _process(self, points: Points) -> CaseProcess:
-        if not isinstance(self._fitted, KnowsCases):
-            raise ConfigError("task.acquisition", WITHOUT_COVARIANCE)
-        process = self._fitted.case_process(self._slab, self._dataset.space.axis(points))
-        self.compile_seconds += process.compile_seconds
-        return process
-
-    def _remaining(self, points: Points, picked: Points) -> Float[np.ndarray, " n"]:
-        """Share of each case's standard deviation that is left once the picked ones are known."""
-        if len(picked) == 0:
-            return np.ones(len(points))
-        process = self._process(np.concatenate([picked, points]))
-        before = process.variances()[len(picked) :]
-        for i in range(len(picked)):
-            process = process.observed(i)
-        after = np.maximum(process.variances()[len(picked) :], 0.0)
-        return np.sqrt(after / np.where(before > 0, before, 1.0))
-
-    def _reductions(self, points: Points, picked: Points) -> Float[np.ndarray, " n"]:
-        """What simulating each case would take off the variance of the references, once the picked ones are known."""
-        process = self._process(np.concatenate([picked, self._references, points]))
-        for i in range(len(picked)):
-            process = process.observed(i)
-        first = len(picked) + len(self._references)
-        return process.reductions(np.arange(first, first + len(points)), slice(len(picked), first))

@@ -13,6 +13,13 @@ from binn_cli.datasets.product import Axis
 from binn_cli.errors import BinnError
 from binn_cli.models.binn.bases.base import Basis
 from binn_cli.models.binn.bases.build import basis_of, basis_tree
+from binn_cli.models.binn.case_coordinates import (
+    MOST_ENTRIES,
+    CaseCoordinates,
+    FunctionCoordinates,
+    PointCoordinates,
+    joint_process,
+)
 from binn_cli.models.binn.limit.table import LimitChoice
 from binn_cli.models.binn.memory import Memory, memory_from_tree
 from binn_cli.models.binn.mixture import ROWS_AT_ONCE, Mixture
@@ -27,12 +34,6 @@ Posterior = Mixture | TuckerPosterior
 
 VERSION = 2
 """Of what `state` writes; a later one may mean something else by the same names."""
-
-MOST_ENTRIES = 4096
-"""Largest order of the covariance matrix of all cases together (134 MB)."""
-
-NEGLIGIBLE_VARIANCE = 1e-4
-"""Share of the variance of cases that the coordinates left out may hold."""
 
 
 @dataclass(frozen=True)
@@ -102,25 +103,19 @@ class FittedBinn:
     def case_process(self, axes: Sequence[Axis], cases: Axis) -> CaseProcess:
         """What is unknown about whole cases, as a small Gaussian process over the case axis."""
         *points, scaled = self.units.axes((*axes, cases))
-        n, outputs = len(scaled), len(self.posteriors)
-        limit = max(1, MOST_ENTRIES // (n * outputs))
-        blocks, levels = [], []
-        for posterior in self.posteriors:
-            if isinstance(posterior, Mixture):
-                full = posterior.case_covariance(points, scaled, limit)
-            else:
-                full = posterior.case_coordinates(points, scaled).joined()
-            energy = np.einsum("nrnr->r", full)
-            order = np.argsort(-energy)
-            shown = np.cumsum(energy[order]) < (1.0 - NEGLIGIBLE_VARIANCE) * energy.sum()
-            kept = order[: min(limit, int(np.sum(shown)) + 1)]
-            blocks.append(full[:, kept][:, :, :, kept])
-            levels.append(np.full(len(kept), posterior.noise))
-        widths = np.cumsum([0] + [block.shape[1] for block in blocks])
-        joined = np.zeros((n, widths[-1], n, widths[-1]))
-        for block, begin, end in zip(blocks, widths[:-1], widths[1:], strict=True):
-            joined[:, begin:end, :, begin:end] = block
-        return CaseProcess(joined, np.concatenate(levels))
+        most = max(1, MOST_ENTRIES // (len(scaled) * len(self.posteriors)))
+        outputs: list[CaseCoordinates] = [
+            PointCoordinates.of(own, points, most)
+            if isinstance(own, Mixture)
+            else FunctionCoordinates.of(own, points, scaled)
+            for own in self.posteriors
+        ]
+
+        def to_units(others: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m D"]:
+            return self.units.axes((*axes, replace(cases, points=others)))[-1]
+
+        with one_blas_thread():
+            return joint_process(outputs, [own.noise for own in self.posteriors], scaled, to_units)
 
     def state(self) -> Tree:
         """All that predicts and all that learns on, as plain arrays."""

@@ -65,41 +65,23 @@ class Mixture:
             mean[rows], spread[rows] = mix(self.members, x, variance=variance)
         return mean.reshape(sizes), self.widening * spread.reshape(sizes) if variance else None
 
-    def covariance(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:
-        """Covariance of the function between rows."""
+    def covariance(
+        self, x: Float[np.ndarray, "n D"], other: Float[np.ndarray, "m D"] | None = None
+    ) -> Float[np.ndarray, "n m"]:
+        """Covariance of the function between rows, or between them and others."""
         if len(self.members) == 1:
-            return self.widening * self.members[0][0].covariance(x)
-        means = [member.moments(x, variance=False)[0] for member, _ in self.members]
-        centre = np.sum([w * m for m, (_, w) in zip(means, self.members, strict=True)], axis=0)
+            return self.widening * self.members[0][0].covariance(x, other)
+        left, right = (self._differences(rows) for rows in (x, x if other is None else other))
         parts = [
-            w * (member.covariance(x) + np.outer(m - centre, m - centre))
-            for m, (member, w) in zip(means, self.members, strict=True)
+            w * (member.covariance(x, other) + np.outer(m, n))
+            for m, n, (member, w) in zip(left, right, self.members, strict=True)
         ]
         return self.widening * np.sum(parts, axis=0)
 
-    def case_covariance(
-        self, axes: Sequence[Float[np.ndarray, "n D"]], cases: Float[np.ndarray, "c D"], limit: int
-    ) -> Float[np.ndarray, "c r c r"]:
-        """Covariance of the fields of cases at r of their points, scaled so that variances sum to those over all
-        points.
-
-        Args:
-            axes: points of the other axes of a case; none where a case is a single row.
-            cases: points of the case axis.
-            limit: most points of a field; drawn from all, in the same way every time.
-        """
-        sizes = [len(points) for points in axes]
-        total = int(np.prod(sizes))
-        count = min(total, limit)
-        drawn = (
-            np.arange(total)
-            if count == total
-            else np.sort(np.random.default_rng(0).choice(total, count, replace=False))
-        )
-        index = np.unravel_index(drawn, sizes) if axes else ()
-        field = [np.tile(points[i], (len(cases), 1)) for points, i in zip(axes, index, strict=True)]
-        rows = np.concatenate([*field, np.repeat(cases, count, axis=0)], axis=1)
-        return self.covariance(rows).reshape(len(cases), count, len(cases), count) * (total / count)
+    def _differences(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "M n"]:
+        """By how much every member's mean differs from that of all."""
+        means = np.stack([member.moments(x, variance=False)[0] for member, _ in self.members])
+        return means - np.array([w for _, w in self.members]) @ means
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""

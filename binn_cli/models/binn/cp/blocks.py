@@ -76,8 +76,12 @@ class BlockPosterior:
                 spread[rows] = np.maximum(excess @ weights, 0.0)
         return mean, spread
 
-    def covariance(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:
-        """Posterior covariance of the function between points."""
+    def covariance(
+        self, x: Float[np.ndarray, "n D"], other: Float[np.ndarray, "m D"] | None = None
+    ) -> Float[np.ndarray, "n m"]:
+        """Posterior covariance of the function between points, or between them and others."""
+        if other is not None:
+            return self.covariance(np.concatenate([x, other]))[: len(x), len(x) :]
         first, second, weights = self._pairs()
         total = np.zeros((len(x), len(x)))
         designs = [f(x[:, d]) for d, f in enumerate(self.features)]

@@ -72,10 +72,12 @@ class CpPosterior:
                 mean[rows] = self.mean(x[rows])
         return mean, spread
 
-    def covariance(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:
-        """Posterior covariance of the function between points."""
+    def covariance(
+        self, x: Float[np.ndarray, "n D"], other: Float[np.ndarray, "m D"] | None = None
+    ) -> Float[np.ndarray, "n m"]:
+        """Posterior covariance of the function between points, or between them and others."""
         root = self.laplace.root_of(self.rows(x)[1])
-        return root @ root.T
+        return root @ (root if other is None else self.laplace.root_of(self.rows(other)[1])).T
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""

@@ -113,6 +113,41 @@ def covariance(
     return product
 
 
+def squared_distances(left: Float[np.ndarray, "n D"], right: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "D n m"]:
+    """(x_d - x'_d)² between two sets of points: all that kernels of any hyperparameters need of them."""
+    differences = left.T[:, :, None] - right.T[:, None, :]
+    return np.multiply(differences, differences, out=differences)
+
+
+def covariance_at(
+    theta: Float[np.ndarray, " P"], squares: Float[np.ndarray, "D *n"], smoothness: str
+) -> Float[np.ndarray, "*n"]:
+    """k(x, x') of points whose squared distances are known, without noise."""
+    return covariances_at(theta[None], squares, smoothness)[0]
+
+
+def covariances_at(
+    draws: Float[np.ndarray, "S P"], squares: Float[np.ndarray, "D *n"], smoothness: str
+) -> Float[np.ndarray, "S *n"]:
+    """The same for several hyperparameters together, which for small tables takes the time of one."""
+    dimensions = len(squares)
+    each = (slice(None), *[None] * (squares.ndim - 1))
+    product = np.empty((len(draws), *squares.shape[1:]))
+    product[...] = np.exp(draws[:, 2 * dimensions])[each]
+    inverse, shares = np.exp(-2.0 * draws[:, :dimensions]), _shares(draws, dimensions)
+    scaled = np.empty_like(product)
+    for d in range(dimensions):
+        if smoothness == "gaussian":  # one pass less than `correlation` makes
+            np.multiply(squares[d], (-0.5 * inverse[:, d])[each], out=scaled)
+            factor = np.exp(scaled, out=scaled)
+        else:
+            factor = correlation(np.multiply(squares[d], inverse[:, d][each], out=scaled), smoothness)
+        factor *= shares[:, d][each]
+        factor += (1.0 - shares[:, d])[each]
+        product *= factor
+    return product
+
+
 def kernel_factor(
     theta: Float[np.ndarray, " P"],
     dimension: int,
@@ -247,6 +282,6 @@ def _inverses(
         if failed:
             roots[b], matrices[b], refused[b] = 1.0, np.eye(n), True
             continue
-        whole = upper.T
-        matrices[b] = np.tril(whole) + np.tril(whole, -1).T
-    return roots, matrices, refused
+        matrices[b] = upper.T
+    lower = np.tril(matrices)  # of all at once: of one after the other it took as long as the factorisations
+    return roots, lower + np.tril(lower, -1).swapaxes(1, 2), refused

@@ -4,8 +4,8 @@ hyperparameters."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,13 @@ from jaxtyping import Float
 
 from binn_cli.models.binn.limit.factors import KernelFactors
 from binn_cli.models.binn.limit.interpolant import Interpolant, covers
-from binn_cli.models.binn.limit.kernel import covariance, noise_variance
+from binn_cli.models.binn.limit.kernel import (
+    covariance,
+    covariance_at,
+    covariances_at,
+    noise_variance,
+    squared_distances,
+)
 from binn_cli.models.binn.limit.warping import warp
 
 MOST_ADDED = 8
@@ -32,6 +38,13 @@ CACHED = 2**15
 
 building = threading.RLock()
 """Held while polynomials are made: once a surrogate, whichever thread asks first."""
+
+FEW_DRAWS = 16
+"""Draws of hyperparameters that stand for all where only the order of cases counts."""
+
+SMALL = 2**17
+"""Numbers of squared distances, and of all draws' tables of them, that are computed at once: they stay in the cache
+(1 MB)."""
 
 
 def _root(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
@@ -74,6 +87,14 @@ class Process:
         """The process of values that are not standardised yet, at points that are not warped yet."""
         shift, scale = standardisation(targets)
         return cls(warp(points, rates), targets, shift, scale, draws, rates, smoothness)
+
+    @cached_property
+    def thinned(self) -> Process:
+        """The process of a few of the draws, evenly picked, which stand for all."""
+        step = -(-len(self.draws) // FEW_DRAWS)
+        few = replace(self, draws=self.draws[::step])
+        few.__dict__["factors"] = self.factors[::step]
+        return few
 
     @cached_property
     def factors(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -163,29 +184,58 @@ class Process:
     ) -> tuple[Float[np.ndarray, "S m"], Float[np.ndarray, "S m"]]:
         """Mean and variance of every draw; `factors` in place of exponentials."""
         means, variances = np.empty((len(self.draws), len(x))), np.zeros((len(self.draws), len(x)))
-        bases = [] if factors is None else factors.bases(x)
-        for s, (theta, (inverse, solved)) in enumerate(zip(self.draws, self.factors, strict=True)):
-            if factors is None:
-                cross = covariance(theta, x, self.points, self.smoothness)
-            else:
-                cross = factors.covariance(s, bases).T
+        crosses = self._crosses(x)
+        if factors is not None:
+            bases = factors.bases(x)
+            crosses = (factors.covariance(s, bases).T for s in range(len(self.draws)))
+        for s, (cross, (inverse, solved)) in enumerate(zip(crosses, self.factors, strict=True)):
             means[s] = cross @ solved
             if variance:
                 known = cross @ inverse.T
-                variances[s] = np.maximum(np.exp(theta[-2]) - np.einsum("mn,mn->m", known, known), 0.0)
+                variances[s] = np.maximum(np.exp(self.draws[s, -2]) - np.einsum("mn,mn->m", known, known), 0.0)
         return means, variances
 
-    def covariance(self, x: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m m"]:
-        """Posterior covariance of the function between new points, in units of the values."""
-        x = warp(x, self.rates)
-        means, total = [], np.zeros((len(x), len(x)))
-        for theta, (inverse, solved) in zip(self.draws, self.factors, strict=True):
-            cross = covariance(theta, x, self.points, self.smoothness)
-            known = cross @ inverse.T
-            total += covariance(theta, x, x, self.smoothness) - known @ known.T
-            means.append(cross @ solved)
-        away = np.stack(means) - np.mean(means, axis=0)
-        return self.scale**2 * (total + away.T @ away) / len(self.draws)
+    def _crosses(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """For every draw the covariances of warped points with the training points."""
+        if len(self.draws) * len(x) * self.points.size <= SMALL:
+            yield from covariances_at(self.draws, squared_distances(x, self.points), self.smoothness)
+        else:
+            yield from self._tables(x, self.points)
+
+    def _tables(self, left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
+        """For every draw the prior covariances between warped points."""
+        if left.size * len(right) <= SMALL:
+            squares = squared_distances(left, right)
+            yield from (covariance_at(theta, squares, self.smoothness) for theta in self.draws)
+        else:
+            yield from (covariance(theta, left, right, self.smoothness) for theta in self.draws)
+
+    def covariance(
+        self, x: Float[np.ndarray, "m D"], other: Float[np.ndarray, "k D"] | None = None
+    ) -> Float[np.ndarray, "m k"]:
+        """Posterior covariance of the function between new points, or between them and others, in units of the
+        values."""
+        return self.covariance_and_variance(x, other)[0]
+
+    def covariance_and_variance(
+        self, x: Float[np.ndarray, "m D"], other: Float[np.ndarray, "k D"] | None = None
+    ) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, " k"]]:
+        """The same, and the variances of the others, which then cost nothing more."""
+        sides = [warp(side, self.rates) for side in ((x,) if other is None else (x, other))]
+        total, spread = np.zeros((len(sides[0]), len(sides[-1]))), np.zeros(len(sides[-1]))
+        means = [np.empty((len(self.draws), len(side))) for side in sides]
+        between = self._tables(sides[0], sides[-1])
+        for s, (prior, *crosses) in enumerate(zip(between, *map(self._crosses, sides), strict=True)):
+            inverse, solved = self.factors[s]
+            known = [cross @ inverse.T for cross in crosses]
+            for own, cross in zip(means, crosses, strict=True):
+                own[s] = cross @ solved
+            total += prior - known[0] @ known[-1].T
+            rest = np.exp(self.draws[s, -2]) - np.einsum("mn,mn->m", known[-1], known[-1])
+            spread += np.maximum(rest, 0.0)
+        away = [own - own.mean(axis=0) for own in means]
+        total, spread = total + away[0].T @ away[-1], spread + np.sum(away[-1] ** 2, axis=0)
+        return self.scale**2 / len(self.draws) * total, self.scale**2 / len(self.draws) * spread
 
     def left_out(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Mean and variance of every value from all the others, noise included, in closed form.

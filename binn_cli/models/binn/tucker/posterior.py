@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.models.binn.limit.interpolant import Interpolant, covers
 from binn_cli.models.binn.limit.process import MANY, Process, building
@@ -83,6 +83,20 @@ class LimitFunctions:
         mean = Interpolant.of(means_at, dimensions, np.maximum(means, tiny))
         spread = None if mean is None else Interpolant.of(variances_at, dimensions, np.maximum(variances, tiny))
         return None if mean is None or spread is None else CasePolynomials(mean, spread, first.rates)
+
+    def variances(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n Q"]:
+        """Variance of every function at points."""
+        found = self.moments(x, variance=True)[1]
+        assert found is not None
+        return found
+
+    def covariances(
+        self, x: Float[np.ndarray, "n D"], other: Float[np.ndarray, "m D"] | None, which: Int[np.ndarray, " e"]
+    ) -> tuple[Float[np.ndarray, "e n m"], Float[np.ndarray, "m e"]]:
+        """Covariance of some of the functions between points, or between them and others, and the variances of the
+        latter."""
+        found = [self.processes[int(q)].covariance_and_variance(x, other) for q in which]
+        return np.stack([own for own, _ in found]), np.stack([own for _, own in found], axis=1)
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
@@ -274,34 +288,6 @@ class TuckerPosterior:
         tables = [f.mean(x) for f, x in zip(self.functions[:-1], points, strict=True)]
         return multi_mode_dot(self.core, [*tables, None]).reshape(-1, self.core.shape[-1])
 
-    def case_coordinates(
-        self, points: Sequence[Float[np.ndarray, "n D"]], cases: Float[np.ndarray, "c D"]
-    ) -> CaseCoordinates:
-        """What is unknown about whole cases: the last axis's functions, in coordinates whose squares add up over a
-        case.
-
-        With the other axes' functions at their means a case is Σ_q T_q f^(q)(c); with L Lᵀ the Gram matrix of the T_q
-        over the points of a case, the squared norm of Lᵀ f(c) is that of the case.
-        """
-        tables = [f.mean(x) for f, x in zip(self.functions[:-1], points, strict=True)]
-        applied = self.core
-        for axis, table in enumerate(tables):
-            applied = mode_dot(applied, table.T @ table, axis)
-        width = self.core.shape[-1]
-        gram = self.core.reshape(-1, width).T @ applied.reshape(-1, width)
-        values, vectors = np.linalg.eigh(gram)
-        lift = vectors * np.sqrt(np.maximum(values, 0.0))
-        last = self.functions[-1]
-        if isinstance(last, LimitFunctions):
-            each = [process.covariance(cases) for process in last.processes]
-            return CaseCoordinates(lift, each, np.eye(width))
-        assert isinstance(last, AxisFunctions)
-        phi = last.basis(cases[:, 0])
-        seen, span = phi @ last.seen, phi @ last.span
-        unseen = phi - seen @ last.seen.T - span @ last.span.T
-        each = [(seen * v) @ seen.T + p * (unseen @ unseen.T) for v, p in zip(last.variance, last.prior, strict=True)]
-        return CaseCoordinates(lift, each, last.directions)
-
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
         return {
@@ -325,26 +311,6 @@ class TuckerPosterior:
         widths = tuple(int(w) for w in np.atleast_1d(tree["widths"]))
         core, variance = np.asarray(tree["core"]), np.asarray(tree["core_variance"])
         return cls(tuple(functions), widths, core, vectors, variance, float(tree["noise"]))
-
-
-@dataclass(frozen=True)
-class CaseCoordinates:
-    """The functions of the last axis as jointly normal coordinates of n cases.
-
-    Attributes:
-        lift: (Q, r) from functions to coordinates a = liftᵀ f.
-        covariances: for each of E independent directions the (n, n) covariance between cases.
-        directions: (Q, E) the directions in functions.
-    """
-
-    lift: Float[np.ndarray, "Q r"]
-    covariances: list[Float[np.ndarray, "n n"]]
-    directions: Float[np.ndarray, "Q E"]
-
-    def joined(self) -> Float[np.ndarray, "n r n r"]:
-        """The covariance of all coordinates of all cases."""
-        turned = self.lift.T @ self.directions  # (r, E)
-        return np.einsum("re,se,enm->nrms", turned, turned, np.stack(self.covariances), optimize=True)
 
 
 def _distinct(x: Float[np.ndarray, "n D"]) -> tuple[Float[np.ndarray, "m D"], np.ndarray | None]:

@@ -1,0 +1,82 @@
+"""What simulating cases would teach, against conditioning written out, whether or not a surrogate can compare a few
+cases with many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from binn_cli.datasets.product import Axis
+from binn_cli.errors import ConfigError
+from binn_cli.models.surrogate import CaseProcess
+from binn_cli.tasks.acquisition import FEW, AcquisitionContext, ivr
+from binn_cli.tasks.references import References
+
+NOISE = np.array([1e-3, 2e-3])
+BETWEEN = np.array([[1.0, 0.3], [0.3, 0.5]])
+
+
+def between(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.einsum("nm,rs->nrms", np.exp(-0.5 * ((left - right.T) / 0.3) ** 2), BETWEEN)
+
+
+class Correlated:
+    """Knows the covariance of two coordinates of every case."""
+
+    def __init__(self, reaching: bool) -> None:
+        self.reaching = reaching
+
+    def case_process(self, axes: list[Axis], cases: Axis) -> CaseProcess:
+        def reach(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return between(cases.points, others), np.tile(BETWEEN, (len(others), 1, 1))
+
+        return CaseProcess(between(cases.points, cases.points), NOISE, 0.0, reach if self.reaching else None)
+
+
+@pytest.mark.parametrize("reaching", [True, False])
+def test_what_cases_teach_is_conditioning_written_out(reaching: bool) -> None:
+    rng = np.random.default_rng(0)
+    few, picked, points = rng.random((5, 1)), rng.random((2, 1)), rng.random((150, 1))
+    known = References(Correlated(reaching), [], Axis.of("x", few[:, 0]), picked)
+    whole = np.concatenate([picked, few, points])
+    full = between(whole, whole).reshape(2 * len(whole), -1)
+    added = np.diag(np.tile(NOISE, 2))
+    after = full - full[:, :4] @ np.linalg.solve(full[:4, :4] + added, full[:4])
+    expected = []
+    for i in range(7, len(whole)):
+        own, there = slice(2 * i, 2 * i + 2), slice(4, 14)
+        gain = np.linalg.solve(after[own, own] + np.diag(NOISE), after[own, there])
+        expected.append(np.sum(gain.T * after[there, own]))
+    np.testing.assert_allclose(known.reductions(points), expected, rtol=1e-6)
+    left = np.diag(after).reshape(-1, 2).sum(axis=1)[7:] / BETWEEN.trace()
+    np.testing.assert_allclose(known.remaining(points), np.sqrt(left), rtol=1e-6)
+
+
+def test_of_many_candidates_some_stand_for_all() -> None:
+    """The best of 1,500 is that of all of them compared with one another."""
+    cases = np.sort(np.random.default_rng(1).random((1500, 1)) ** 2, axis=0)
+    labelled = np.zeros(1500, dtype=bool)
+    labelled[::40] = cases[::40, 0] < 0.7
+    known = np.flatnonzero(labelled)
+    context = AcquisitionContext(
+        Correlated(True), [], [], Axis.of("x", cases[:, 0]), labelled, (0,), picked=known[:20].tolist()
+    )
+    assert len(cases) > FEW
+    scores = ivr(context)
+    full = between(cases, cases).reshape(3000, 3000)
+    seen = np.ravel([[2 * i, 2 * i + 1] for i in known[:20]])
+    noise = np.tile(NOISE, len(known[:20]))
+    after = full - full[:, seen] @ np.linalg.solve(full[np.ix_(seen, seen)] + np.diag(noise), full[seen])
+    best = int(np.argmax(scores))
+
+    def worth(i: int) -> float:
+        own = slice(2 * i, 2 * i + 2)
+        return float(np.sum(after[:, own] * np.linalg.solve(after[own, own] + np.diag(NOISE), after[own]).T))
+
+    assert worth(best) > 0.97 * max(worth(i) for i in np.flatnonzero(~labelled)[::7])
+    assert np.all(scores[labelled] == 0.0)
+
+
+def test_a_model_without_covariance_is_named() -> None:
+    with pytest.raises(ConfigError, match="maximin"):
+        References(object(), [], Axis.of("x", np.zeros(1)), np.zeros((1, 1)))  # type: ignore[arg-type]
