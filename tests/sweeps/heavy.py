@@ -1,6 +1,7 @@
 """What sweeps withstand and what they cost: `python -m tests.sweeps.heavy [NAME…]` prints the figures.
 
 `kills`, `sweep_kills`, `mixed`, `races` and `costs` take minutes each; a test runs short forms of the first two.
+`python -m tests.sweeps.solver_kills` is its like for solvers of users.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -381,13 +382,13 @@ CHECKS: dict[str, Callable[[Path], Tally]] = {
 }
 
 
-def main(names: Sequence[str]) -> int:
-    """Run the checks and print what came out."""
+def run_checks(checks: Mapping[str, Callable[[Path], Tally]]) -> int:
+    """Run checks, each in a directory of its own, and print what came out; the exit status."""
     status = 0
-    for name in names or CHECKS:
+    for name, check in checks.items():
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"binn-{name}-") as directory:
-            tally = CHECKS[name](Path(directory))
+            tally = check(Path(directory))
         load = os.getloadavg()[0]
         print(f"{name}: {time.monotonic() - began:.0f} s, load {load:.1f}")
         for outcome, count in sorted(tally.counts.items()):
@@ -396,6 +397,11 @@ def main(names: Sequence[str]) -> int:
             print(f"  FAILED {failure}")
         status |= bool(tally.failures)
     return status
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named checks, or all."""
+    return run_checks({name: CHECKS[name] for name in names or CHECKS})
 
 
 if __name__ == "__main__":

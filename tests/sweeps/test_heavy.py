@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sweeps.heavy import kills, sweep_kills
+from tests.sweeps.solver_kills import failing_solvers, solver_kills
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +26,17 @@ def test_runs_that_are_killed_go_on_to_the_same_numbers(tmp_path: Path) -> None:
 def test_a_sweep_that_is_killed_as_a_whole_goes_on(tmp_path: Path) -> None:
     tally = sweep_kills(1, tmp_path, jobs=2, rounds=1)
     assert tally.failures == [] and tally.counts["numbers agree to the last bit"] == 2, tally
+
+
+@pytest.mark.slow
+def test_killed_drivers_and_solvers_lose_nothing_that_was_finished(tmp_path: Path) -> None:
+    tally = solver_kills(2, tmp_path, rounds=1, pause=0.02)
+    assert tally.failures == [] and tally.counts["numbers agree to the last bit"] == 2, tally
+    assert tally.counts["simulations finished"] >= 12 and tally.counts["records of calls read"] >= 12
+
+
+@pytest.mark.thorough
+def test_a_solver_that_fails_and_hangs_is_learned_around(tmp_path: Path) -> None:
+    tally = failing_solvers(tmp_path, seeds=1, rounds=10)
+    assert [failure for failure in tally.failures if not failure.startswith("the error")] == [], tally
+    assert tally.counts["calls failed"] > 0
