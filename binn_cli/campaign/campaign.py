@@ -88,7 +88,7 @@ def opened(run: Path) -> Iterator[Campaign]:
     Raises:
         BinnError: if the run asks no solver, or another process works on it for too long.
     """
-    directory = results_of(run).parent
+    directory = directory_of(run)
     settings = require_campaign(directory)
     with _turn(directory):
         dataset = build.dataset(settings)
@@ -102,6 +102,17 @@ def opened(run: Path) -> Iterator[Campaign]:
             # A run that calls its solver and was interrupted can still be resumed afterwards.
             over = before.status == COMPLETE or dataset.by_hand
             recorder.finish(*((COMPLETE, None) if over else (FAILED, before.reason or "interrupted")))
+
+
+def directory_of(run: Path) -> Path:
+    """The directory of a run that is named by it or by its results file.
+
+    Raises:
+        BinnError: if there is no such run.
+    """
+    if not run.exists():
+        raise BinnError(f"{run}: there is no such run; binn show lists those of outputs/")
+    return results_of(run).parent
 
 
 def require_campaign(directory: Path) -> Settings:

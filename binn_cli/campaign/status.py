@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from binn_cli.campaign.campaign import require_campaign
+from binn_cli.campaign.campaign import directory_of, require_campaign
 from binn_cli.datasets.calls import ASKED, COMPLETE, PENDING, STATUSES, Call, Calls
 from binn_cli.restoring import results_of
 from binn_cli.results.record import EXPECTED_GAIN, PREDICTED_RMSE, RunRecord
@@ -22,9 +22,8 @@ def status(run: Path, as_json: bool) -> int:
     Raises:
         BinnError: if the run asks no solver.
     """
-    path = results_of(run)
-    require_campaign(path.parent)
-    record = read(path)
+    require_campaign(directory_of(run))
+    record = read(results_of(run))
     calls = record.calls or Calls(())
     if as_json:
         print(json.dumps(standing(record, calls), indent=2, ensure_ascii=False, allow_nan=False))

@@ -208,6 +208,8 @@ def test_only_runs_that_ask_a_solver(capsys: pytest.CaptureFixture[str], tmp_pat
     for verb in (["ask", str(run)], ["status", str(run)], ["tell", str(run), "x.csv"]):
         assert main(verb) == 1
         assert "need task=active_learn dataset=simulator" in capsys.readouterr().err
+        assert main([verb[0], str(run / "absent"), *verb[2:]]) == 1
+        assert f"{run / 'absent'}: there is no such run" in capsys.readouterr().err
 
 
 class Correlated:

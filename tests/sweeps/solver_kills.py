@@ -178,7 +178,7 @@ def _judge(directory: Path, name: str, reference: RunRecord, tally: Tally) -> No
         tally.failures.append(f"{name}: {case} was finished and is lost")
 
 
-def failing_solvers(directory: Path, seeds: int = 8, rounds: int = 20) -> Tally:
+def failing_solvers(directory: Path, seeds: int = 8, rounds: int = 8) -> Tally:
     """A solver that fails on 15 % of its cases and hangs on 2 %: the run ends, all failures are listed, and its error
     is that of a solver without failures, as far as fewer answers allow."""
     (directory / "trouble.py").write_text(TROUBLE)
@@ -192,7 +192,7 @@ def failing_solvers(directory: Path, seeds: int = 8, rounds: int = 20) -> Tally:
                 settings = settings_of(
                     *("task=active_learn", "dataset=simulator", f"dataset.callable=trouble:{kind}"),
                     *("dataset.parameters={x: [-5, 10], y: [0, 15]}", "dataset.outputs=[f]", "dataset.timeout=2"),
-                    *("task.batch=2", f"task.rounds={rounds}", f"seed={seed}", "dataset.at_once=4"),
+                    *("task.batch=4", f"task.rounds={rounds}", f"seed={seed}", "dataset.at_once=4"),
                     *("task.initial=12", "output.figures=false"),
                 )
                 in_a_process(settings, directory / f"{kind}_{seed}", False).join()  # type: ignore[attr-defined]

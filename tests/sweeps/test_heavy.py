@@ -37,6 +37,6 @@ def test_killed_drivers_and_solvers_lose_nothing_that_was_finished(tmp_path: Pat
 
 @pytest.mark.thorough
 def test_a_solver_that_fails_and_hangs_is_learned_around(tmp_path: Path) -> None:
-    tally = failing_solvers(tmp_path, seeds=1, rounds=10)
+    tally = failing_solvers(tmp_path, seeds=1, rounds=3)
     assert [failure for failure in tally.failures if not failure.startswith("the error")] == [], tally
     assert tally.counts["calls failed"] > 0

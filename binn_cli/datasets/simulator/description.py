@@ -122,11 +122,10 @@ def _by_command(
         template = (path.name, text)
     unused = [name for name in space.names if name not in used]
     if unused:
-        where = f"neither dataset.command nor {config.template}" if template else "dataset.command does not"
-        verb = "has" if template else "have"
+        where = f"has not, nor has {config.template}," if template else "does not have"
         raise ConfigError(
-            "dataset.command" if not template else "dataset.template",
-            f"{where} {verb} the placeholder {{{unused[0]}}}, so that the solver would never be told the value of "
+            "dataset.command",
+            f"{where} the placeholder {{{unused[0]}}}, so that the solver would never be told the value of "
             f"{unused[0]!r}",
         )
     require_program(words[0], start)

@@ -7,6 +7,7 @@ products of the axes' own, so its evidence is a sum over the entries of the data
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from binn_cli.models.binn.bases.stretched import stretch
-from binn_cli.models.binn.hyperparameters.evidence import LONGEST, SHORTEST
+from binn_cli.models.binn.hyperparameters.evidence import LONGEST, SHORTEST, thin
 from binn_cli.models.binn.multilinear import left_singular, mode_dot, multi_mode_dot, outer, unfold
 
 LEADING = 4
@@ -46,13 +47,17 @@ def joint_lengths(
         lengths: where the search begins, the choice of every axis alone.
         rates: of the logarithmic coordinates, which stay.
     """
-    sizes = [len(x) for x in coordinates]
     fields = _leading(tensor)
-    if int(np.prod(sizes)) * fields.shape[-1] > ENTRIES:
+    if math.prod(len(x) for x in coordinates) * fields.shape[-1] > ENTRIES:
         return list(lengths)
+    # Of a long axis some points take part, as in its own choice: its kernel is decomposed in every evaluation.
+    some = [thin(len(x)) for x in coordinates]
+    coordinates = [x[rows] for x, rows in zip(coordinates, some, strict=True)]
+    spans = [span[rows] for span, rows in zip(spans, some, strict=True)]
+    sizes = [len(x) for x in coordinates]
     stretched = [stretch(x, rate) for x, rate in zip(coordinates, rates, strict=True)]
     squares = [(s[:, None] - s) ** 2 for s in stretched]
-    energy = np.sum(fields**2, axis=tuple(range(fields.ndim - 1)))
+    energy = np.sum(multi_mode_dot(fields, [*spans, None]) ** 2, axis=tuple(range(fields.ndim - 1)))
     count = int(np.prod(sizes))
 
     def objective(theta: Float[np.ndarray, " P"]) -> float:
