@@ -121,7 +121,7 @@ class AcquisitionContext:
         """Share of the standard deviation of every candidate that is left once the picked cases are known."""
         if self.candidates.size > FEW:
             picked = self.candidates.points[self.picked]
-            found = References(self.fitted, self.slab, self.candidates.taken([]), picked)
+            found = References(self.fitted, self.slab, self.candidates, picked[:0], picked)
             left = found.remaining(self.candidates.points)
             self.compile_seconds += found.compile_seconds
             return left
@@ -133,9 +133,9 @@ class AcquisitionContext:
         them, once the picked ones are known."""
         if self.candidates.size <= FEW:
             return self.process().reductions(rows)
-        some = self.candidates.taken(np.linspace(0, self.candidates.size - 1, REFERENCES).round().astype(int))
+        some = self.candidates.points[np.linspace(0, self.candidates.size - 1, REFERENCES).round().astype(int)]
         picked = self.candidates.points[self.picked]
-        found = References(self.fitted, self.slab, some, picked)
+        found = References(self.fitted, self.slab, self.candidates, some, picked)
         reductions = found.reductions(self.candidates.points[rows])
         self.compile_seconds += found.compile_seconds
         return reductions

@@ -99,7 +99,7 @@ class Search:
         return lambda points: reduce(self._standard_deviations(points), axis=0) * remaining(points)
 
     def _known(self, cases: Points, picked: Points) -> References:
-        self._known_cases.append(References(self._fitted, self._slab, self._dataset.space.axis(cases), picked))
+        self._known_cases.append(References(self._fitted, self._slab, self._dataset.candidates, cases, picked))
         return self._known_cases[-1]
 
     def _maximum(self, score: Score, seen: Points) -> Float[np.ndarray, " D"]:

@@ -35,11 +35,14 @@ class References:
         compile_seconds: time that this has spent compiling so far.
     """
 
-    def __init__(self, fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis, picked: Points) -> None:
+    def __init__(
+        self, fitted: FittedSurrogate, slab: Sequence[Axis], axis: Axis, cases: Points, picked: Points
+    ) -> None:
         """
         Args:
             fitted: the surrogate.
             slab: the other axes of a case.
+            axis: of cases, whichever they are.
             cases: those that stand for all; may be none where only `remaining` is asked for.
             picked: cases whose simulation is under way, or was decided on.
 
@@ -48,8 +51,8 @@ class References:
         """
         if not isinstance(fitted, KnowsCases):
             raise ConfigError("task.acquisition", WITHOUT_COVARIANCE)
-        self._fitted, self._slab, self._axis, self._picked = fitted, slab, cases, len(picked)
-        self._few = np.concatenate([picked, cases.points])
+        self._fitted, self._slab, self._axis, self._picked = fitted, slab, axis, len(picked)
+        self._few = np.concatenate([picked, cases])
         self.compile_seconds = 0.0
         self._before = self._process(self._few)
         self._after = self._known(self._before)

@@ -37,7 +37,8 @@ class Correlated:
 def test_what_cases_teach_is_conditioning_written_out(reaching: bool) -> None:
     rng = np.random.default_rng(0)
     few, picked, points = rng.random((5, 1)), rng.random((2, 1)), rng.random((150, 1))
-    known = References(Correlated(reaching), [], Axis.of("x", few[:, 0]), picked)
+    axis = Axis.of("x", few[:, 0])
+    known = References(Correlated(reaching), [], axis, few, picked)
     whole = np.concatenate([picked, few, points])
     full = between(whole, whole).reshape(2 * len(whole), -1)
     added = np.diag(np.tile(NOISE, 2))
@@ -49,7 +50,8 @@ def test_what_cases_teach_is_conditioning_written_out(reaching: bool) -> None:
         expected.append(np.sum(gain.T * after[there, own]))
     np.testing.assert_allclose(known.reductions(points), expected, rtol=1e-6)
     left = np.diag(after).reshape(-1, 2).sum(axis=1)[7:] / BETWEEN.trace()
-    np.testing.assert_allclose(known.remaining(points), np.sqrt(left), rtol=1e-6)
+    for own in (known, References(Correlated(reaching), [], axis, few[:0], picked)):
+        np.testing.assert_allclose(own.remaining(points), np.sqrt(left), rtol=1e-6)
 
 
 def test_of_many_candidates_some_stand_for_all() -> None:
@@ -79,4 +81,13 @@ def test_of_many_candidates_some_stand_for_all() -> None:
 
 def test_a_model_without_covariance_is_named() -> None:
     with pytest.raises(ConfigError, match="maximin"):
-        References(object(), [], Axis.of("x", np.zeros(1)), np.zeros((1, 1)))  # type: ignore[arg-type]
+        References(object(), [], Axis.of("x", np.zeros(1)), np.zeros((0, 1)), np.zeros((1, 1)))  # type: ignore[arg-type]
+
+
+def test_of_many_candidates_what_is_left_is_that_of_a_few() -> None:
+    cases = np.random.default_rng(2).random(400)
+    context = AcquisitionContext(
+        Correlated(True), [], [], Axis.of("x", cases), np.zeros(400, dtype=bool), (0,), picked=[3, 8]
+    )
+    left = context.remaining()
+    assert left[[3, 8]] == pytest.approx(0.0, abs=0.1) and left.max() > 0.9
