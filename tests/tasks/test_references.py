@@ -6,10 +6,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from binn_cli.config.schema import ActiveLearnConfig, SimulatorConfig
 from binn_cli.datasets.product import Axis
+from binn_cli.datasets.simulator.dataset import Simulator
 from binn_cli.errors import ConfigError
-from binn_cli.models.surrogate import CaseProcess
-from binn_cli.tasks.acquisition import FEW, AcquisitionContext, ivr
+from binn_cli.models.surrogate import CaseProcess, Prediction
+from binn_cli.tasks.acquisition import FEW, AcquisitionContext, Aim, ivr
+from binn_cli.tasks.continuous import Search
 from binn_cli.tasks.references import References
 
 NOISE = np.array([1e-3, 2e-3])
@@ -91,3 +94,24 @@ def test_of_many_candidates_what_is_left_is_that_of_a_few() -> None:
     )
     left = context.remaining()
     assert left[[3, 8]] == pytest.approx(0.0, abs=0.1) and left.max() > 0.9
+
+
+class Unsure(Correlated):
+    """The same, which also predicts: nothing is known anywhere."""
+
+    def predict(self, axes: list[Axis]) -> Prediction:
+        shape = (*(axis.size for axis in axes), 1)
+        return Prediction(np.zeros(shape), np.ones(shape), np.full(shape, 1e-6))
+
+
+@pytest.mark.parametrize("reaching", [True, False])
+@pytest.mark.parametrize("name", ["ivr", "mean_std", "ei"])
+def test_a_batch_anywhere_in_the_ranges_asks_for_different_things(name: str, reaching: bool) -> None:
+    dataset = Simulator(SimulatorConfig(parameters={"x": [0, 2]}, outputs=["u"]), 0)
+    config = ActiveLearnConfig(acquisition=name)
+    search = Search(config, dataset, Unsure(reaching), [], 1, Aim.of(config, ("u",)))
+    asked = dataset.candidates.points[:1]
+    found = search.best(asked, asked, 3)
+    assert found.shape == (3, 1) and np.all((found >= 0) & (found <= 2))
+    together = np.sort(np.concatenate([asked, found]), axis=0)
+    assert np.diff(together, axis=0).min() > 0.25
