@@ -88,8 +88,8 @@ def correlation(squares: Float[np.ndarray, "*n"], smoothness: str) -> Float[np.n
 
 
 def _correlated(
-    squares: Float[np.ndarray, "B m"], smoothness: str
-) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
+    squares: Float[np.ndarray, "*n"], smoothness: str
+) -> tuple[Float[np.ndarray, "*n"], Float[np.ndarray, "*n"]]:
     """ρ at squared distances in units of the length, and its derivative with respect to log ℓ."""
     if smoothness == "gaussian":
         rho = np.exp(-0.5 * squares)
