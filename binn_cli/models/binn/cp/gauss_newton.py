@@ -87,10 +87,11 @@ def gauss_newton(
 ) -> Fit:
     """At most so many steps that lower the objective, fewer where they lower it by less than the tolerance.
 
-    No step is made of which less than `enough` nats are expected: where the rows are many, looking at them is what a
-    step costs.
+    No step is made of which less than `enough` nats are expected, and where that is stated, no damping is tried again
+    with which a step has failed: where the rows are many, looking at them is what a step costs.
     """
     weights, system, damping = begin
+    least = 0.0
     scale = 1.0 / np.sqrt(prior.precision)
     value = objective(system, weights, prior, noise)
     for _ in range(steps):
@@ -107,12 +108,13 @@ def gauss_newton(
                 if after <= value:
                     break
             damping = max(GROWN * damping, 1e-4)
+            least = damping if enough else 0.0
         else:
             return Fit(weights, system, damping)
         assert step is not None
         lowered, expected = value - after, float(slope @ step) - 0.5 * curve(step)
         ratio = lowered / max(expected, np.finfo(float).tiny)
-        damping = damping * SHRUNK if ratio > 0.7 else damping * 2.0 if ratio < 0.3 else damping
+        damping = max(damping * SHRUNK, least) if ratio > 0.7 else damping * 2.0 if ratio < 0.3 else damping
         weights, system, value = tried, found, after
         if lowered < tolerance * max(abs(value), 1.0):
             break

@@ -48,6 +48,7 @@ class CpFit:
         prior: of the weights.
         summary: the linearised posterior.
         settled: whether the evidence had settled before the rounds ran out.
+        damping: of the last step, from which further ones go on.
     """
 
     weights: Float[np.ndarray, " P"]
@@ -56,6 +57,7 @@ class CpFit:
     prior: WeightPrior
     summary: Summary
     settled: bool
+    damping: float = 1e-2
 
 
 def level_of(signal: float, modes: int, dimensions: int) -> float:
@@ -130,7 +132,7 @@ def learn(
     scale = 1.0 / np.sqrt(prior.precision)
     summary: Summary | None = None
     for made in range(rounds):
-        damping = min(fit.damping, 1.0)
+        damping = fit.damping if enough else min(fit.damping, 1.0)
         here = Fit(fit.weights, fit.system, damping)
         fit = gauss_newton(design, here, prior, noise, STEPS_PER_ROUND, TOLERANCE, enough=enough)
         summary = summarise(fit.system, scale, (fit.weights - prior.mean) / scale, noise, design.count)
@@ -142,7 +144,8 @@ def learn(
             free = max(design.count - float(summary.parameters.sum()), 0.05 * design.count)
             noise = float(np.clip(fit.system.squared / free, max(noise / 20.0, floor), 20.0 * noise))
     assert summary is not None
-    return CpFit(fit.weights, len(fit.weights) // sum(design.sizes), noise, prior, summary, settled)
+    modes = len(fit.weights) // sum(design.sizes)
+    return CpFit(fit.weights, modes, noise, prior, summary, settled, fit.damping)
 
 
 def grow(

@@ -79,16 +79,20 @@ def fit_rows(
     posteriors = []
     for output in range(len(rows.outputs)):
         if stated:
-            features, start, prior, noise = _begin_stated(config, seen, units, output)
+            features, start, prior, noise, damping = _begin_stated(config, seen, units, output)
         else:
-            features, start, prior, noise = _begin_sampled(config, seen, units, output)
+            features, start, prior, noise, damping = _begin_sampled(config, seen, units, output)
         sums = RowSums(rows, size, tuple(features), seen.inputs, seen.outputs, output)
         fixed = config.noise == "fixed"
+        known = rows.n_points if stated else seen.sample.n_points
         if seen.first is not None and len(features) > 1 and rows.n_points > MANY_TIMES * seen.first.n_points:
-            start, noise = _first_steps(seen.first, units, output, features, (start, prior, noise), fixed)
+            damping, known = damping * seen.first.n_points / known, seen.first.n_points
+            begun = (start, prior, noise, damping)
+            start, noise, damping = _first_steps(seen.first, units, output, features, begun, fixed)
+        damping *= rows.n_points / known  # so many times more the rows speak, along loose directions too
         problem = looked_at_once(sums, start)
         enough = ENOUGH if problem is sums else 0.0
-        begin = Fit(start, problem.linearised(start), 1e-2)
+        begin = Fit(start, problem.linearised(start), damping)
         begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=enough)
         rounds = 4 if not stated else 8
         fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=enough))
@@ -209,23 +213,24 @@ def _first_steps(
     units: Units,
     output: int,
     features: Sequence[Features],
-    begin: tuple[Float[np.ndarray, " P"], WeightPrior, float],
+    begin: tuple[Float[np.ndarray, " P"], WeightPrior, float, float],
     fixed: bool,
-) -> tuple[Float[np.ndarray, " P"], float]:
-    """Weights and noise of some of the rows, in memory: from there all rows ask for few steps."""
-    (start, prior, noise), (x, values) = begin, rows.table()
+) -> tuple[Float[np.ndarray, " P"], float, float]:
+    """Weights, noise and damping of some of the rows, in memory: from there all rows ask for few steps."""
+    (start, prior, noise, damping), (x, values) = begin, rows.table()
     y = (values[:, output] - units.outputs.shift[output]) / units.outputs.scale[output]
     design = Design.table(AxisDesign.of(features, units.inputs(x, slice(None))), y)
-    fit = gauss_newton(design, Fit(start, design.linearised(start), 1e-2), prior, noise, STEPS, 1e-6, enough=ENOUGH)
+    fit = Fit(start, design.linearised(start), damping)
+    fit = gauss_newton(design, fit, prior, noise, STEPS, 1e-6, enough=ENOUGH)
     found = learn(design, fit, prior, noise, fixed=fixed, enough=ENOUGH)
-    return found.weights, found.noise
+    return found.weights, found.noise, found.damping
 
 
-Beginning = tuple[Sequence[Features], Float[np.ndarray, " P"], WeightPrior, float]
+Beginning = tuple[Sequence[Features], Float[np.ndarray, " P"], WeightPrior, float, float]
 
 
 def _begin_stated(config: BinnConfig, seen: Look, units: Units, output: int) -> Beginning:
-    """Features, start, prior and noise of a model whose modes or bases are stated."""
+    """Features, start, prior, noise and damping of a model whose modes or bases are stated."""
     bases, modes, _ = choose_bases(config, seen.sample, units)
     features, levels = stated_features(config, bases, modes)
     prepared = prepare(seen.sample, features, units.inputs, units.outputs, config.compression)
@@ -242,7 +247,7 @@ def _begin_stated(config: BinnConfig, seen: Look, units: Units, output: int) -> 
         for level in levels_of_noise:
             fit = gauss_newton(design, Fit(fit.weights, fit.system, 0.1), prior, level, 20)
         begin = fit.weights
-    return features, begin, prior, noise
+    return features, begin, prior, noise, 1e-2
 
 
 def _begin_sampled(config: BinnConfig, seen: Look, units: Units, output: int) -> Beginning:
@@ -251,4 +256,4 @@ def _begin_sampled(config: BinnConfig, seen: Look, units: Units, output: int) ->
     y = (values[:, output] - units.outputs.shift[output]) / units.outputs.scale[output]
     with one_blas_thread():  # threads of small factorisations wait for one another in busy loops
         best, features = likeliest_products(units.inputs(x, slice(None)), y, Allowed(limit=False), config.seed)
-    return features, best.weights, best.prior, best.noise
+    return features, best.weights, best.prior, best.noise, best.damping
