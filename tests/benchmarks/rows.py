@@ -21,6 +21,7 @@ from tests.benchmarks.growth import (
 )
 from tests.benchmarks.outputs import outputs_at_scattered_points, outputs_on_one_mesh, outputs_on_own_meshes
 from tests.benchmarks.prediction import product_grid, scattered_means, scattered_variances
+from tests.benchmarks.reading import reading_against_pandas
 from tests.benchmarks.scale import mean_against_both, scattered_against_dense, streamed_against_reading
 from tests.benchmarks.sharing import two_processes_against_one
 from tests.benchmarks.timing import Row, compared
@@ -130,6 +131,7 @@ ROWS: tuple[Callable[[], Row | list[Row]], ...] = (
     scattered_variances,
     product_grid,
     mean_against_both,
+    reading_against_pandas,
     two_processes_against_one,
     start_against_imports,
     commands_with_full_caches,
