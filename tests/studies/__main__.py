@@ -23,6 +23,8 @@ STUDIES = (
     "seeds",
     "sensitivity",
     "acquisitions",
+    "anywhere",
+    "stopping",
     "cost",
     "comparison",
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.studies import acquisitions, comparison, cost, seeds, sensitivity, tucker
+from tests.studies import acquisitions, anywhere, comparison, cost, seeds, sensitivity, stopping, tucker
 from tests.studies.loop import score, steps_of
 
 HEAT = (
@@ -99,3 +101,24 @@ def test_comparison(tmp_path: Path) -> None:
     assert [row[0] for row in (rows["binn"], rows["gp"])] == ["3,500", "50"] and rows["binn"][6] == "1"
     assert set(rows) == {"binn", "gp"} and "- gp_grid: model=gp_grid: the data are one axis of 3,500 points" in again[0]
     assert 0.15 < float(rows["binn"][1]) < 0.25  # the noise of the data is 0.2
+
+
+@pytest.mark.thorough
+def test_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BINN_STUDIES", str(tmp_path))
+    sizes = {"rounds": 2, "test_cases": 20, "problems": ("branin",), "variants": ("ivr", "ivr, pool", "random")}
+    rows = _rows(anywhere.study(1, **sizes, processes=0).text)
+    assert [row[:2] for row in rows] == [["branin", "ivr"], ["branin", "ivr, pool"], ["branin", "random"]]
+    first = [json.loads(line)["result"][0] for line in (tmp_path / "anywhere.jsonl").read_text().splitlines()]
+    assert len(first) == 3 and np.ptp(first) < 1e-9, "all begin with the same cases, and are judged by the same"
+    areas = [float(row[2]) for row in rows]
+    assert rows[0][3] == f"{int(areas[0] < areas[2])} of 1" and rows[0][4] == ""
+    monkeypatch.setattr(anywhere, "log_errors", None)
+    assert _rows(anywhere.study(1, **sizes, processes=0).text) == rows, "what is kept is read"
+
+
+@pytest.mark.thorough
+def test_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "SHARES", {"branin": 2.0})
+    ((*_, stopped, within, over, rounds),) = _rows(stopping.study({"branin": 1}, 3, 20, 0).text)
+    assert (stopped, within, rounds) == ("1 of 1", "1 of 1", "0 to 0") and 0 < float(over.split(" to ")[0]) < 2
