@@ -196,7 +196,7 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
         return choice, ()
     reasons, notes = {}, []
     for name in choice.inputs:
-        if np.isnan(columns[name]).all():
+        if np.isnan(columns[name][:1]).all() and np.isnan(columns[name]).all():  # the first value tells of most columns
             reasons[name] = "no value"
         elif counts_rows(columns[name]) and len(choice.inputs) - len(reasons) > 1:
             if numbers_rows(name):
