@@ -58,6 +58,10 @@ class Scope:
         """Whether the range of any input is known."""
         return bool(np.isfinite(self.low).any())
 
+    def unit_of(self, name: str) -> str:
+        """The unit of an input or an output; empty where it has none."""
+        return dict(zip((*self.inputs, *self.outputs), (*self.input_units, *self.output_units), strict=True))[name]
+
     def within(self, low: Float[np.ndarray, " D"], high: Float[np.ndarray, " D"]) -> Scope:
         """The same with other ranges."""
         return replace(self, low=np.asarray(low, dtype=float), high=np.asarray(high, dtype=float))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.columns.choice import Choice, chosen
+from binn_cli.datasets.columns.choice import Choice, chosen, require_units
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading
 from binn_cli.datasets.columns.hdf5_file import Hdf5File
 from binn_cli.datasets.columns.hdf5_opening import opened as opened_hdf5
@@ -95,7 +95,7 @@ def points_of(path: Path, reading: Reading, scope: Scope, *, grid: bool = False)
     if isinstance(file, NumpyFile) and _is_nameless(file) and len(file.units) == len(scope.inputs):
         return TableOfPoints(file, tuple(file.units))
     choice = chosen(file, scope.inputs, (), outputs_needed=False)
-    _require_units(file, choice.inputs, scope)
+    require_units(file, choice.inputs, scope.input_units, "in the training data")
     unused = tuple(name for name, reason in choice.left_out.items() if reason == "not named")
     if isinstance(file, NetcdfFile):
         return _of_dimensions(file, choice.inputs, scope, unused, grid)
@@ -128,16 +128,6 @@ def _is_nameless(file: NumpyFile) -> bool:
     return len(file.arrays) == 1 and all(
         place.column is not None and name.endswith("]") for name, place in file.layout.places.items()
     )
-
-
-def _require_units(file: ColumnFile, columns: Sequence[str], scope: Scope) -> None:
-    for column, name, known in zip(columns, scope.inputs, scope.input_units, strict=True):
-        other = file.units[column]
-        if known and other and known != other:
-            raise DataError(
-                f"{file.path}: {name!r} is in {other}, but in {known} in the training data; convert it, and state "
-                f"{known}"
-            )
 
 
 def _of_dimensions(

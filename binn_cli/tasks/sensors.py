@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import SolveConfig
-from binn_cli.datasets.columns.choice import chosen, said_of_unused
+from binn_cli.datasets.columns.choice import chosen, require_units, said_of_unknown_units, said_of_unused
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.datasets.digest import file_digest
@@ -64,6 +64,8 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
             there = ", ".join(file.units)
             raise DataError(f"{path}: there is no column {name}, {what}; its columns are {there}")
     columns = chosen(file, wanted, (), outputs_needed=False).inputs
+    units = [scope.unit_of(name) for name in wanted]
+    require_units(file, columns, units, "in the equation")
     table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
     if not len(table):
         raise DataError(f"{path}: holds no observation; give at least one row")
@@ -80,7 +82,7 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
                 f"{path}, {file.place(row)}: {name} is {table[row, column]:g}, outside of the equation's domain "
                 f"{low:g} to {high:g}; leave the row out, or solve on a larger one"
             )
-    notes = said_of_unused(file, wanted)
+    notes = said_of_unused(file, wanted) + said_of_unknown_units(file, columns, units, "the equation")
     return Sensors(unknown, known, table[:, :-1], table[:, -1], file_digest(path), notes)
 
 

@@ -9,12 +9,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from binn_cli.config.schema import SolveConfig
+from binn_cli.datasets.compatibility import misfits
 from binn_cli.datasets.dataset import Dataset
 from binn_cli.datasets.problem import PARAMETER, KnowsTruth, Problem, StatesProblem
 from binn_cli.datasets.product import ProductData
 from binn_cli.errors import ConfigError
 from binn_cli.models.galerkin.error import Estimate
-from binn_cli.models.galerkin.model import Attempt, Galerkin, Solved, coarser
+from binn_cli.models.galerkin.model import Attempt, Galerkin, Solved
+from binn_cli.models.galerkin.system import Resolution
 from binn_cli.models.scope import Scope, kept
 from binn_cli.models.surrogate import Surrogate
 from binn_cli.results.answers import Answer
@@ -76,7 +78,7 @@ class Solve:
             with Timer() as timer:
                 seed = self.config.seed
                 truth = dataset.truth(self.config.truth_points, seed) if isinstance(dataset, KnowsTruth) else None
-            remarks = dataset.remarks() if isinstance(dataset, Remarks) else ()
+            remarks = (*misfits(problem), *(dataset.remarks() if isinstance(dataset, Remarks) else ()))
             _Run(self, dataset, problem, solver, truth, remarks, recorder).steps(timer.seconds)
 
 
@@ -138,32 +140,30 @@ class _Run:
         tolerance = self.task.config.tolerance
         if tolerance is None:
             self.recorder.plan(1)
-            resolution = self.solver.resolution(self.problem)
-            less = coarser(resolution)
-            before = None if less is None else self._attempt(less)
-            own, finer = self._attempt(resolution), self._attempt(resolution.finer)
-            self._record(self._judged(before, own, finer, 0.0), data_seconds, self.remarks, ends=True)
+            solved = self._judged(self._attempt(self.solver.resolution(self.problem)))
+            self._record(solved, data_seconds, self.remarks, ends=True)
             return
-        before, own = None, self._attempt(self.solver.resolution(self.problem, FIRST_POINTS))
+        resolution = self.solver.resolution(self.problem, FIRST_POINTS)
         while True:
-            finer = self._attempt(own.resolution.finer)
-            solved = self._judged(before, own, finer, finer.seconds + (before.seconds if before else 0.0))
-            met = before is not None and solved.estimate.relative <= tolerance
-            over = 2 * finer.resolution.points - 1 > self.task.config.most_points
-            stalled = len(self.errors) > 1 and solved.estimate.relative > STALLED * self.errors[-1][1]
-            ends = met or over or (stalled and solved.estimate.relative < 1e-6)
-            self._record(
-                solved, data_seconds, (*self.remarks, *(() if met or not ends else (_missed(tolerance, over),))), ends
-            )
+            solved = self._judged(self._attempt(resolution))
+            found = solved.estimate.relative
+            met = solved.estimate.sure and found <= tolerance
+            resolution = resolution.finer
+            over = resolution.points > self.task.config.most_points
+            stalled = bool(self.errors) and found > STALLED * self.errors[-1][1] and found < 1e-6
+            ends = met or over or stalled
+            missed = () if met or not ends else (_missed(tolerance, over),)
+            self._record(solved, data_seconds, (*self.remarks, *missed), ends)
             if ends:
                 return
-            before, own, data_seconds = own, finer, 0.0
+            data_seconds = 0.0
 
-    def _attempt(self, resolution: object) -> Attempt:
-        return self.solver.attempt(self.problem, resolution, lambda text: self.recorder.announce(text, 0, 1))  # type: ignore[arg-type]
+    def _attempt(self, resolution: Resolution) -> Attempt:
+        return self.solver.attempt(self.problem, resolution, lambda text: self.recorder.announce(text, 0, 1))
 
-    def _judged(self, before: Attempt | None, own: Attempt, finer: Attempt, paid: float) -> Solved:
-        return self.solver.judged(self.problem, before, own, finer, self.task.config.seed, paid)
+    def _judged(self, own: Attempt) -> Solved:
+        self.recorder.announce(f"estimating the error of {own.resolution.points} points an axis", 0, 1)
+        return self.solver.judged(self.problem, own, self.task.config.seed)
 
     def _record(self, solved: Solved, data_seconds: float, warnings: tuple[str, ...], ends: bool) -> None:
         timings = PhaseTimings(data=data_seconds, fit=solved.attempt.seconds)

@@ -91,6 +91,40 @@ def said_of_unused(file: ColumnFile, used: Sequence[str]) -> tuple[str, ...]:
     return (f"{file.path.name}: not used: {_listed(unused)}",) if unused else ()
 
 
+def require_units(file: ColumnFile, columns: Sequence[str], units: Sequence[str], whose: str) -> None:
+    """Raise where a column states another unit than the one its numbers must be in.
+
+    Args:
+        file: the columns.
+        columns: their names in the file.
+        units: what they must be in; an empty text where nobody knows.
+        whose: where these units are stated, such as "in the training data".
+
+    Raises:
+        DataError: if one differs.
+    """
+    for column, known in zip(columns, units, strict=True):
+        other = file.units[column]
+        if known and other and known != other:
+            raise DataError(
+                f"{file.path}: {column!r} is in {other}, but in {known} {whose}; convert it, and state {known}"
+            )
+
+
+def said_of_unknown_units(
+    file: ColumnFile, columns: Sequence[str], units: Sequence[str], whose: str
+) -> tuple[str, ...]:
+    """A sentence on columns whose unit nobody can check; `whose` says what states none, such as "the run"."""
+    alone = [
+        f"{column} [{file.units[column]}]"
+        for column, known in zip(columns, units, strict=True)
+        if file.units[column] and not known
+    ]
+    if not alone:
+        return ()
+    return (f"{file.path.name}: {_listed(alone)}: {whose} states no unit, so that the numbers count as they stand",)
+
+
 def _found(file: ColumnFile, name: str) -> str:
     """The column that a name means."""
     if name in file.units:

@@ -1,8 +1,13 @@
-"""How far a Galerkin solution is from the truth, by coarser and finer spaces, and where: an estimate and error bars.
+"""How far a Galerkin solution is from the truth, by its residual in richer spaces, and where: an estimate and error
+bars.
 
-The difference to the solution in intervals of half the width is the error but for the error of that solution, which the
-differences of three resolutions tell (Richardson's argument): where they shrink by the factor ρ, the error is the last
-difference over 1 - ρ.
+The error is u - u_h = A⁻¹ R with the residual R = f - A u_h. In the norm ‖A* v‖ of test functions, in which the
+stability constant of every well-posed linear equation is one, the dual norm of R is ‖u - u_h‖ in the mean square: no
+constant is lost, as would be with that of a coarser norm (Dahmen, Huang, Schwab and Welper, "Adaptive Petrov-Galerkin
+methods for first order transport equations", 2012). A space of finite dimension in the place of all test functions
+gives ‖u_r - u_h‖ with the solution u_r in a richer space, of splines of a higher degree in narrower intervals. What is
+left is the error of u_r, which the differences of three such solutions tell (Richardson's argument): an error of C n^-s
+for n points makes them C (n_0^-s - n_1^-s) and C (n_1^-s - n_2^-s).
 """
 
 from __future__ import annotations
@@ -13,31 +18,31 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import qmc
 
 from binn_cli.datasets.problem import Problem, random_points
 from binn_cli.models.galerkin.train import Train
 
-POINTS = 8192
-"""Random points at which solutions are compared."""
+FEW, POINTS = 2**10, 2**14
+"""Points of a scrambled Sobol sequence at which solutions are compared, roughly and for the estimate."""
 
 SAFETY = 1.2
-"""What the estimate is multiplied by, so that it seldom is below the error."""
+"""What the estimate is multiplied by, so that it is not below the error."""
 
-LARGEST_RATIO = 0.75
-"""Ratio of two differences that counts at most: more would say that there is no convergence, and the estimate
-infinite."""
+SURE = 0.3
+"""Error of the richest solution over the difference to it up to which the difference is the error."""
 
-NOT_CONVERGING = 2.0
-"""What the last difference is multiplied by where it is larger than the one before."""
+SLOWEST = 0.4
+"""Rate s that is taken for convergence at least."""
 
 NOISE = 1e-9
 """Differences over the solution below which they may be round-off, which does not shrink."""
 
-SAFETY_IN_NOISE = 2.0
-"""The same as `SAFETY` where round-off is what is left, which is of about the same size in all solutions."""
-
-ROUND_OFF_RATIO = 0.3
+NOISE_RATIO = 0.3
 """Ratio of two such small differences from which they are taken for round-off."""
+
+SAFETY_IN_NOISE = 2.0
+"""The same as `SAFETY` where round-off is what is left."""
 
 BINS = 16
 FLOOR = 0.01
@@ -47,10 +52,6 @@ elsewhere."""
 INTERVAL = 1.959963984540054
 
 
-EXTRA_STEPS = 3
-"""Steps of refinement beyond the next, at most, where differences do not shrink yet."""
-
-
 @dataclass(frozen=True)
 class Estimate:
     """The estimated error of a solution.
@@ -58,19 +59,19 @@ class Estimate:
     Attributes:
         rmse: root mean square over the domain, in units of the unknown.
         relative: the same over the root mean square of the solution.
-        ratio: the factor by which the last refinement has made differences smaller.
+        rest: error of the richest solution over the difference to it.
         size: root mean square of the solution.
     """
 
     rmse: float
     relative: float
-    ratio: float
+    rest: float
     size: float
 
     @property
     def sure(self) -> bool:
-        """Whether the differences shrink, or are round-off."""
-        return self.ratio <= LARGEST_RATIO or self.relative < SAFETY_IN_NOISE * NOISE
+        """Whether the richest solution is so near to the truth that it can stand for it."""
+        return self.rest <= SURE
 
 
 @dataclass(frozen=True)
@@ -112,44 +113,77 @@ class ErrorBars:
         )
 
 
-def estimated(
-    problem: Problem, coarser: Train | None, solution: Train, finer: Train, seed: int, between: Train | None = None
-) -> tuple[Estimate, ErrorBars]:
-    """The error of a solution, from those in spaces of twice and of half the width.
+@dataclass(frozen=True)
+class Check:
+    """A solution in richer spaces.
+
+    Attributes:
+        points: along every coordinate.
+        solution: the unknown.
+    """
+
+    points: int
+    solution: Train
+
+
+def estimated(problem: Problem, solution: Train, checks: Sequence[Check], seed: int) -> tuple[Estimate, ErrorBars]:
+    """The error of a solution, from three or more in richer spaces.
 
     Args:
         problem: the equation.
-        coarser: the solution in intervals of twice the width; without one the differences are taken to shrink to a
-            half.
         solution: the one that is judged.
-        finer: the one in intervals of half the width.
-        seed: of the random points.
-        between: where `finer` is more than one step finer, the solution one step before it.
+        checks: those in richer spaces, of one degree and more and more points.
+        seed: of the points at which they are compared.
     """
-    points = random_points(problem, np.random.default_rng(seed).random((POINTS, len(problem.variables))))
-    values = solution([points])
-    difference = finer([points]) - values
-    size, last = _rms(values), _rms(difference)
-    before = None if coarser is None else _rms(values - coarser([points]))
-    ratio = 0.5 if before is None else last / before if before > 0 else 0.0
-    if between is not None:
-        # The solution is too coarse to say how fast its error shrinks; those that are finer say it of theirs.
-        ratio = _rms(finer([points]) - between([points])) / last if last > 0 else 0.0
-        rmse = SAFETY * last * (1 + ratio) if ratio <= LARGEST_RATIO else NOT_CONVERGING * last
-    elif before is not None and min(last, before) < NOISE * size and ratio > ROUND_OFF_RATIO:
-        rmse = SAFETY_IN_NOISE * min(last, before)
+    points = _spread(problem, POINTS, seed)
+    values, richer = solution([points]), [check.solution([points]) for check in checks]
+    size = _rms(values)
+    before, step = _rms(richer[-2] - richer[-3]), _rms(richer[-1] - richer[-2])
+    away = richer[-1] - values
+    last, rest = _rms(away), 0.0
+    if max(step, last) < NOISE * size and step > NOISE_RATIO * before:
+        # Round-off grows with the number of points, so that the solution with the fewest is nearest to the truth as
+        # long as it has no other error.
+        away = (richer[-3] if step > before else richer[-2]) - values
+        rmse = SAFETY_IN_NOISE * _rms(away)
     else:
-        # Differences that shrink faster than the degree allows do so by accident.
-        shrinking = min(max(ratio, _fastest(solution)), LARGEST_RATIO)
-        rmse = SAFETY * last * (1 / (1 - shrinking) if ratio <= 1 else NOT_CONVERGING)
-    rmse = max(rmse, np.finfo(float).eps * size)
-    return Estimate(rmse, rmse / size if size > 0 else 0.0, ratio, size), _bars(problem, points, difference, rmse)
+        rest = step * _rest([check.points for check in checks[-3:]], before, step, _fastest(checks[-1].solution))
+        rmse = SAFETY * (float(np.hypot(last, rest)) if rest <= SURE * last else last + rest)
+    rmse = max(rmse, 4 * float(np.finfo(float).eps) * size)
+    share = rest / last if last > 0 else 0.0
+    return Estimate(rmse, rmse / size if size > 0 else 0.0, share, size), _bars(problem, points, away, rmse)
+
+
+def difference(problem: Problem, solution: Train, check: Check, seed: int) -> float:
+    """About how far two solutions are from each other, over the size of the second."""
+    points = _spread(problem, FEW, seed)
+    richer = check.solution([points])
+    size = _rms(richer)
+    return _rms(solution([points]) - richer) / size if size > 0 else 0.0
+
+
+def _spread(problem: Problem, count: int, seed: int) -> Float[np.ndarray, "n D"]:
+    """Points of a scrambled Sobol sequence in the domain."""
+    return random_points(problem, qmc.Sobol(len(problem.variables), rng=np.random.default_rng(seed)).random(count))
+
+
+def _rest(points: Sequence[int], before: float, step: float, fastest: float) -> float:
+    """The error of the last of three solutions over the last difference."""
+    rates = np.linspace(SLOWEST, max(fastest, SLOWEST + 0.1), 200)
+    errors = np.array(points)[:, None] ** -rates
+    ratios = (errors[1] - errors[2]) / (errors[0] - errors[1])  # falls with the rate
+    if step >= before * ratios[0] or before == 0:
+        # They do not come nearer to each other: as far as anybody knows nothing has converged.
+        return float(errors[2, 0] / (errors[1, 0] - errors[2, 0])) * (max(1.0, step / before) if before > 0 else 1.0)
+    rate = float(np.interp(-step / before, -ratios, rates))
+    own = np.array(points, dtype=float) ** -rate
+    return float(own[2] / (own[1] - own[2]))
 
 
 def _fastest(solution: Train) -> float:
-    """The ratio of differences at half the width that the lowest degree of the solution's spaces gives in the end."""
+    """The rate that the lowest degree of the solution's spaces gives in the end."""
     degrees = [space.degree for space in solution.spaces if len(space.breakpoints) > 2]
-    return 2.0 ** -(min(degrees) + 1) if degrees else 0.0
+    return min(degrees, default=60) + 1.0
 
 
 def _rms(values: Float[np.ndarray, " n"]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -16,9 +16,9 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError, ConfigError, DataError
 from binn_cli.models.galerkin.alternation import solve_alternating
 from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, NotDiagonal, combinations, solve_diagonal
-from binn_cli.models.galerkin.error import EXTRA_STEPS, ErrorBars, Estimate, estimated
+from binn_cli.models.galerkin.error import Check, ErrorBars, Estimate, difference, estimated
 from binn_cli.models.galerkin.informed import InformedGalerkin
-from binn_cli.models.galerkin.system import Resolution, System
+from binn_cli.models.galerkin.system import PARAMETER_STEP, Resolution, System
 from binn_cli.models.galerkin.train import Train
 from binn_cli.models.galerkin.transport import solve_transport
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Prediction, Tree
@@ -27,6 +27,15 @@ Announce = Callable[[str], None]
 
 ROUND_OFF = 1e-12
 """Share of an input's range by which a point may exceed it."""
+
+EXTRA_STEPS = 3
+"""Steps to yet richer spaces, at most, where the first ones say nothing of the error."""
+
+UNSEEN = 1e-3
+"""Share of the error that the compression of a richer solution may change."""
+
+MANY = 1_000_000
+"""Combinations of eigenvalues of four coordinates and more beyond which alternation is faster than all of them."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +171,23 @@ class Galerkin:
             points or config.points or problem.points, config.basis, config.degree, config.time_degree, parameter_degree
         )
 
-    def attempt(self, problem: Problem, resolution: Resolution, announce: Announce = lambda text: None) -> Attempt:
+    def attempt(
+        self,
+        problem: Problem,
+        resolution: Resolution,
+        announce: Announce = lambda text: None,
+        *,
+        must_be_direct: bool = False,
+        loosest: float = 0.0,
+    ) -> Attempt:
         """Solve in spaces of a resolution.
+
+        Args:
+            problem: the equation.
+            resolution: the spaces.
+            announce: called with what is being done.
+            must_be_direct: whether alternation will not do.
+            loosest: what compression or the last sweep may change, over the norm, where the settings allow less.
 
         Raises:
             BinnError: if the equation has no unique solution, or is too large.
@@ -172,8 +196,10 @@ class Galerkin:
         system, method = System(problem, resolution), self.config.method
         announce(f"solving with {resolution.points} points an axis")
         try:
-            solution, diagnostics = self._directly(system)
+            solution, diagnostics = self._directly(system, loosest)
         except NotDiagonal as reason:
+            if must_be_direct:
+                raise BinnError(f"no direct solution with {resolution.points} points: {reason}") from reason
             if method == "diagonal":
                 problem_text = (
                     f"diagonal needs two symmetric forms along every input but time, and {reason}; take auto or "
@@ -184,7 +210,7 @@ class Galerkin:
             def sweep(number: int, residual: float) -> None:
                 announce(f"sweep {number}, residual {residual:.1e}")
 
-            solution, progress = solve_alternating(system, self.config.tolerance, sweep)
+            solution, progress = solve_alternating(system, max(self.config.tolerance, loosest), sweep)
             diagnostics = {
                 "residual": progress.residuals,
                 "change": progress.changes,
@@ -193,51 +219,63 @@ class Galerkin:
         diagnostics["ranks"] = np.array(solution.ranks, dtype=np.float64)
         return Attempt(resolution, solution, time.perf_counter() - began, system.unknowns, diagnostics)
 
-    def _directly(self, system: System) -> tuple[Train, dict[str, np.ndarray]]:
+    def _directly(self, system: System, loosest: float) -> tuple[Train, dict[str, np.ndarray]]:
         """By eigenvectors, where there are such.
 
         Raises:
             NotDiagonal: if there are none, or too many.
         """
-        method = self.config.method
+        method, tolerance = self.config.method, max(self.config.rank_tolerance, loosest)
         if method == "alternating":
             raise NotDiagonal("alternating is asked for")
         try:
-            if method == "auto" and combinations(system) > MOST_COMBINATIONS:
+            static_and_wide = system.problem.time is None and len(system.assemblies) > 3
+            if method == "auto" and combinations(system) > (MANY if static_and_wide else MOST_COMBINATIONS):
                 raise NotDiagonal("there are too many combinations of modes")
-            solution, spectrum = solve_diagonal(system, self.config.rank_tolerance)
+            solution, spectrum = solve_diagonal(system, tolerance)
         except NotDiagonal as reason:
             try:
-                return solve_transport(system, self.config.rank_tolerance), {}
+                return solve_transport(system, tolerance), {}
             except NotDiagonal:
                 raise reason from None
         return solution, {"smallest_eigenvalue": np.array(spectrum.smallest)}
 
-    def judged(
-        self, problem: Problem, coarser: Attempt | None, own: Attempt, finer: Attempt, seed: int, paid: float = 0.0
-    ) -> Solved:
-        """A solution with the estimate of its error from a coarser and a finer one, or finer ones still where these say
-        nothing; `paid` are seconds that do not count any more."""
+    def judged(self, problem: Problem, own: Attempt, seed: int) -> Solved:
+        """A solution with the estimate of its error from richer ones: of half as many, as many and half as many points
+        again, and more where these say nothing.
+
+        Raises:
+            BinnError: if the richer solutions cannot be computed.
+        """
         began = time.perf_counter()
-        before = None if coarser is None else coarser.solution
-        estimate, bars = estimated(problem, before, own.solution, finer.solution, seed)
-        last = finer
-        for _ in range(EXTRA_STEPS):
+        count, degree = own.resolution.points, own.resolution.parameter_degree
+        # Along time alternation takes long for what is too large.
+        direct = problem.time is not None and "residual" not in own.diagnostics
+
+        def check(points: int, added: int, tolerance: float) -> Check:
+            resolution = own.resolution.richer(points, degree + added)
+            found = self.attempt(problem, resolution, must_be_direct=direct, loosest=tolerance)
+            return Check(points, found.solution)
+
+        half = max((count + 1) // 2, 2)
+        checks = [check(half, 0, 0.0)]
+        # What compression may change in a richer solution must not be seen in the difference to it.
+        checks.append(check(count, PARAMETER_STEP, 0.1 * UNSEEN * difference(problem, own.solution, checks[0], seed)))
+        tolerance = UNSEEN * difference(problem, own.solution, checks[1], seed)
+        try:
+            checks.append(check((3 * count - 1) // 2, 2 * PARAMETER_STEP, tolerance))
+        except BinnError:
+            # Too large: what is left says less, and says so.
+            checks.insert(0, check(max((half + 1) // 2, 2), 0, tolerance))
+        estimate, bars = estimated(problem, own.solution, checks, seed)
+        for step in range(EXTRA_STEPS):
             if estimate.sure:
                 break
-            between, last = last, self.attempt(problem, last.resolution.finer)
-            estimate, bars = estimated(problem, before, own.solution, last.solution, seed, between.solution)
-        beside = (0.0 if coarser is None else coarser.seconds) + finer.seconds - paid
-        report = FitReport(0.0, own.seconds, own.diagnostics | {"error_ratio": np.array(estimate.ratio)})
+            try:
+                checks.append(check(2 * checks[-1].points - 1, (3 + step) * PARAMETER_STEP, tolerance))
+            except BinnError:
+                break
+            estimate, bars = estimated(problem, own.solution, checks, seed)
+        report = FitReport(0.0, own.seconds, own.diagnostics | {"error_rest": np.array(estimate.rest)})
         fitted = FittedGalerkin(own.solution, bars, estimate.size, problem.domain, report)
-        return Solved(fitted, estimate, own, beside + time.perf_counter() - began)
-
-
-def coarser(resolution: Resolution) -> Resolution | None:
-    """Intervals of about twice the width, where there are enough for that."""
-    points = (resolution.points + 1) // 2
-    return (
-        replace(resolution, points=points, parameter_degree=max(resolution.parameter_degree - 3, 2))
-        if points >= 3
-        else None
-    )
+        return Solved(fitted, estimate, own, time.perf_counter() - began)

@@ -16,6 +16,12 @@ from binn_cli.models.galerkin.spaces import Broken, Chidenn, Space, Spline
 
 BASES = ("spline", "hat", "chidenn")
 
+LIFT = 2
+"""By how much the degree of a richer space is higher."""
+
+PARAMETER_STEP = 5
+"""By how much the degree in parameters rises where the points along other coordinates do."""
+
 
 @dataclass(frozen=True)
 class Resolution:
@@ -38,7 +44,12 @@ class Resolution:
     @property
     def finer(self) -> Resolution:
         """Half the width of intervals, and a higher degree in parameters."""
-        return replace(self, points=2 * self.points - 1, parameter_degree=self.parameter_degree + 5)
+        return replace(self, points=2 * self.points - 1, parameter_degree=self.parameter_degree + PARAMETER_STEP)
+
+    def richer(self, points: int, parameter_degree: int) -> Resolution:
+        """Splines of a higher degree, whatever the basis is, for so many breakpoints."""
+        degree = {"hat": 1, "chidenn": 2 * max(1, self.degree // 2) + 1}.get(self.basis, self.degree)
+        return Resolution(points, "spline", degree + LIFT, self.time_degree + 1, parameter_degree)
 
     def space(self, variable: Variable) -> Space:
         """The functions of a coordinate."""

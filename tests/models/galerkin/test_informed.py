@@ -23,7 +23,7 @@ from binn_cli.datasets.problem import (
 )
 from binn_cli.datasets.product import Axis
 from binn_cli.models.galerkin.informed import informed
-from binn_cli.models.galerkin.model import FittedGalerkin, Galerkin, coarser
+from binn_cli.models.galerkin.model import FittedGalerkin, Galerkin
 from binn_cli.models.galerkin.population import population
 
 RANGES = np.array([[1.0, 4.0], [100.0, 200.0]])
@@ -49,9 +49,7 @@ def rod() -> FittedGalerkin:
         (Load({"P": coordinate("P")}),),
     )
     solver = Galerkin(GalerkinConfig(points=17))
-    resolution = solver.resolution(problem)
-    attempts = [solver.attempt(problem, each) for each in (coarser(resolution), resolution, resolution.finer)]
-    return solver.judged(problem, *attempts, 0).fitted
+    return solver.judged(problem, solver.attempt(problem, solver.resolution(problem)), 0).fitted
 
 
 def observed(rod: FittedGalerkin, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

@@ -42,7 +42,7 @@ from binn_cli.datasets.problem import (
     coordinate,
 )
 from binn_cli.errors import BinnError, ConfigError
-from binn_cli.models.galerkin.model import Galerkin, Solved, coarser
+from binn_cli.models.galerkin.model import Galerkin, Solved
 from binn_cli.results.tree import read_tree, write_tree
 
 CONF = Path(__file__).parents[3] / "conf" / "dataset"
@@ -69,11 +69,7 @@ def one_thread():
 def solved(problem: Problem, points: int, **settings: object) -> Solved:
     """A solution with its estimate."""
     solver = Galerkin(GalerkinConfig(points=points, **settings))
-    resolution = solver.resolution(problem)
-    less = coarser(resolution)
-    assert less is not None
-    attempts = [solver.attempt(problem, each) for each in (less, resolution, resolution.finer)]
-    return solver.judged(problem, *attempts, 0)
+    return solver.judged(problem, solver.attempt(problem, solver.resolution(problem)), 0)
 
 
 def error_of(found: Solved, dataset) -> tuple[float, float]:

@@ -40,7 +40,7 @@ def test_ishigami_by_quadrature_and_by_samples() -> None:
     first, total, pair = _ishigami_indices()
     rules = [nodes_of(0, 24)] * 3
     by_grid = parts_on_grid(_ishigami(grid_of([x for x, _ in rules])), [w for _, w in rules]).shares()
-    by_samples = parts_from_samples(_ishigami, 3, 8192, 0).shares()
+    by_samples = parts_from_samples(_ishigami, 3, 8192, 0)[0].shares()
     for found, tolerance in ((by_grid, 1e-9), (by_samples, 1e-3)):
         assert np.allclose(found["first_order"][:, 0], first, atol=tolerance)
         assert np.allclose(found["total"][:, 0], total, atol=tolerance)
@@ -56,7 +56,7 @@ def test_the_g_function_within_a_thousandth(inputs: int) -> None:
     def g(unit: np.ndarray) -> np.ndarray:
         return np.prod((np.abs(4.0 * unit - 2.0) + a) / (1.0 + a), axis=1)[:, None]
 
-    found = parts_from_samples(g, inputs, 32768, [0, 91]).shares()
+    found = parts_from_samples(g, inputs, 32768, [0, 91])[0].shares()
     assert np.allclose(found["first_order"][:, 0], own / whole, atol=1e-3)
     assert np.allclose(found["total"][:, 0], own * (whole + 1.0) / (1.0 + own) / whole, atol=1e-3)
 
@@ -123,7 +123,7 @@ def test_samples_agree_with_scipy_on_a_skewed_distribution() -> None:
         x = joint.at(unit)
         return (x[:, 0] + x[:, 0] * x[:, 1] ** 2)[:, None]
 
-    found = parts_from_samples(function, 2, 4096, 1).shares()
+    found = parts_from_samples(function, 2, 4096, 1)[0].shares()
     known = sobol_indices(
         func=lambda x: (x[0] + x[0] * x[1] ** 2)[None], n=4096,
         dists=[joint.marginals[0].frozen, uniform(0.0, 1.0)], rng=np.random.default_rng(0),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from binn_cli.config.schema import InverseConfig
-from binn_cli.datasets.columns.choice import chosen, said_of_unused
+from binn_cli.datasets.columns.choice import chosen, require_units, said_of_unknown_units, said_of_unused
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.errors import ConfigError, DataError
@@ -72,7 +72,10 @@ def read_observations(config: InverseConfig, source: Source) -> list[Observation
             )
     names = [*known, *outputs, *([config.target] if config.target else [])]
     columns = chosen(file, names, (), outputs_needed=False).inputs
-    notes = said_of_unused(file, names)
+    units = [*(scope.unit_of(name) for name in (*known, *outputs)), *([""] if config.target else [])]
+    require_units(file, columns, units, "in the run")
+    stated = len(known) + len(outputs)
+    notes = said_of_unused(file, names) + said_of_unknown_units(file, columns[:stated], units[:stated], "the run")
     table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
     points, values = table[:, : len(known)], table[:, len(known) : len(known) + len(outputs)]
     rows = np.flatnonzero(np.isfinite(values).any(axis=1))

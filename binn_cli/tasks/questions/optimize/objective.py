@@ -11,7 +11,7 @@ import numpy as np
 
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.config.schema import OptimizeConfig
-from binn_cli.datasets.columns.choice import chosen
+from binn_cli.datasets.columns.choice import chosen, require_units
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.errors import ConfigError, DataError
@@ -174,6 +174,7 @@ def _wanted(
     path, name = Path(config.target), source.scope.outputs[output]
     file = opened_columns(path, Reading(choices=source.scope.choices), [*rest, name])
     columns = chosen(file, [*rest, name], (), outputs_needed=False).inputs
+    require_units(file, columns, [source.scope.unit_of(own) for own in (*rest, name)], "in the run")
     table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
     table = table[np.isfinite(table).all(axis=1)]
     if len(table) == 0:

@@ -9,7 +9,7 @@ of Gauss points these are sums, exact for products of polynomials.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -109,41 +109,83 @@ def parts_on_grid(values: np.ndarray, weights: Sequence[np.ndarray]) -> Parts:
     return Parts(variance, first, total, second, mean)
 
 
-def parts_from_samples(function: Function, d: int, points: int, seed: Any, *, pairs: bool = True) -> Parts:
-    """Parts of the variance from scrambled Sobol points.
+def parts_from_samples(
+    function: Function, d: int, points: int, seed: Any, *, pairs: bool = True, blocks: int = 0
+) -> list[Parts]:
+    """Parts of the variance from scrambled Sobol points: from all of them, then from each of so many equal blocks.
 
-    First-order parts by the estimator of Saltelli et al. ("Variance based sensitivity analysis of model output", 2010,
-    Table 2 b), total ones by that of Jansen (Table 2 f), pairs from exchanging two columns at once; all of them of what
-    a sum of polynomials of single inputs leaves.
+    A block of a Sobol sequence is as evenly spread as its length allows, so that the differences between blocks say how
+    far the parts from all points may be from the truth, at most.
     """
     unit = qmc.Sobol(2 * d, rng=np.random.default_rng(seed)).random(points)
     a, b = unit[:, :d], unit[:, d:]
     at_a, at_b = function(a), function(b)
-    additive = _Additive.fitted(np.concatenate([a, b]), np.concatenate([at_a, at_b]))
-    at_a, at_b = at_a - additive(a), at_b - additive(b)
-    variance = 0.5 * (np.mean(at_a**2, axis=0) + np.mean(at_b**2, axis=0))
-    pairs = pairs and d <= MOST_PAIRED
-    first, total, mixed, swapped = [], [], [], []
+    size = points // max(blocks, 1)
+    rows = [slice(None), *(slice(i * size, (i + 1) * size) for i in range(blocks))]
+    estimates = [_Estimate.of(a[own], b[own], at_a[own], at_b[own], pairs and d <= MOST_PAIRED) for own in rows]
     for i in range(d):
-        one = a.copy()
-        one[:, i] = b[:, i]
-        at_one = function(one) - additive(one)
-        first.append(np.mean(at_b * (at_one - at_a), axis=0))
-        total.append(0.5 * np.mean((at_a - at_one) ** 2, axis=0))
-        if pairs:
-            other = b.copy()
-            other[:, i] = a[:, i]
-            mixed.append(at_one)
-            swapped.append(function(other) - additive(other))
-    second = np.full((d, d, *variance.shape), np.nan)
-    if pairs:
-        for i in range(d):
-            for j in range(i):
-                # A with b_i and B with a_j share i and j alone: their product gives the mean given both.
-                closed = np.mean(swapped[j] * mixed[i] - at_a * at_b, axis=0)
-                second[i, j] = second[j, i] = closed - first[i] - first[j]
-    own = additive.variances
-    return Parts(variance + own.sum(axis=0), np.stack(first) + own, np.stack(total) + own, second, additive.mean)
+        one, other = a.copy(), b.copy()
+        one[:, i], other[:, i] = b[:, i], a[:, i]
+        at_one = function(one)
+        at_other = function(other) if estimates[0].pairs else at_one
+        for estimate, own in zip(estimates, rows, strict=True):
+            estimate.take(i, one[own], at_one[own], other[own], at_other[own])
+    return [estimate.parts() for estimate in estimates]
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """Parts of the variance of what a sum of polynomials of single inputs leaves, from points A and B (n, d).
+
+    First-order parts by the estimator of Saltelli et al. ("Variance based sensitivity analysis of model output", 2010,
+    Table 2 b), total ones by that of Jansen (Table 2 f), pairs from exchanging two columns at once.
+
+    Attributes:
+        additive: the sum of polynomials.
+        at_a, at_b: (n, …) what it leaves.
+        pairs: whether pairs are wanted.
+        first, total: by input, what was found.
+        mixed, swapped: by input, what is left at A with a column of B and the other way round.
+    """
+
+    additive: _Additive
+    at_a: np.ndarray
+    at_b: np.ndarray
+    pairs: bool
+    first: list[np.ndarray] = field(default_factory=list)
+    total: list[np.ndarray] = field(default_factory=list)
+    mixed: list[np.ndarray] = field(default_factory=list)
+    swapped: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray, at_a: np.ndarray, at_b: np.ndarray, pairs: bool) -> _Estimate:
+        """Before any column is exchanged."""
+        additive = _Additive.fitted(np.concatenate([a, b]), np.concatenate([at_a, at_b]))
+        return cls(additive, at_a - additive(a), at_b - additive(b), pairs)
+
+    def take(self, i: int, one: np.ndarray, at_one: np.ndarray, other: np.ndarray, at_other: np.ndarray) -> None:
+        """The values at A with column i of B; for pairs also at B with that of A."""
+        assert len(self.first) == i
+        left = at_one - self.additive(one)
+        self.first.append(np.mean(self.at_b * (left - self.at_a), axis=0))
+        self.total.append(0.5 * np.mean((self.at_a - left) ** 2, axis=0))
+        if self.pairs:
+            self.mixed.append(left)
+            self.swapped.append(at_other - self.additive(other))
+
+    def parts(self) -> Parts:
+        """What has been found, with the variance of the polynomials."""
+        d, own = len(self.first), self.additive.variances
+        variance = 0.5 * (np.mean(self.at_a**2, axis=0) + np.mean(self.at_b**2, axis=0))
+        second = np.full((d, d, *variance.shape), np.nan)
+        if self.pairs:
+            for i in range(d):
+                for j in range(i):
+                    # A with b_i and B with a_j share i and j alone: their product gives the mean given both.
+                    closed = np.mean(self.swapped[j] * self.mixed[i] - self.at_a * self.at_b, axis=0)
+                    second[i, j] = second[j, i] = closed - self.first[i] - self.first[j]
+        first, total = np.stack(self.first) + own, np.stack(self.total) + own
+        return Parts(variance + own.sum(axis=0), first, total, second, self.additive.mean)
 
 
 @dataclass(frozen=True)
@@ -161,9 +203,11 @@ class _Additive:
 
     @classmethod
     def fitted(cls, unit: np.ndarray, values: np.ndarray) -> _Additive:
-        """Least squares; coefficients that are within their noise are zero."""
+        """Least squares; coefficients that are within their noise are zero, and all where there are few points."""
         d = unit.shape[1]
         degree = int(np.clip(len(unit) // (20 * d), 1, DEGREE))
+        if len(unit) < 4 * (d + 1):
+            return cls(values.mean(axis=0), np.zeros((d, degree, *values.shape[1:])))
         design = np.concatenate([np.ones((len(unit), 1)), _legendre(unit, degree).reshape(len(unit), -1)], axis=1)
         flat = values.reshape(len(values), -1)
         found = np.linalg.solve(design.T @ design, design.T @ flat)

@@ -35,6 +35,9 @@ Known = tuple[np.ndarray, np.ndarray, np.ndarray]
 WIDER = 1.3
 """Factor on the intervals of indices: draws know nothing of errors that all of them share, those of the surrogate's own
 settings, which stay in an integral where errors at points average out."""
+BLOCKS, SAMPLED = 8, 2.36
+"""Blocks of a sample whose indices say how far those of the whole may be off, and in how many standard errors of these
+95 % lie (Student's t with 7 degrees of freedom)."""
 PATIENCE, PROBED = 60.0, 2048
 """Seconds that sampling may take, and points by which its time is foreseen."""
 
@@ -67,9 +70,9 @@ class Sensitivity:
             field = grid_groups(source, rest, config.field_points)
             asked = _Asked(source, joint, field, config)
             recorder.announce("indices of the mean", 0, 2)
-            parts = asked.of_mean()
+            parts, blocks = asked.of_mean()
             recorder.announce(f"indices of {config.draws} draws", 1, 2)
-            found = _Found.of(parts, asked.of_draws(), tuple(range(len(field))))
+            found = _Found.of(parts, blocks, asked.of_draws(), tuple(range(len(field))))
         outputs = source.scope.outputs
         constant = np.atleast_1d(np.isnan(found.total["total"][0]).all(axis=0))
         said = [
@@ -112,22 +115,23 @@ class _Asked:
         """(n, *field, L)"""
         return self.source.mean([Group(self.joint.names, self.joint.at(probability)), *self.field])
 
-    def of_mean(self) -> Parts:
-        """Parts of the variance of the mean."""
+    def of_mean(self) -> tuple[Parts, list[Parts]]:
+        """Parts of the variance of the mean; where they are sampled also those from blocks of the sample."""
         sums = None if self.field else sums_of_products(self.source.surrogate)
         if sums is not None:
             columns = [self.source.scope.inputs.index(name) for name in self.joint.names]
             if (parts := parts_in_closed_form(sums, columns, self.joint)) is not None:
                 self.note = "in closed form, the mean of the surrogate being a sum of products"
-                return parts
+                return parts, []
         rule = self._rule(NODES, FIELD_NODES)
         if rule is not None:
             nodes, weights = rule
             self.note = f"by Gauss quadrature, {' x '.join(str(len(w)) for w in weights)} points of the inputs"
-            return parts_on_grid(self(grid_of(nodes)), weights)
+            return parts_on_grid(self(grid_of(nodes)), weights), []
         points = self._affordable()
         self.note = f"by sampling, {points:,} Sobol points"
-        return parts_from_samples(self, len(self.joint.names), points, [self.config.seed, 91])
+        whole, *blocks = parts_from_samples(self, len(self.joint.names), points, [self.config.seed, 91], blocks=BLOCKS)
+        return whole, blocks
 
     def of_draws(self) -> tuple[list[Parts], Parts]:
         """Parts of each draw, and of the mean at the same points."""
@@ -147,7 +151,7 @@ class _Asked:
             mean = self(unit)
             return np.concatenate([mean[..., None], np.moveaxis(self._away(drawn, unit), 0, -1) + mean[..., None]], -1)
 
-        parts = parts_from_samples(every, count, self._fewer(), [config.seed, 92], pairs=count <= 8)
+        (parts,) = parts_from_samples(every, count, self._fewer(), [config.seed, 92], pairs=count <= 8)
         each = [_at(parts, s) for s in range(parts.variance.shape[-1])]
         return each[1:], each[0]
 
@@ -204,11 +208,13 @@ class _Found:
     spread: np.ndarray
 
     @classmethod
-    def of(cls, mean: Parts, draws: tuple[list[Parts], Parts], axes: tuple[int, ...]) -> _Found:
-        """Draws say how far indices are from those of the mean, both at the same points."""
+    def of(cls, mean: Parts, blocks: list[Parts], draws: tuple[list[Parts], Parts], axes: tuple[int, ...]) -> _Found:
+        """Draws say how far indices are from those of the mean, both at the same points; blocks of a sample how far
+        those of the mean are from what all points would give."""
         every, at_same = draws
-        total = _spread(mean.over(axes), [one.over(axes) for one in every], at_same.over(axes))
-        field = _spread(mean, every, at_same) if axes else {}
+        whole = [[one.over(axes) for one in parts] for parts in (every, blocks)]
+        total = _spread(mean.over(axes), whole[0], at_same.over(axes), whole[1])
+        field = _spread(mean, every, at_same, blocks) if axes else {}
         return cls(total, field, mean.over(axes).variance, mean.variance)
 
     def answer(self, names: Sequence[str], outputs: Sequence[str], field: Sequence[Group]) -> Answer:
@@ -229,29 +235,33 @@ class _Found:
         return Answer(labels, arrays, groups)
 
 
-def _spread(mean: Parts, every: Sequence[Parts], at_same: Parts) -> dict[str, Known]:
+def _spread(mean: Parts, every: Sequence[Parts], at_same: Parts, blocks: Sequence[Parts] = ()) -> dict[str, Known]:
     best, base = mean.shares(), at_same.shares()
     found = {}
-    shares = [one.shares() for one in every]
+    shares, sampled = [one.shares() for one in every], [one.shares() for one in blocks]
     for name, value in best.items():
         away = np.stack([share[name] for share in shares]) - base[name]
+        error = np.zeros(value.shape)
+        if sampled:
+            error = np.stack([share[name] for share in sampled]).std(axis=0, ddof=1) / np.sqrt(len(sampled))
         with np.errstate(invalid="ignore"):
-            middle, std = value + away.mean(axis=0), away.std(axis=0, ddof=1)
-            interval = _interval(value, away)
+            middle, std = value + away.mean(axis=0), np.hypot(away.std(axis=0, ddof=1), error)
+            interval = _interval(value, away, error)
         found[name] = (middle, std, interval)
     return found
 
 
-def _interval(value: np.ndarray, away: np.ndarray) -> np.ndarray:
+def _interval(value: np.ndarray, away: np.ndarray, error: np.ndarray | float = 0.0) -> np.ndarray:
     """The 95 % interval (last dimension) of indices from draws of their differences (S, …) from the mean's.
 
     A draw of a function that does not depend on an input does so by accident, and its index, a square, lies above zero:
     draws alone would exclude the truth. The interval holds their quantiles, and those of the differences turned around
     (the "basic" interval of the bootstrap), as far as indices can lie. Of S draws the quantile is the one below which
-    one more draw would fall. Both ends are farther off by `WIDER`.
+    one more draw would fall. Both ends are farther off by `WIDER`, and by the standard error of a sampled index.
     """
     low, high = (np.quantile(away, q, axis=0, method="weibull") for q in (0.025, 0.975))
-    ends = WIDER * np.minimum(low, -high), WIDER * np.maximum(high, -low)
+    beyond = SAMPLED * np.asarray(error)
+    ends = -np.hypot(WIDER * np.minimum(low, -high), beyond), np.hypot(WIDER * np.maximum(high, -low), beyond)
     return np.clip(np.stack([value + end for end in ends], axis=-1), 0.0, 1.0)
 
 
