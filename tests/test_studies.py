@@ -129,8 +129,12 @@ TINY: dict[str, dict[str, object]] = {
     "mean_field": {"cases": ((1, 1),), "noises": (0.2,), "draws": 20},
     "bases": {},
     "patches": {"patches": (Patch(), Patch(1, 2)), "nodes": (9,), "centers": (5,)},
+    "estimates": {"counts": {1: 2, 3: 3}},
+    "solving": {"poisson": (6, 9), "heat": (5, 9), "dimensions": (1, 2)},
+    "indices": {"budgets": {"ishigami": {40: 1}, "field": {12: 1}}},
 }
 """The studies of fits and loops are run in tests/studies."""
+LONG = {"patches", "posterior_limit", "bases", "mean_field", "solving", "indices"}
 
 
 def test_every_study_is_run_somewhere() -> None:
@@ -140,7 +144,9 @@ def test_every_study_is_run_somewhere() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thorough_for({"patches", "posterior_limit", "bases", "mean_field"}, TINY))
+@pytest.mark.parametrize(
+    "name", thorough_for({"patches", "posterior_limit", "bases", "mean_field", "solving", "indices"}, TINY)
+)
 def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     sizes = dict(TINY[name])
     if name == "bases":
@@ -148,6 +154,8 @@ def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
         sizes["chosen"] = [bases.Problem("line", [line], {"5": 5})]
     if name == "patches":
         sizes["dataset"] = Poisson(PoissonConfig(grid=6, candidates=6, train_cases=3, offgrid_points=20), 0)
+    if name in ("estimates", "solving", "indices"):
+        sizes["directory"] = tmp_path / "kept"
     text = _check_page(studies.written(name, tmp_path, **sizes))
     if name == "bases":
         assert all(f"| {basis} |" in text for basis in BASES)

@@ -9,7 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.schema import SolveConfig
-from binn_cli.datasets.columns.choice import chosen, require_units, said_of_unknown_units, said_of_unused
+from binn_cli.datasets.columns.choice import (
+    chosen,
+    hint_of_unit,
+    require_units,
+    said_of_unknown_units,
+    said_of_unused,
+)
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.datasets.digest import file_digest
@@ -62,7 +68,9 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
         if name not in file.units and name not in file.left_out:
             what = "the unknown of the equation" if name == problem.output else "an input that is not in task.unknown"
             there = ", ".join(file.units)
-            raise DataError(f"{path}: there is no column {name}, {what}; its columns are {there}")
+            raise DataError(
+                f"{path}: there is no column {name}, {what}; its columns are {there}{hint_of_unit(name, file.units)}"
+            )
     columns = chosen(file, wanted, (), outputs_needed=False).inputs
     units = [scope.unit_of(name) for name in wanted]
     require_units(file, columns, units, "in the equation")

@@ -27,6 +27,9 @@ STUDIES = (
     "stopping",
     "cost",
     "comparison",
+    "estimates",
+    "solving",
+    "indices",
 )
 DIRECTORY = Path(__file__).resolve().parents[2] / "docs" / "studies"
 

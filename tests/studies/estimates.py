@@ -38,7 +38,7 @@ from tests.studies.page import Study, table
 Row = Mapping[str, Any]
 Solvable = ClosedForm | Heat | Poisson
 
-DEVELOPMENT, UNSEEN = 1, 2
+DEVELOPMENT, UNSEEN = 1, 3
 """Seeds of the combinations with which the estimate was made, and of those that it had not seen."""
 
 ROUND_OFF = 1e-11

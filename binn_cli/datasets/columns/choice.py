@@ -125,6 +125,13 @@ def said_of_unknown_units(
     return (f"{file.path.name}: {_listed(alone)}: {whose} states no unit, so that the numbers count as they stand",)
 
 
+def hint_of_unit(name: str, columns: Iterable[str]) -> str:
+    """What to do where a name is missing but stands in the file with its unit behind it; else nothing."""
+    own = re.compile(re.escape(name) + r"\s*[\[(][^\])]*[\])]")
+    alike = [column for column in columns if own.fullmatch(column)]
+    return f"; call {alike[0]!r} {name}, and write its unit into a line below the names" if alike else ""
+
+
 def _found(file: ColumnFile, name: str) -> str:
     """The column that a name means."""
     if name in file.units:

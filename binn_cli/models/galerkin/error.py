@@ -29,8 +29,12 @@ FEW, POINTS = 2**10, 2**14
 SAFETY = 1.2
 """What the estimate is multiplied by, so that it is not below the error."""
 
-SURE = 0.3
-"""Error of the richest solution over the difference to it up to which the difference is the error."""
+SURE, SURER = 0.3, 0.1
+"""Error of the richest solution over the difference to it up to which the difference is the error; and where points are
+so few that solutions may agree by accident."""
+
+FEW_POINTS = 64
+"""Points of the richest solution up to which they are."""
 
 SLOWEST = 0.4
 """Rate s that is taken for convergence at least."""
@@ -61,17 +65,24 @@ class Estimate:
         relative: the same over the root mean square of the solution.
         rest: error of the richest solution over the difference to it.
         size: root mean square of the solution.
+        points: of the richest solution.
     """
 
     rmse: float
     relative: float
     rest: float
     size: float
+    points: int
 
     @property
     def sure(self) -> bool:
         """Whether the richest solution is so near to the truth that it can stand for it."""
         return self.rest <= SURE
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether a yet richer solution is worth while."""
+        return self.rest > (SURER if self.points <= FEW_POINTS else SURE)
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,8 @@ def estimated(problem: Problem, solution: Train, checks: Sequence[Check], seed: 
         rmse = SAFETY * (float(np.hypot(last, rest)) if rest <= SURE * last else last + rest)
     rmse = max(rmse, 4 * float(np.finfo(float).eps) * size)
     share = rest / last if last > 0 else 0.0
-    return Estimate(rmse, rmse / size if size > 0 else 0.0, share, size), _bars(problem, points, away, rmse)
+    estimate = Estimate(rmse, rmse / size if size > 0 else 0.0, share, size, checks[-1].points)
+    return estimate, _bars(problem, points, away, rmse)
 
 
 def difference(problem: Problem, solution: Train, check: Check, seed: int) -> float:

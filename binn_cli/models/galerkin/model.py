@@ -269,7 +269,7 @@ class Galerkin:
             checks.insert(0, check(max((half + 1) // 2, 2), 0, tolerance))
         estimate, bars = estimated(problem, own.solution, checks, seed)
         for step in range(EXTRA_STEPS):
-            if estimate.sure:
+            if not estimate.needs_more:
                 break
             try:
                 checks.append(check(2 * checks[-1].points - 1, (3 + step) * PARAMETER_STEP, tolerance))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import arviz
@@ -11,9 +12,11 @@ import xarray
 
 import binn_cli
 from binn_cli.cli import main
+from binn_cli.config.schema import InverseConfig
+from binn_cli.errors import DataError
 from binn_cli.tasks.questions.distributions import joint_of
 from binn_cli.tasks.questions.inverse.inference import infer
-from binn_cli.tasks.questions.inverse.observations import Observations
+from binn_cli.tasks.questions.inverse.observations import Observations, read_observations
 from tests.tasks.questions.exact import source_of
 
 WIDE = {"x": (0.0, 1.0), "a": (-50.0, 50.0), "b": (-50.0, 50.0)}
@@ -143,3 +146,21 @@ def test_a_question_that_cannot_be_asked_is_one_sentence(
     assert main([*command.split(), *options.split()]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert told in said and "Traceback" not in said
+
+
+def test_units_of_observations_are_those_of_the_run_or_refused(tmp_path: Path) -> None:
+    source = source_of(lambda t: t[:, :1] * t[:, 1:], {"x": (0.0, 1.0), "k": (0.0, 1.0)})
+    known = replace(source, scope=replace(source.scope, input_units=("m", ""), output_units=("K",)))
+    config = InverseConfig(run="r", observations=str(tmp_path / "obs.csv"), unknown=["k"])
+    wrong = {"x,y\nmm,K": "'x' is in mm, but in m in the run", "x,y\nm,C": "'y' is in C, but in K"}
+    for header, told in wrong.items():
+        _observations(tmp_path / "obs.csv", header, np.array([[0.5, 0.2], [0.6, 0.3]]))
+        with pytest.raises(DataError, match=told):
+            read_observations(config, known)
+        (target,) = read_observations(config, source)
+        assert "the run states no unit, so that the numbers count as they stand" in target.notes[0]
+    _observations(tmp_path / "obs.csv", "x,y\nm,K", np.array([[0.5, 0.2], [0.6, 0.3]]))
+    assert read_observations(config, known)[0].notes == ()
+    _observations(tmp_path / "obs.csv", "x [m],y", np.array([[0.5, 0.2], [0.6, 0.3]]))
+    with pytest.raises(DataError, match=r"call 'x \[m\]' x, and write its unit into a line below the names"):
+        read_observations(config, known)

@@ -11,7 +11,7 @@ from scipy.stats import sobol_indices, uniform
 
 import binn_cli
 from binn_cli.cli import main
-from binn_cli.config.schema import BinnConfig
+from binn_cli.config.schema import BinnConfig, SensitivityConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.sums_of_products import SumOfProducts, sums_of_products
 from binn_cli.models.binn.surrogate import Binn
@@ -19,8 +19,9 @@ from binn_cli.models.scope import Scope
 from binn_cli.tasks.questions.distributions import joint_of
 from binn_cli.tasks.questions.sensitivity.closed_form import parts_in_closed_form
 from binn_cli.tasks.questions.sensitivity.indices import grid_of, nodes_of, parts_from_samples, parts_on_grid
-from binn_cli.tasks.questions.sensitivity.task import _interval
+from binn_cli.tasks.questions.sensitivity.task import SHARED, Sensitivity, _interval, _missed_by_draws
 from binn_cli.tasks.questions.source import Group, Source
+from tests.studies import indices
 from tests.tasks.questions.exact import source_of
 
 
@@ -111,6 +112,32 @@ def test_the_interval_of_an_input_without_influence_holds_zero() -> None:
     draws = 0.02 * np.random.default_rng(0).chisquare(6, 64)[:, None] / 6
     (low, high) = _interval(np.array([0.01]), draws)[0]
     assert low == 0.0 and 0.01 < high < 0.1
+
+
+def test_the_error_of_a_sample_is_in_the_interval() -> None:
+    """Six inputs are sampled; the surrogate is the function, so that nothing else is uncertain."""
+    problem = indices.sobol_g(6)
+    source = source_of(lambda x: problem.function(x)[:, None], dict(problem.ranges))
+    memory = indices.Kept()
+    Sensitivity(SensitivityConfig(points=512), 0).ask(source, memory)  # type: ignore[arg-type]
+    answer, held = memory.answers["sensitivity"], 0
+    for name, exact in (("first_order", problem.first), ("total", problem.total)):
+        low, high = answer[f"{name}_interval_95"][:, 0].T
+        held += int(((low <= exact) & (exact <= high)).sum())
+        assert np.abs(answer[name][:, 0] - exact).max() > 1e-3 and (high - low).max() < 0.5
+    assert held >= 10, "of twelve"
+    (said,) = memory.record.steps[0].warnings
+    assert "does not say what it does not know" in said
+
+
+def test_a_field_has_the_indices_of_its_closed_form() -> None:
+    assert indices.exact_error(indices.problems()["field"]) < 1e-9
+
+
+def test_errors_that_all_draws_share_widen_intervals() -> None:
+    """An error of r moves V_1 / (V_1 + V_2) by up to 2 ρ r √(S (1 - S)): sure where one input does everything."""
+    moved = _missed_by_draws(np.array([0.0, 0.5, 1.0]), np.array(1e-4))
+    assert moved == pytest.approx([5e-5, SHARED * 0.01, 5e-5], rel=0.01)
 
 
 def test_samples_agree_with_scipy_on_a_skewed_distribution() -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from binn_cli.config.schema import InverseConfig
-from binn_cli.datasets.columns.choice import chosen, require_units, said_of_unknown_units, said_of_unused
+from binn_cli.datasets.columns.choice import (
+    chosen,
+    hint_of_unit,
+    require_units,
+    said_of_unknown_units,
+    said_of_unused,
+)
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.errors import ConfigError, DataError
@@ -62,13 +68,16 @@ def read_observations(config: InverseConfig, source: Source) -> list[Observation
     if not outputs:
         there = ", ".join(file.units)
         wanted_outputs = ", ".join(scope.outputs)
-        raise DataError(f"{path}: has no column for an output of the run ({wanted_outputs}); its columns are {there}")
+        hint = next(filter(None, (hint_of_unit(name, file.units) for name in scope.outputs)), "")
+        raise DataError(
+            f"{path}: has no column for an output of the run ({wanted_outputs}); its columns are {there}{hint}"
+        )
     for name in known:
         if name not in file.units and name not in file.left_out:
             there = ", ".join(file.units)
             raise DataError(
                 f"{path}: there is no column {name}, an input of the run that is not among the unknown; there are "
-                f"{there}: add it, or name {name} in task.unknown"
+                f"{there}: add it, or name {name} in task.unknown{hint_of_unit(name, file.units)}"
             )
     names = [*known, *outputs, *([config.target] if config.target else [])]
     columns = chosen(file, names, (), outputs_needed=False).inputs

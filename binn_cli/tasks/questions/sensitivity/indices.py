@@ -46,17 +46,8 @@ class Parts:
 
     def over(self, axes: tuple[int, ...]) -> Parts:
         """The parts on average over axes of the values, evenly spaced points of the field."""
-
-        def averaged(values: np.ndarray, before: int) -> np.ndarray:
-            for axis in sorted(axes, reverse=True):
-                weights = np.ones(self.variance.shape[axis])
-                if len(weights) > 2:
-                    weights[[0, -1]] = 0.5  # the trapezoid rule
-                values = np.tensordot(values, weights / weights.sum(), axes=(axis + before, 0))
-            return np.asarray(values)
-
         parts = (self.variance, 0), (self.first, 1), (self.total, 1), (self.second, 2), (self.mean, 0)
-        return Parts(*(averaged(*part) for part in parts))
+        return Parts(*(averaged(part, axes, before) for part, before in parts))
 
     def shares(self, negligible: float = 1e-12) -> dict[str, np.ndarray]:
         """The indices, NaN where nothing varies."""
@@ -64,6 +55,16 @@ class Parts:
         floor = np.maximum(negligible * largest, np.finfo(float).eps ** 2 * self.mean**2)
         safe = np.where(self.variance > floor, self.variance, np.nan)
         return {"first_order": self.first / safe, "total": self.total / safe, "second_order": self.second / safe}
+
+
+def averaged(values: np.ndarray, axes: tuple[int, ...], before: int = 0) -> np.ndarray:
+    """The mean of values over axes, counted behind so many others: evenly spaced points of the field."""
+    for axis in sorted(axes, reverse=True):
+        weights = np.ones(values.shape[axis + before])
+        if len(weights) > 2:
+            weights[[0, -1]] = 0.5  # the trapezoid rule
+        values = np.tensordot(values, weights / weights.sum(), axes=(axis + before, 0))
+    return np.asarray(values)
 
 
 def nodes_of(levels: int, count: int) -> tuple[np.ndarray, np.ndarray]:

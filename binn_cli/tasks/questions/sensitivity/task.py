@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from binn_cli.config.schema import SensitivityConfig
+from binn_cli.datasets.product import Axis
 from binn_cli.errors import ConfigError
 from binn_cli.models.binn.sums_of_products import sums_of_products
 from binn_cli.models.deviations import Deviations, deviations_of
@@ -19,7 +20,14 @@ from binn_cli.results.recorder import Recorder
 from binn_cli.tasks.evaluation import Timer
 from binn_cli.tasks.questions.distributions import Joint, joint_of
 from binn_cli.tasks.questions.sensitivity.closed_form import parts_in_closed_form
-from binn_cli.tasks.questions.sensitivity.indices import Parts, grid_of, nodes_of, parts_from_samples, parts_on_grid
+from binn_cli.tasks.questions.sensitivity.indices import (
+    Parts,
+    averaged,
+    grid_of,
+    nodes_of,
+    parts_from_samples,
+    parts_on_grid,
+)
 from binn_cli.tasks.questions.source import Group, Source, grid_groups
 
 NODES, FIELD_NODES = {1: 64, 2: 40, 3: 24, 4: 11}, {1: 24, 2: 12, 3: 7}
@@ -32,12 +40,17 @@ DRAWN_AT = 20_000
 """Points of the field and of the inputs at which draws are evaluated at most."""
 Known = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Value, standard deviation and 95 % interval (last dimension)."""
-WIDER = 1.3
-"""Factor on the intervals of indices: draws know nothing of errors that all of them share, those of the surrogate's own
-settings, which stay in an integral where errors at points average out."""
-BLOCKS, SAMPLED = 8, 2.36
+SHARED = 0.25
+"""Correlation of the surrogate's error with what an input does: draws know nothing of errors that all of them share,
+those of the surrogate's own settings, which do not average out in an integral. Measured; see docs/studies/indices.md.
+"""
+OF_ONE = 0.5
+"""Share of the error's square that may be what an input without influence does by accident."""
+UNEXPRESSED = 1e-3
+"""Noise over the spread of the output up to which it may as well be what the surrogate cannot express."""
+BLOCKS, SAMPLED, NORMAL = 8, 2.36, 1.96
 """Blocks of a sample whose indices say how far those of the whole may be off, and in how many standard errors of these
-95 % lie (Student's t with 7 degrees of freedom)."""
+95 % lie (Student's t with 7 degrees of freedom); the same of a normal distribution."""
 PATIENCE, PROBED = 60.0, 2048
 """Seconds that sampling may take, and points by which its time is foreseen."""
 
@@ -72,7 +85,8 @@ class Sensitivity:
             recorder.announce("indices of the mean", 0, 2)
             parts, blocks = asked.of_mean()
             recorder.announce(f"indices of {config.draws} draws", 1, 2)
-            found = _Found.of(parts, blocks, asked.of_draws(), tuple(range(len(field))))
+            squares = asked.squared_error()
+            found = _Found.of(parts, blocks, asked.of_draws(), squares, tuple(range(len(field))))
         outputs = source.scope.outputs
         constant = np.atleast_1d(np.isnan(found.total["total"][0]).all(axis=0))
         said = [
@@ -83,7 +97,7 @@ class Sensitivity:
                 if is_so
             ),
         ]
-        if not constant.all() and not np.nansum(found.total["total"][1]) > 0:
+        if not constant.all() and not squares.any():
             said.append(f"model={source.model} does not say what it does not know: the indices have no intervals")
         step = Step(
             n_train=source.trained,
@@ -155,6 +169,21 @@ class _Asked:
         each = [_at(parts, s) for s in range(parts.variance.shape[-1])]
         return each[1:], each[0]
 
+    def squared_error(self) -> np.ndarray:
+        """What the surrogate says of its own squared error (*field, L), on average over the inputs."""
+        rows = int(np.clip(DRAWN_AT // max(1, int(np.prod(self.shape[:-1]))), 16, 512))
+        unit = np.random.default_rng([self.config.seed, 93]).random((rows, len(self.joint.names)))
+        table = self.source.table([Group(self.joint.names, self.joint.at(unit)), *self.field])
+        found = self.source.surrogate.predict([Axis("point", table, self.source.scope.inputs)])
+        mean, own, noise = (
+            np.asarray(part, dtype=float).reshape(rows, *self.shape)
+            for part in (found.mean, found.epistemic_var, found.noise_var)
+        )
+        most = UNEXPRESSED**2 * np.var(mean, axis=0)
+        # A surrogate that knows nothing of its error says nothing here either.
+        known = np.maximum(own, 0.0).mean(axis=0)
+        return np.where(known > 0, known + np.minimum(noise.mean(axis=0), most), 0.0)
+
     def _away(self, drawn: Deviations, unit: np.ndarray) -> np.ndarray:
         """Differences of draws from the mean (S, n, *field, L)."""
         table = self.source.table([Group(self.joint.names, self.joint.at(unit)), *self.field])
@@ -208,13 +237,20 @@ class _Found:
     spread: np.ndarray
 
     @classmethod
-    def of(cls, mean: Parts, blocks: list[Parts], draws: tuple[list[Parts], Parts], axes: tuple[int, ...]) -> _Found:
+    def of(
+        cls,
+        mean: Parts,
+        blocks: list[Parts],
+        draws: tuple[list[Parts], Parts],
+        squares: np.ndarray,
+        axes: tuple[int, ...],
+    ) -> _Found:
         """Draws say how far indices are from those of the mean, both at the same points; blocks of a sample how far
-        those of the mean are from what all points would give."""
+        those of the mean are from what all points would give; the squared error of the surrogate what draws miss."""
         every, at_same = draws
         whole = [[one.over(axes) for one in parts] for parts in (every, blocks)]
-        total = _spread(mean.over(axes), whole[0], at_same.over(axes), whole[1])
-        field = _spread(mean, every, at_same, blocks) if axes else {}
+        total = _spread(mean.over(axes), whole[0], at_same.over(axes), whole[1], averaged(squares, axes))
+        field = _spread(mean, every, at_same, blocks, squares) if axes else {}
         return cls(total, field, mean.over(axes).variance, mean.variance)
 
     def answer(self, names: Sequence[str], outputs: Sequence[str], field: Sequence[Group]) -> Answer:
@@ -235,33 +271,47 @@ class _Found:
         return Answer(labels, arrays, groups)
 
 
-def _spread(mean: Parts, every: Sequence[Parts], at_same: Parts, blocks: Sequence[Parts] = ()) -> dict[str, Known]:
+def _spread(
+    mean: Parts, every: Sequence[Parts], at_same: Parts, blocks: Sequence[Parts], squares: np.ndarray
+) -> dict[str, Known]:
     best, base = mean.shares(), at_same.shares()
     found = {}
     shares, sampled = [one.shares() for one in every], [one.shares() for one in blocks]
+    relative = squares / np.where(mean.variance > 0, mean.variance, np.nan)
     for name, value in best.items():
         away = np.stack([share[name] for share in shares]) - base[name]
         error = np.zeros(value.shape)
         if sampled:
             error = np.stack([share[name] for share in sampled]).std(axis=0, ddof=1) / np.sqrt(len(sampled))
         with np.errstate(invalid="ignore"):
-            middle, std = value + away.mean(axis=0), np.hypot(away.std(axis=0, ddof=1), error)
-            interval = _interval(value, away, error)
-        found[name] = (middle, std, interval)
+            missed = _missed_by_draws(value, relative)
+            std = np.sqrt(away.var(axis=0, ddof=1) + error**2 + missed**2)
+            interval = _interval(value, away, np.hypot(SAMPLED * error, NORMAL * missed))
+        found[name] = (value + away.mean(axis=0), std, interval)
     return found
 
 
-def _interval(value: np.ndarray, away: np.ndarray, error: np.ndarray | float = 0.0) -> np.ndarray:
+def _missed_by_draws(value: np.ndarray, relative: np.ndarray) -> np.ndarray:
+    """The standard deviation of an index S by errors that all draws share.
+
+    With a squared error of r² times the variance and a correlation ρ of it with what the input does, and with what the
+    others do, V S and V (1 - S) change by 2 ρ r V √S and 2 ρ r V √(1 - S), and S itself by 2 ρ r √(S (1 - S)); where S
+    is zero, by the share of r² that is the input's.
+    """
+    share = np.clip(value, 0.0, 1.0)
+    return np.sqrt(4.0 * SHARED**2 * relative * share * (1.0 - share) + (OF_ONE * relative) ** 2)
+
+
+def _interval(value: np.ndarray, away: np.ndarray, beyond: np.ndarray | float = 0.0) -> np.ndarray:
     """The 95 % interval (last dimension) of indices from draws of their differences (S, …) from the mean's.
 
     A draw of a function that does not depend on an input does so by accident, and its index, a square, lies above zero:
     draws alone would exclude the truth. The interval holds their quantiles, and those of the differences turned around
     (the "basic" interval of the bootstrap), as far as indices can lie. Of S draws the quantile is the one below which
-    one more draw would fall. Both ends are farther off by `WIDER`, and by the standard error of a sampled index.
+    one more draw would fall. What else is uncertain by `beyond` with the same probability is added as independent.
     """
     low, high = (np.quantile(away, q, axis=0, method="weibull") for q in (0.025, 0.975))
-    beyond = SAMPLED * np.asarray(error)
-    ends = -np.hypot(WIDER * np.minimum(low, -high), beyond), np.hypot(WIDER * np.maximum(high, -low), beyond)
+    ends = -np.hypot(np.minimum(low, -high), beyond), np.hypot(np.maximum(high, -low), beyond)
     return np.clip(np.stack([value + end for end in ends], axis=-1), 0.0, 1.0)
 
 
