@@ -27,10 +27,10 @@ from tests.tasks.questions.exact import source_of
 Row = Mapping[str, Any]
 
 BUDGETS = {
-    "ishigami": {50: 6, 100: 6, 200: 4, 500: 2},
-    "g, 6 inputs": {50: 4, 100: 4, 200: 3, 500: 1},
-    "g, 20 inputs": {200: 1, 500: 1},
-    "field": {50: 4, 100: 4, 500: 2},
+    "ishigami": {50: 6, 100: 6, 200: 4, 500: 1},
+    "g, 6 inputs": {50: 4, 100: 4, 200: 2, 500: 1},
+    "g, 20 inputs": {100: 2, 200: 1, 500: 1},
+    "field": {50: 3, 100: 2, 500: 1},
 }
 """Runs, and how many random designs of so many."""
 
