@@ -211,7 +211,8 @@ in time from 0 to 5, and 5 to 65 points an axis. The true error is that at 20,00
 estimate over it. The estimate was made with the first {counts.get(DEVELOPMENT, 0)} combinations; the others were drawn
 afterwards, from another seed. Where the true error is below {ROUND_OFF:g} of the solution, it is round-off, of the
 exact solution as well; these are not counted. `sure` is how often no warning says that the estimate is a guess.
-{_said_of_refused(refused)}
+{_said_of_refused(refused)} Combinations are kept as they are measured (`{KEPT}`), and the time below is that of what was
+new.
 
 """
     headings = (

@@ -125,8 +125,8 @@ def _text(curve: Mapping[str, Sequence[Row]], wide: Sequence[Row]) -> str:
     return f"""
 Relative errors at 20,000 random points of the whole domain, against the closed form or the series; seconds are those of
 one processor. INN-TD's are its authors' own, on a workstation's GPU, and for heat3d against finite elements on the
-same mesh. Without estimate and with: the second is the time of the solutions in richer spaces by which the error is
-known.
+same mesh. The time of an estimate is that of the solutions in richer spaces by which the error is known. Solutions are kept
+as they are measured (`{KEPT}`), and the time below is that of what was new.
 
 - heat3d has the six inputs x, y, z, t, k and P: over {heat[0]["points"]} to
   {heat[-1]["points"]} points an axis the time grows as the power {growth:.1f} of the points, its unknowns as the power

@@ -40,7 +40,7 @@ DRAWN_AT = 20_000
 """Points of the field and of the inputs at which draws are evaluated at most."""
 Known = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Value, standard deviation and 95 % interval (last dimension)."""
-SHARED = 0.25
+SHARED = 0.2
 """Correlation of the surrogate's error with what an input does: draws know nothing of errors that all of them share,
 those of the surrogate's own settings, which do not average out in an integral. Measured; see docs/studies/indices.md.
 """
