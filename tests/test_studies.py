@@ -134,7 +134,7 @@ TINY: dict[str, dict[str, object]] = {
     "indices": {"budgets": {"ishigami": {40: 1}, "field": {12: 1}}},
 }
 """The studies of fits and loops are run in tests/studies."""
-LONG = {"patches", "posterior_limit", "bases", "mean_field", "solving", "indices"}
+LONG = {"patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}
 
 
 def test_every_study_is_run_somewhere() -> None:
@@ -145,7 +145,7 @@ def test_every_study_is_run_somewhere() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", thorough_for({"patches", "posterior_limit", "bases", "mean_field", "solving", "indices"}, TINY)
+    "name", thorough_for({"patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}, TINY)
 )
 def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     sizes = dict(TINY[name])
@@ -155,7 +155,7 @@ def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     if name == "patches":
         sizes["dataset"] = Poisson(PoissonConfig(grid=6, candidates=6, train_cases=3, offgrid_points=20), 0)
     if name in ("estimates", "solving", "indices"):
-        sizes["directory"] = tmp_path / "kept"
+        sizes["kept"] = tmp_path / "kept"
     text = _check_page(studies.written(name, tmp_path, **sizes))
     if name == "bases":
         assert all(f"| {basis} |" in text for basis in BASES)

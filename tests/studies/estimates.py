@@ -195,10 +195,10 @@ def measurements(seed: int, count: int, directory: Path) -> list[Row]:
     return [row for row in rows if row["number"] < count]
 
 
-def study(counts: Mapping[int, int] | None = None, directory: Path = KEPT) -> Study:
+def study(counts: Mapping[int, int] | None = None, kept: Path = KEPT) -> Study:
     """Effectivity over the error, for the combinations that were looked at and for those that were not."""
     counts = {DEVELOPMENT: 108, UNSEEN: 108} if counts is None else counts
-    found = {seed: measurements(seed, count, directory) for seed, count in counts.items()}
+    found = {seed: measurements(seed, count, kept) for seed, count in counts.items()}
     solved = {seed: [row for row in rows if "error" not in row] for seed, rows in found.items()}
     names = {DEVELOPMENT: "looked at", UNSEEN: "not looked at"}
     rows = [_summary(names[seed], own) for seed, own in solved.items()]
@@ -211,8 +211,8 @@ in time from 0 to 5, and 5 to 65 points an axis. The true error is that at 20,00
 estimate over it. The estimate was made with the first {counts.get(DEVELOPMENT, 0)} combinations; the others were drawn
 afterwards, from another seed. Where the true error is below {ROUND_OFF:g} of the solution, it is round-off, of the
 exact solution as well; these are not counted. `sure` is how often no warning says that the estimate is a guess.
-{_said_of_refused(refused)} Combinations are kept as they are measured (`{KEPT}`), and the time below is that of what was
-new.
+{_said_of_refused(refused)} Combinations are kept as they are measured (`{KEPT}`), and the time below is
+that of what was new.
 
 """
     headings = (

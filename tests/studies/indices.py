@@ -227,9 +227,9 @@ def measurements(budgets: Mapping[str, Mapping[int, int]], directory: Path) -> l
     return [known[key] for key in wanted]
 
 
-def study(budgets: Mapping[str, Mapping[int, int]] = BUDGETS, directory: Path = KEPT) -> Study:
+def study(budgets: Mapping[str, Mapping[int, int]] = BUDGETS, kept: Path = KEPT) -> Study:
     """Errors and coverage from so many runs."""
-    rows = measurements(budgets, directory)
+    rows = measurements(budgets, kept)
     exact = {name: exact_error(problems()[name]) for name in budgets}
     figure = Figure(figsize=(3.1 * len(budgets), 3.2), layout="constrained")
     lines = []

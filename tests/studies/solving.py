@@ -77,13 +77,13 @@ def study(
     poisson: Sequence[int] = POISSON,
     heat: Sequence[int] = HEAT,
     dimensions: Sequence[int] = DIMENSIONS,
-    directory: Path = KEPT,
+    kept: Path = KEPT,
 ) -> Study:
     """Error against seconds, and seconds against points and dimensions."""
     curves = {name: heat if name == "heat3d" else poisson for name in INN_TD}
     wanted = [(name, points) for name, own in curves.items() for points in own]
     by_dimension = [(f"poisson_nd {d}", max(poisson) if STATED not in poisson else STATED) for d in dimensions]
-    found = measurements(list(dict.fromkeys([*wanted, *by_dimension])), directory)
+    found = measurements(list(dict.fromkeys([*wanted, *by_dimension])), kept)
     curve = {name: [found[name, points] for points in own] for name, own in curves.items()}
     wide = [found[key] for key in by_dimension]
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
@@ -125,8 +125,8 @@ def _text(curve: Mapping[str, Sequence[Row]], wide: Sequence[Row]) -> str:
     return f"""
 Relative errors at 20,000 random points of the whole domain, against the closed form or the series; seconds are those of
 one processor. INN-TD's are its authors' own, on a workstation's GPU, and for heat3d against finite elements on the
-same mesh. The time of an estimate is that of the solutions in richer spaces by which the error is known. Solutions are kept
-as they are measured (`{KEPT}`), and the time below is that of what was new.
+same mesh. The time of an estimate is that of the solutions in richer spaces by which the error is known. Solutions
+are kept as they are measured (`{KEPT}`), and the time below is that of what was new.
 
 - heat3d has the six inputs x, y, z, t, k and P: over {heat[0]["points"]} to
   {heat[-1]["points"]} points an axis the time grows as the power {growth:.1f} of the points, its unknowns as the power
