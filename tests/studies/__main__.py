@@ -30,6 +30,11 @@ STUDIES = (
     "estimates",
     "solving",
     "indices",
+    "tables",
+    "noise",
+    "few_cases",
+    "table_loops",
+    "calibration",
 )
 DIRECTORY = Path(__file__).resolve().parents[2] / "docs" / "studies"
 

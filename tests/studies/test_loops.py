@@ -9,7 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.studies import acquisitions, anywhere, comparison, cost, seeds, sensitivity, stopping, tucker
+from tests.studies import (
+    acquisitions,
+    anywhere,
+    calibration,
+    comparison,
+    cost,
+    few_cases,
+    noise,
+    seeds,
+    sensitivity,
+    stopping,
+    table_loops,
+    tables,
+    tucker,
+)
 from tests.studies.loop import score, steps_of
 
 HEAT = (
@@ -122,3 +136,48 @@ def test_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "SHARES", {"branin": 2.0})
     ((*_, stopped, within, over, rounds),) = _rows(stopping.study({"branin": 1}, 3, 20, 0).text)
     assert (stopped, within, rounds) == ("1 of 1", "1 of 1", "0 to 0") and 0 < float(over.split(" to ")[0]) < 2
+
+
+@pytest.mark.thorough
+def test_tables(tmp_path: Path) -> None:
+    path = tmp_path / "tables.jsonl"
+    sizes = {"names": ("branin", "currin"), "sizes": (10,), "seeds": (1,), "path": path}
+    text = tables.study(models=("binn", "gp"), **sizes).text  # type: ignore[arg-type]
+    assert len(path.read_text().splitlines()) == 4
+    assert tables.study(models=("binn", "gp"), asks=False, **sizes).text == text, "what is kept is read"  # type: ignore[arg-type]
+    error = tables.outcome(tables.EXPERIMENTS["branin"], 10, 1, "binn")["rel_rmse"]
+    rows = {row[0]: row[1:] for row in _rows(text.split("### NLPD")[0])}
+    assert rows["branin"][0] == f"{error:.2e}" and set(rows) == {"branin", "*currin*"}
+
+
+@pytest.mark.thorough
+def test_noise(tmp_path: Path) -> None:
+    study = noise.study((100,), (3000,), (1,), ("branin",), path=tmp_path / "noise.jsonl")
+    rows = _rows(study.text.split("## Ten functions")[0])
+    assert [row[:2] for row in rows] == [["100", "in memory"], ["3,000", "streamed"]]
+    assert all(0.3 < float(row[3].split()[0]) < 3.0 for row in rows)
+
+
+@pytest.mark.thorough
+def test_few_cases(tmp_path: Path) -> None:
+    study = few_cases.study((), (12,), (1,), path=tmp_path / "cases.jsonl")
+    rows = _rows(study.text.split("## A heated plate")[1])
+    assert [row[:2] for row in rows] == [["12", "binn"], ["12", "POD + GP"]]
+    assert float(rows[0][2]) < float(rows[1][2])
+
+
+@pytest.mark.thorough
+def test_table_loops(tmp_path: Path) -> None:
+    study = table_loops.study(("branin",), (1,), 3, tmp_path / "loops.jsonl")
+    (row,) = _rows(study.text)
+    assert row[:2] == ["branin", "1"] and float(row[-1]) > 0.0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", calibration.PRIORS)
+def test_what_is_observed_next_is_anywhere_in_its_predictive_distribution(name: str) -> None:
+    """Within four standard errors of a binomial, and what the normal shape of a mixture is off by."""
+    found = np.array([calibration.probability(name, seed)["probability"] for seed in range(60)])
+    for level in (0.68, 0.95):
+        error = 4 * np.sqrt(level * (1 - level) / 60)
+        assert level - error - 0.02 < calibration.covered(found, level) < min(level + error + 0.06, 1.0) + 1e-9

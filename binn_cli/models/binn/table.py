@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import logsumexp
 
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, smooth_features
@@ -29,7 +30,7 @@ from binn_cli.models.binn.limit.table import (
 )
 from binn_cli.models.binn.mixture import Member, mix
 from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
-from binn_cli.models.binn.selection.stacking import log_density, stacking_weights
+from binn_cli.models.binn.selection.stacking import NEGLIGIBLE, log_density, stacking_weights
 
 SMALL_ROWS = 3000
 """Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
@@ -158,7 +159,7 @@ def fit_table(
             names.append(f"{fit.modes} mode{'s' if fit.modes > 1 else ''}")
             left_out.append(predict_left_out(fit, design, own, folds))
     densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
-    weights = stacking_weights(densities)
+    weights = _weights(densities, [limit.choice for limit in limits], few=marginalised(*own.shape))
     candidates = tuple(
         Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True)
     )
@@ -233,6 +234,24 @@ class _Limit(NamedTuple):
     choice: LimitChoice
     process: Process
     left_out: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
+
+
+def _weights(densities: np.ndarray, limits: list[LimitChoice], *, few: bool) -> np.ndarray:
+    """Weights of all candidates, the limits first, by the density of left-out rows.
+
+    A few left-out rows do not tell one smoothness from another, and the one that seems the best of three is too sure of
+    itself: there the limits stand together, each with its share of the evidence.
+    """
+    count = len(limits)
+    if not few or count < 2:
+        return stacking_weights(densities)
+    evidence = np.array([choice.evidence for choice in limits])
+    shares = np.exp(evidence - evidence.max())
+    shares = np.where(shares < NEGLIGIBLE * shares.sum(), 0.0, shares)
+    shares /= shares.sum()
+    together = logsumexp(densities[:, :count], axis=1, b=shares)
+    weights = stacking_weights(np.column_stack([together, densities[:, count:]]))
+    return np.concatenate([weights[0] * shares, weights[1:]])
 
 
 def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[_Limit]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from binn_cli.models.binn.limit.hyperparameters import marginalised, maximise, sample, starting_points
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Evidence, Prior
@@ -20,6 +20,10 @@ MOST_ROWS = 4000
 SEARCHED_ROWS, SEARCHED_DISTANCES = 400, 500_000
 """Rows, drawn at random, whose evidence is looked at, and the largest number of their distances along all inputs; the
 predictions rest on all rows."""
+
+REFINED_ROWS, REFINED_DISTANCES, REFINED_STEPS = 1000, 2_500_000, 12
+"""More rows, on which the search ends with a few steps: the noise of simulations and long lengths show in many rows
+only."""
 
 STARTS = 2
 
@@ -77,10 +81,8 @@ def choose_hyperparameters(
         seed: of the search.
         before: an earlier choice from fewer rows, from which the search goes on.
     """
-    rows = np.arange(len(x))
-    searched = min(SEARCHED_ROWS, int(np.sqrt(SEARCHED_DISTANCES / x.shape[1])))
-    if len(x) > searched:
-        rows = np.sort(np.random.default_rng([seed, 53]).choice(len(x), searched, replace=False))
+    order = np.random.default_rng([seed, 53]).permutation(len(x))
+    rows = _first(order, SEARCHED_ROWS, SEARCHED_DISTANCES, x.shape[1])
     own, target, one = x[rows], y[rows, None], np.ones(1)
     prior = Prior.weak(x.shape[1])
     found: list[LimitChoice] = []
@@ -100,7 +102,20 @@ def choose_hyperparameters(
         found.append(LimitChoice(smoothness, rates, best, -value, len(own)))
         if smoothness == SMOOTHNESS[0]:
             theta = best
-    return found
+    more = _first(order, REFINED_ROWS, REFINED_DISTANCES, x.shape[1])
+    return found if len(more) == len(own) else [_refined(choice, x[more], y[more], prior) for choice in found]
+
+
+def _first(order: Int[np.ndarray, " n"], most: int, distances: int, inputs: int) -> Int[np.ndarray, " m"]:
+    """The first rows of a random order that have at most so many distances, in their own order."""
+    return np.sort(order[: min(most, int(np.sqrt(distances / inputs)))])
+
+
+def _refined(choice: LimitChoice, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], prior: Prior) -> LimitChoice:
+    """A choice after a few steps on more rows."""
+    evidence = Evidence.of(warp(x, choice.rates), choice.smoothness)
+    theta, value = maximise(evidence, y[:, None], np.ones(1), prior, choice.theta[None], steps=REFINED_STEPS)
+    return replace(choice, theta=theta, evidence=-value, rows=len(x))
 
 
 def draw_hyperparameters(
