@@ -14,7 +14,7 @@ import numpy as np
 
 from binn_cli.models.binn.cp.blocks import BlockPosterior
 from binn_cli.models.binn.cp.posterior import CpPosterior
-from binn_cli.models.binn.limit.kernel import covariance, noise_variance
+from binn_cli.models.binn.limit.kernel import covariance, nugget_variance
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.limit.warping import warp
 from binn_cli.models.binn.mixture import Member, Mixture, mix
@@ -99,7 +99,7 @@ def _of_process(member: Process, x: np.ndarray, count: int, random: np.random.Ge
         if not own.any():
             continue
         inverse, solved = member.factors[t]
-        sigma = np.sqrt(noise_variance(theta, len(member.points)))
+        sigma = np.sqrt(nugget_variance(theta, len(member.points)))
         at_data = cosines(member.points) @ weights[:, own] + sigma * noise[:, own]
         cross = covariance(theta, there, member.points, member.smoothness)
         values = cosines(there) @ weights[:, own] + cross @ (solved[:, None] - inverse.T @ (inverse @ at_data))

@@ -31,6 +31,10 @@ JITTER = 8.0 * np.finfo(np.float64).eps
 """What is added to the diagonal, per point and unit of signal variance: round-off must not make the matrix
 indefinite."""
 
+NUGGET = 0.5 * np.finfo(np.float64).eps
+"""The same where hyperparameters are given, which have no gradient that round-off could spoil: simulations without
+noise are then missed by less."""
+
 REFUSED = 1e25
 """Objective of hyperparameters whose covariance matrix cannot be factorised: no search goes there."""
 
@@ -166,8 +170,13 @@ def kernel_factor(
 
 
 def noise_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
-    """σ² with what keeps the covariance matrix of so many points from being singular."""
+    """σ² with what round-off makes of the variance at so many points."""
     return float(np.exp(theta[-1]) + JITTER * points * np.exp(theta[-2]))
+
+
+def nugget_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
+    """σ² with what keeps the covariance matrix of so many points from being singular."""
+    return float(np.exp(theta[-1]) + NUGGET * points * np.exp(theta[-2]))
 
 
 CACHED_ENTRIES = 2**15

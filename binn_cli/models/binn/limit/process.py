@@ -20,6 +20,7 @@ from binn_cli.models.binn.limit.kernel import (
     covariance_at,
     covariances_at,
     noise_variance,
+    nugget_variance,
     squared_distances,
 )
 from binn_cli.models.binn.limit.warping import warp
@@ -103,10 +104,11 @@ class Process:
         values = (self.targets - self.shift) / self.scale
         for theta in self.draws:
             matrix = covariance(theta, self.points, self.points, self.smoothness)
-            matrix[np.diag_indices(n)] += noise_variance(theta, n)
+            matrix[np.diag_indices(n)] += nugget_variance(theta, n)
             root = _root(matrix)
             inverse, _ = scipy.linalg.lapack.dtrtri(root, lower=1)
-            found.append((inverse, inverse.T @ (inverse @ values)))
+            # By substitution: the inverse multiplied twice would miss by more than round-off where K is nearly singular.
+            found.append((inverse, scipy.linalg.cho_solve((root, True), values, check_finite=False)))
         return found
 
     @property
@@ -119,7 +121,7 @@ class Process:
         """Effective number of parameters, n - σ² tr K⁻¹, on average over the draws."""
         n = len(self.points)
         found = [
-            n - noise_variance(t, n) * float(np.sum(inverse**2))
+            n - nugget_variance(t, n) * float(np.sum(inverse**2))
             for t, (inverse, _) in zip(self.draws, self.factors, strict=True)
         ]
         return float(np.mean(found))
@@ -245,9 +247,11 @@ class Process:
         """
         values = (self.targets - self.shift) / self.scale
         means, variances = [], []
-        for inverse, solved in self.factors:
-            variances.append(1.0 / np.einsum("in,in->n", inverse, inverse))
-            means.append(values - solved * variances[-1])
+        n = len(values)
+        for theta, (inverse, solved) in zip(self.draws, self.factors, strict=True):
+            own = 1.0 / np.einsum("in,in->n", inverse, inverse)
+            means.append(values - solved * own)
+            variances.append(own + noise_variance(theta, n) - nugget_variance(theta, n))
         mean = np.mean(means, axis=0)
         return self.shift + self.scale * mean, self.scale**2 * (np.mean(variances, axis=0) + np.var(means, axis=0))
 

@@ -20,8 +20,16 @@ from binn_cli.models.binn.limit.process import Process, standardisation
 from binn_cli.models.binn.limit.warping import choose_rates, warp
 from binn_cli.models.binn.tucker.alternation import TuckerFit
 
-AROUND = (0.7, 1.0)
-"""Standard deviations of every function's log lengths and logit shares around those of all together."""
+AROUND = (1.0, 1.5)
+"""Standard deviations of every function's log lengths and logit shares around those of all together: with less freedom
+intervals of left-out cases hold too seldom."""
+
+LENGTH_STD = 1.0
+"""Standard deviation of the common log lengths around that of √D, the distance of random cases."""
+
+TOGETHER = 3.0
+"""Functions that all together count as, where there are as many: each on its own they would count too little against
+the prior, and all in full too much, since the smaller ones are rougher."""
 
 STARTS = 3
 
@@ -75,7 +83,8 @@ def fit_functions(
     varying = np.std(targets, axis=0) > 0.5  # not what is constant but for round-off
     largest = max(spread[varying].max() if varying.any() else 1.0, np.finfo(float).tiny)
     weights = np.where(varying, np.sqrt(spread / largest), 0.0)
-    weak = Prior.weak(dimensions)
+    weights *= min(TOGETHER, float(np.sum(varying))) / max(float(np.sum(weights)), np.finfo(float).tiny)
+    weak = _expected(dimensions)
     pooled, rates = weak.mean, np.zeros(dimensions)
     if varying.any() and before is not None:
         rates, evidence = before.rates, Evidence.of(warp(nodes, before.rates))
@@ -105,6 +114,14 @@ def fit_functions(
         modes.append(theta)
         processes.append(Process.of(nodes, values[q], draws, rates, "gaussian"))
     return CaseFunctions(tuple(processes), CaseHyperparameters(pooled, np.stack(modes), rates))
+
+
+def _expected(dimensions: int) -> Prior:
+    """What is assumed of functions of cases before any data."""
+    weak = Prior.weak(dimensions)
+    mean, std = weak.mean.copy(), weak.std.copy()
+    mean[:dimensions], std[:dimensions] = 0.5 * np.log(dimensions), LENGTH_STD
+    return Prior(mean, std)
 
 
 def _field_points(fit: TuckerFit) -> float:

@@ -72,3 +72,17 @@ def test_a_matrix_that_round_off_makes_indefinite_still_has_moments() -> None:
 
     assert mean[0] == pytest.approx(0.6, abs=1e-2)
     assert np.isfinite(spread).all() and (spread >= 0.0).all()
+
+
+def test_simulations_without_noise_are_missed_by_little_more_than_round_off() -> None:
+    """A signal variance of 3e5 of which next to nothing varies: what keeps the matrix from being singular must not pass
+    for noise (twice the error), and what is said of the error must be no smaller."""
+    rng = np.random.default_rng(3)
+    x, new = rng.random((100, 2)), rng.random((200, 2))
+    theta = np.array([np.log(0.3), np.log(0.9), np.log(0.01), np.log(0.02), np.log(3e5), np.log(1e-12)])
+    values, truth = (np.sin(5.0 * p[:, 0]) + p[:, 1] ** 2 * np.cos(3.0 * p[:, 0]) for p in (x, new))
+    process = Process.of(x, values, theta[None], np.zeros(2), "gaussian")
+    mean, variance = process.moments(new)
+    error = np.abs(mean - truth)
+    assert np.sqrt(np.mean(error**2)) < 7e-5
+    assert np.mean(error < 1.96 * np.sqrt(variance + process.noise)) > 0.9
