@@ -1,5 +1,5 @@
-"""Simulation-based calibration: truths from every decomposition's own prior, data with noise, the fit, and where what is
-observed next lies in its predictive distribution."""
+"""Simulation-based calibration: truths from every decomposition's own prior, data with noise, the fit, and where the
+next observation lies in its predictive distribution."""
 
 from __future__ import annotations
 
@@ -126,16 +126,22 @@ def probability(name: str, seed: int) -> Row:
     return {"probability": float(norm.cdf(np.ravel(away)[0]))}
 
 
-def study(
-    names: Sequence[str] = tuple(PRIORS), replications: int = 400, path: Path = KEPT, asks: bool = True
-) -> Study:
+def study(names: Sequence[str] = tuple(PRIORS), replications: int = 400, path: Path = KEPT, asks: bool = True) -> Study:
     """So many data sets of every prior."""
     kept, found = KeptRows(path, asks), {}
     for name in names:
-        rows = [kept.row({"prior": name, "seed": s}, lambda n=name, s=s: probability(n, s)) for s in range(replications)]
+        rows = [
+            kept.row({"prior": name, "seed": s}, lambda n=name, s=s: probability(n, s)) for s in range(replications)
+        ]
         found[name] = np.array([row["probability"] for row in rows if row is not None])
     lines = [(name, f"{len(p):,}", *summary(p)) for name, p in found.items() if len(p)]
-    headings = ("fitted, and drawn from", "data sets", *(f"{level:.0%}" for level in LEVELS), "distance", "p of 10 bins")
+    headings = (
+        "fitted, and drawn from",
+        "data sets",
+        *(f"{level:.0%}" for level in LEVELS),
+        "distance",
+        "p of 10 bins",
+    )
     return Study("Calibration by simulation", "\n\n".join([TEXT, table(headings, lines)]), _figure(found))
 
 

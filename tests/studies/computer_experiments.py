@@ -128,9 +128,11 @@ def _ackley(x: Inputs) -> Values:
 
 def _curved(x: Inputs) -> Values:
     a, b, c = x.T
-    return 4.0 * (a - 2.0 + 8.0 * b - 8.0 * b**2) ** 2 + (3.0 - 4.0 * b) ** 2 + 16.0 * np.sqrt(c + 1.0) * (
-        2.0 * c - 1.0
-    ) ** 2
+    return (
+        4.0 * (a - 2.0 + 8.0 * b - 8.0 * b**2) ** 2
+        + (3.0 - 4.0 * b) ** 2
+        + 16.0 * np.sqrt(c + 1.0) * (2.0 * c - 1.0) ** 2
+    )
 
 
 def _rosenbrock(x: Inputs) -> Values:

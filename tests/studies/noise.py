@@ -122,7 +122,11 @@ def _functions(kept: KeptRows, names: Sequence[str], size: int, seeds: Sequence[
                     *(f"{average(own, 'noise_found'):.3f}" for own in found.values()),
                 )
             )  # fmt: skip
-    both = [f"{what}, {model}" for what in ("error", "covers", "spread over error", "noise found") for model in ("binn", "gp")]
+    both = [
+        f"{what}, {model}"
+        for what in ("error", "covers", "spread over error", "noise found")
+        for model in ("binn", "gp")
+    ]
     return table(("function", "noise", *both), rows)
 
 

@@ -174,6 +174,13 @@ def test_table_loops(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
+def test_calibration(tmp_path: Path) -> None:
+    name = "limit, 24 rows"
+    ((found, count, *_),) = _rows(calibration.study((name,), 3, tmp_path / "calibration.jsonl").text)
+    assert (found, count) == (name, "3")
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", calibration.PRIORS)
 def test_what_is_observed_next_is_anywhere_in_its_predictive_distribution(name: str) -> None:
     """Within four standard errors of a binomial, and what the normal shape of a mixture is off by."""

@@ -107,7 +107,7 @@ class Process:
             matrix[np.diag_indices(n)] += nugget_variance(theta, n)
             root = _root(matrix)
             inverse, _ = scipy.linalg.lapack.dtrtri(root, lower=1)
-            # By substitution: the inverse multiplied twice would miss by more than round-off where K is nearly singular.
+            # By substitution: where K is nearly singular, the inverse multiplied twice misses by more than round-off.
             found.append((inverse, scipy.linalg.cho_solve((root, True), values, check_finite=False)))
         return found
 
