@@ -117,10 +117,10 @@ def study(
     return Study("Active learning on tables", "\n\n".join(parts), _figure(found, names))
 
 
-TEXT = """From {first} rows of a pool of {pool}, one more in each of {rounds} rounds, chosen by the expected reduction
-of the integrated variance (`ivr`) or at random; judged on {tested:,} other points. Errors are over the standard deviation,
-geometric means over seeds. Coverage is that of 95 % intervals: its median over seeds, and of these medians the lowest
-and the highest of all rounds."""
+TEXT = """From {first} rows of a pool of {pool}, one more in each of {rounds} rounds, chosen by expected reduction of
+the integrated variance (`ivr`) or at random; judged on {tested:,} other points. Errors are over the standard
+deviation, geometric means over seeds. Coverage is that of 95 % intervals: its median over seeds, and of these medians
+the lowest and the highest of all rounds."""
 
 
 def _figure(found: dict[tuple[str, str], list[Row]], names: Sequence[str]) -> Figure:
