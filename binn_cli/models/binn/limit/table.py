@@ -25,6 +25,9 @@ REFINED_ROWS, REFINED_DISTANCES, REFINED_STEPS = 1000, 2_500_000, 12
 """More rows, on which the search ends with a few steps: the noise of simulations and long lengths show in many rows
 only."""
 
+NOISELESS = 1e-4
+"""Noise variance above which these rows would say no more than the first ones."""
+
 STARTS = 2
 
 ROUGHER_STEPS, FIRST_STEPS = 40, 8
@@ -103,7 +106,9 @@ def choose_hyperparameters(
         if smoothness == SMOOTHNESS[0]:
             theta = best
     more = _first(order, REFINED_ROWS, REFINED_DISTANCES, x.shape[1])
-    return found if len(more) == len(own) else [_refined(choice, x[more], y[more], prior) for choice in found]
+    if len(more) == len(own) or np.exp(found[0].theta[-1]) > NOISELESS:
+        return found
+    return [_refined(choice, x[more], y[more], prior) for choice in found]
 
 
 def _first(order: Int[np.ndarray, " n"], most: int, distances: int, inputs: int) -> Int[np.ndarray, " m"]:
