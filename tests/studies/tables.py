@@ -114,16 +114,16 @@ def study(
                     row = kept.row(of, lambda n=name, p=size, s=seed, m=model: outcome(EXPERIMENTS[n], p, s, m))
                     if row is not None:
                         found.setdefault((size, name, model), []).append(row)
-    parts = [TEXT.format(points=TEST_POINTS, seeds=len(seeds), rows=COSTLY_ROWS), _absent(models)]
+    parts = [TEXT.format(points=TEST_POINTS, rows=COSTLY_ROWS), _absent(models)]
     for size in sizes:
-        parts += [f"## {size} points an input", _verdict(found, size, names)]
+        parts += [f"## {size} points an input", _designs(found, size), _verdict(found, size, names)]
         for title, (metric, form) in METRICS.items():
             parts += [f"### {title[0].upper()}{title[1:]}", _scores(found, size, names, models, metric, form)]
     return Study("Tables of few rows", "\n\n".join(part for part in parts if part), _figure(found, sizes, names))
 
 
 TEXT = """Every model learns Latin hypercubes of 10 and of 50 points for each input, and is asked at {points:,} other
-points. Numbers are over {seeds} designs: errors, CRPS and seconds geometric means, all else means. Functions in italics
+points. Errors, CRPS and seconds are geometric means over designs, all else means. Functions in italics
 were kept aside while the engine was built; networks learn one design of the others. Programs of others are asked up to
 {rows} rows, beyond which they take minutes. Seconds are processor time of fit and prediction on one core; the first fit
 of a model that compiles includes that."""
@@ -132,6 +132,11 @@ of a model that compiles includes that."""
 def _absent(models: Sequence[str]) -> str:
     absent = [m for m in models if m in OUTSIDE and not installed(OUTSIDE[m][0])]
     return f"Not installed, and so not asked: {', '.join(absent)}." if absent else ""
+
+
+def _designs(found: dict[tuple[int, str, str], list[Row]], size: int) -> str:
+    counts = {len(rows) for (own, _, model), rows in found.items() if own == size and model in ("binn", "gp")}
+    return f"`binn` and `gp` have learned {' or '.join(map(str, sorted(counts)))} designs of each function."
 
 
 def average(rows: Sequence[Row], metric: str) -> float:

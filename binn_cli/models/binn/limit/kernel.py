@@ -31,9 +31,9 @@ JITTER = 8.0 * np.finfo(np.float64).eps
 """What is added to the diagonal, per point and unit of signal variance: round-off must not make the matrix
 indefinite."""
 
-NUGGET = 0.5 * np.finfo(np.float64).eps
-"""The same where hyperparameters are given, which have no gradient that round-off could spoil: simulations without
-noise are then missed by less."""
+NUGGET, NUGGET_POINTS = 0.2 * np.finfo(np.float64).eps, 100
+"""The same where hyperparameters are given, which have no gradient that round-off could spoil, and the fewest points
+that it is for: simulations without noise are then missed by less. A seventh of it loses all digits."""
 
 REFUSED = 1e25
 """Objective of hyperparameters whose covariance matrix cannot be factorised: no search goes there."""
@@ -176,7 +176,7 @@ def noise_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
 
 def nugget_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
     """σ² with what keeps the covariance matrix of so many points from being singular."""
-    return float(np.exp(theta[-1]) + NUGGET * points * np.exp(theta[-2]))
+    return float(np.exp(theta[-1]) + NUGGET * max(points, NUGGET_POINTS) * np.exp(theta[-2]))
 
 
 CACHED_ENTRIES = 2**15
