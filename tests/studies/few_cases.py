@@ -129,12 +129,12 @@ def study(
             points[model, count] = errors
             plate.append(
                 (
-                    str(count), model, f"{np.exp(np.mean(np.log(errors))):.2e}", f"{max(errors):.2e}",
+                    str(count), str(len(found)), model, f"{np.exp(np.mean(np.log(errors))):.2e}", f"{max(errors):.2e}",
                     f"{np.mean(coverage):.3f}", f"{min(coverage):.3f}",
                     f"{np.mean([row['seconds'] for row in found]):.1f}",
                 )
             )  # fmt: skip
-    headings = ("cases", "model", "RMSE", "largest", "mean coverage", "least", "seconds")
+    headings = ("cases", "draws", "model", "RMSE", "largest", "mean coverage", "least", "seconds")
     parts += ["## A heated plate from random cases", table(headings, plate)]
     return Study("Few cases of fields", "\n\n".join(parts), _figure(points, counts, models))
 
@@ -143,7 +143,7 @@ TEXT = """Two surfaces of 2,400 points have fields in closed form for ten flight
 Mach number, angle of attack): each is predicted from the nine others. Errors are over the standard deviation of the
 field. The heated plate is `dataset=heat` by its series, on 21 x 21 points and nine times, with two more parameters (the
 radius of the sources, and the last time), from random cases and for ten others; its RMSE has the unit of the solution,
-a geometric mean over three draws. POD + GP is what one would write with scikit-learn: the singular vectors of the
+a geometric mean over draws of the cases. POD + GP is what one would write with scikit-learn: the singular vectors of the
 centred fields, and a Gaussian process with one length for each parameter, noise and three restarts for every
 coefficient."""
 

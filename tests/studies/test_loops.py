@@ -162,8 +162,8 @@ def test_noise(tmp_path: Path) -> None:
 def test_few_cases(tmp_path: Path) -> None:
     study = few_cases.study((), (12,), (1,), path=tmp_path / "cases.jsonl")
     rows = _rows(study.text.split("## A heated plate")[1])
-    assert [row[:2] for row in rows] == [["12", "binn"], ["12", "POD + GP"]]
-    assert float(rows[0][2]) < float(rows[1][2])
+    assert [row[:3] for row in rows] == [["12", "1", "binn"], ["12", "1", "POD + GP"]]
+    assert float(rows[0][3]) < float(rows[1][3])
 
 
 @pytest.mark.thorough

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.binn.limit.hyperparameters import marginalised, maximise, sample, starting_points
-from binn_cli.models.binn.limit.kernel import Evidence, Prior
+from binn_cli.models.binn.limit.kernel import Evidence, Prior, bounds
 from binn_cli.models.binn.limit.process import Process, standardisation
 from binn_cli.models.binn.limit.warping import choose_rates, warp
 from binn_cli.models.binn.tucker.alternation import TuckerFit
@@ -80,10 +80,13 @@ def fit_functions(
     units = [standardisation(v) for v in values]
     targets = np.stack([(v - shift) / scale for v, (shift, scale) in zip(values, units, strict=True)], axis=1)
     spread = sizes * np.array([scale for _, scale in units])
-    varying = np.std(targets, axis=0) > 0.5  # not what is constant but for round-off
+    # Neither what is constant but for round-off, nor what the fields do not show: that would be noise without bound.
+    varying = (np.std(targets, axis=0) > 0.5) & (spread > np.finfo(float).eps * spread.max())
     largest = max(spread[varying].max() if varying.any() else 1.0, np.finfo(float).tiny)
     weights = np.where(varying, np.sqrt(spread / largest), 0.0)
-    weights *= min(TOGETHER, float(np.sum(varying))) / max(float(np.sum(weights)), np.finfo(float).tiny)
+    # As many as there are of about the same size: functions at the level of round-off are none.
+    total = max(float(np.sum(weights)), np.finfo(float).tiny)
+    weights *= min(TOGETHER, total**2 / max(float(np.sum(weights**2)), np.finfo(float).tiny)) / total
     weak = _expected(dimensions)
     pooled, rates = weak.mean, np.zeros(dimensions)
     if varying.any() and before is not None:
@@ -98,12 +101,12 @@ def fit_functions(
     around = weak.around(pooled, *AROUND)
     processes, modes, one = [], [], np.ones(1)
     for q, (target, (_, scale)) in enumerate(zip(targets.T, units, strict=True)):
-        prior = _with_noise(around, known[q] / scale**2)
         if not varying[q]:
-            theta = prior.mean.copy()
+            theta = around.mean.copy()
             theta[-2:] = np.log(1e-12)
             draws = theta[None]
         else:
+            prior = _with_noise(around, known[q] / scale**2)
             starts = prior.mean[None]
             if before is not None and q < len(before.modes):
                 starts = before.modes[q][None]
@@ -138,5 +141,5 @@ def _with_noise(prior: Prior, variance: float) -> Prior:
     """The prior with a noise variance that is known."""
     mean, std = prior.mean.copy(), prior.std.copy()
     if variance > 1e-12:
-        mean[-1], std[-1] = np.log(variance), 1.0
+        mean[-1], std[-1] = min(np.log(variance), bounds((len(mean) - 2) // 2)[-1, 1]), 1.0
     return Prior(mean, std)

@@ -34,3 +34,18 @@ def test_a_left_out_flight_condition_lies_in_its_intervals(case: int) -> None:
     error = shapes @ mean - fields[:, case]
     assert np.mean(np.abs(error) < 1.96 * np.sqrt(shapes**2 @ variance)) >= 0.85
     assert np.sqrt(np.mean(error**2)) < 0.15 * np.std(fields[:, case])
+
+
+def test_a_function_that_no_field_shows_says_nothing() -> None:
+    """Its noise is without bound: the search ended in numbers that are none."""
+    rng = np.random.default_rng(0)
+    nodes = rng.random((8, 2))
+    values = np.stack([np.sin(3.0 * nodes[:, 0]), rng.standard_normal(8)])
+    fit = SimpleNamespace(
+        factors=[SimpleNamespace(mean=values)],
+        core=SimpleNamespace(mean=np.diag([1.0, 0.0]), vectors=[None]),
+        noise=1e-4,
+    )
+    functions = fit_functions(nodes, fit, None, seed=0)  # type: ignore[arg-type]
+    found = [process.moments(rng.random((3, 2))) for process in functions.processes]
+    assert np.isfinite(found).all()
