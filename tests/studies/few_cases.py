@@ -139,13 +139,13 @@ def study(
     return Study("Few cases of fields", "\n\n".join(parts), _figure(points, counts, models))
 
 
-TEXT = """Two surfaces of 2,400 points have fields in closed form for ten flight conditions (altitude, Reynolds number,
-Mach number, angle of attack): each is predicted from the nine others. Errors are over the standard deviation of the
-field. The heated plate is `dataset=heat` by its series, on 21 x 21 points and nine times, with two more parameters (the
-radius of the sources, and the last time), from random cases and for ten others; its RMSE has the unit of the solution,
-a geometric mean over draws of the cases. POD + GP is what one would write with scikit-learn: the singular vectors of the
-centred fields, and a Gaussian process with one length for each parameter, noise and three restarts for every
-coefficient."""
+TEXT = """Two surfaces of 2,400 points have fields in closed form for ten flight conditions (altitude, Reynolds
+number, Mach number, angle of attack): each is predicted from the nine others. Errors are over the standard deviation
+of the field. The heated plate is `dataset=heat` by its series, on 21 x 21 points and nine times, with two more
+parameters (the radius of the sources, and the last time), from random cases and for ten others; its RMSE has the unit
+of the solution, a geometric mean over draws of the cases. POD + GP is what one would write with scikit-learn: the
+singular vectors of the centred fields, and a Gaussian process with one length for each parameter, noise and three
+restarts for every coefficient."""
 
 
 def _figure(points: dict[tuple[str, int], list[float]], counts: Sequence[int], models: Sequence[str]) -> Figure:
