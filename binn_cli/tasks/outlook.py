@@ -25,6 +25,10 @@ REMEMBERED = 8
 """Cases, the latest ones, whose prediction before they were known says how far the surrogate's own error can be
 trusted."""
 
+COMPARED_FIRST, UNTRUSTED = 4, 3.0
+"""Until so many cases have been compared with their predictions, those that lack count as if they had been so many
+standard deviations away before a rule may end a run: the first surrogates may be far too sure of themselves."""
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -34,6 +38,7 @@ class Outlook:
         rmse: (L,) root mean epistemic variance over the cases and their points, in units of the outputs.
         gain: share by which the best single simulation is expected to lower it; NaN where the model cannot tell.
         surprises: of every new case, how far it was from its prediction.
+        caution: by how much the error must be below a tolerance, since few predictions have been put to the test.
         compile_seconds: time that finding this out spent compiling.
     """
 
@@ -41,6 +46,7 @@ class Outlook:
     gain: float
     compile_seconds: float = 0.0
     surprises: tuple[float, ...] = ()
+    caution: float = 1.0
 
 
 def reference_cases(dataset: Dataset, seed: int) -> Axis:
@@ -123,7 +129,10 @@ class Outlooks:
             factor = max(1.0, float(np.sqrt(np.mean(np.square(latest))))) if latest else 1.0
         timings.compile += found.compile_seconds
         timings.acquire += timer.seconds - found.compile_seconds
-        return replace(found, rmse=factor * found.rmse, surprises=self._newest)
+        lacking = max(0, COMPARED_FIRST - len(latest))
+        squares = [factor**2] * (COMPARED_FIRST - lacking) + [max(UNTRUSTED, factor) ** 2] * lacking
+        caution = float(np.sqrt(np.mean(squares))) / factor
+        return replace(found, rmse=factor * found.rmse, surprises=self._newest, caution=caution)
 
 
 def surprises(before: FittedSurrogate, slab: ProductData) -> tuple[float, ...]:

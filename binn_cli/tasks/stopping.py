@@ -71,10 +71,10 @@ class Stopping:
 
     def _expected(self, expected: Outlook, spread: Float[np.ndarray, " L"]) -> str:
         config = self.config
-        if config.rmse is not None and np.all(expected.rmse <= config.rmse):
+        if config.rmse is not None and np.all(expected.caution * expected.rmse <= config.rmse):
             return f"the predicted RMSE, {_listed(expected.rmse)}, is within task.stop.rmse={config.rmse:g}"
         relative = expected.rmse / np.where(spread > 0, spread, 1.0)
-        if config.rel_rmse is not None and np.all(relative <= config.rel_rmse):
+        if config.rel_rmse is not None and np.all(expected.caution * relative <= config.rel_rmse):
             return f"the predicted relative RMSE, {_listed(relative)}, is within task.stop.rel_rmse={config.rel_rmse:g}"
         if config.gain is not None and expected.gain <= config.gain:
             return (

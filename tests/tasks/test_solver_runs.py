@@ -190,6 +190,14 @@ def test_rules_to_stop(project: Path, stop: dict[str, Any], rounds: int, said: s
         assert len(record.calls.each) == stop["calls"]
 
 
+def test_a_surrogate_that_has_not_been_put_to_the_test_must_be_surer(project: Path) -> None:
+    _, record = learn(project / "run", a_solver(), stop=StopConfig(rmse=1e-9))
+    first = float(record.steps[0].diagnostics["predicted_rmse"][0])
+    for share, rounds in ((1.2, 3), (3.1, 0)):
+        _, again = learn(project / f"run{share}", a_solver(), rounds=3, stop=StopConfig(rmse=share * first))
+        assert (len(again.steps) - 1 == 0) == (rounds == 0)
+
+
 def test_a_stopped_run_has_nothing_left_to_do(project: Path) -> None:
     stop = StopConfig(calls=6)
     learn(project / "run", a_solver(), batch=2, stop=stop)
