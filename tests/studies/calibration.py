@@ -3,6 +3,7 @@ next observation lies in its predictive distribution."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -120,10 +121,11 @@ PRIORS: dict[str, tuple[Callable[[np.random.Generator], Drawn], dict[str, object
 def probability(name: str, seed: int) -> Row:
     """Predictive probability below what was observed next."""
     draw, words = PRIORS[name]
+    began = time.process_time()
     learned, asked, domain = draw(np.random.default_rng([2026, seed]))
     found = Binn(BinnConfig(**words)).fit(learned, domain=domain).predict(asked.axes)  # type: ignore[arg-type]
     away = (asked.values - found.mean) / found.total_std
-    return {"probability": float(norm.cdf(np.ravel(away)[0]))}
+    return {"probability": float(norm.cdf(np.ravel(away)[0])), "processor": time.process_time() - began}
 
 
 def study(names: Sequence[str] = tuple(PRIORS), replications: int = 400, path: Path = KEPT, asks: bool = True) -> Study:
