@@ -10,14 +10,12 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
+from scipy.special import gammaincinv
 
 from binn_cli.models.binn.limit.kernel import REFUSED, Evidence, Prior, bounds
 
 MOST_STEPS = 120
 """Steps of L-BFGS in each search."""
-
-RELATIVE = 1e-6
-"""Relative change of the negative log posterior by a step below which a search ends: a ten-thousandth of a nat."""
 
 DIFFERENCE = 1e-3
 """Step of the differences of gradients that give the curvature at the maximum."""
@@ -25,6 +23,9 @@ DIFFERENCE = 1e-3
 CHAINS, WARM_UP, KEPT, THINNED, LEAPFROG = 16, 12, 2, 5, 6
 """Hamiltonian Monte Carlo: chains side by side, transitions before the first draw, draws kept per chain, transitions
 between them, and leapfrog steps per transition."""
+
+UNLIKELY = 1e-6
+"""Share of a normal distribution that lies farther below its peak than what counts as a draw."""
 
 FEW = 40
 """Points up to which all of these are made; beyond, where the posterior is nearer to a normal distribution, a third of
@@ -72,9 +73,7 @@ def maximise(
 
     for start in starts:
         begin = np.clip(start, limits[:, 0], limits[:, 1])
-        found = minimize(
-            objective, begin, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": steps, "ftol": RELATIVE}
-        )
+        found = minimize(objective, begin, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": steps})
         if found.fun < value:
             best, value = found.x, float(found.fun)
     return best, value
@@ -143,7 +142,7 @@ def sample(
     chains, warm_up, thinned = (CHAINS, WARM_UP, THINNED) if few else (CHAINS // 2, WARM_UP // 2, THINNED // 2)
     place = 0.7 * rng.standard_normal((chains, len(theta)))
     energy, force, at = potential(place)
-    step, draws = np.full(chains, 0.4), []
+    step, draws, energies = np.full(chains, 0.4), [], []
     for made in range(warm_up + KEPT * thinned):
         momentum = rng.standard_normal(place.shape)
         before = energy + 0.5 * np.sum(momentum**2, axis=1)
@@ -164,4 +163,8 @@ def sample(
             step = np.clip(step * np.where(taken, 1.1, 0.7), 0.02, 1.2)
         elif (made - warm_up) % thinned == thinned - 1:
             draws.append(at)
-    return np.concatenate(draws)
+            energies.append(energy)
+    found, height = np.concatenate(draws), np.concatenate(energies)
+    # A chain that has not come down from where it started is no draw: of a normal distribution one in a million is as
+    # far from the peak.
+    return found[height <= height.min() + gammaincinv(0.5 * len(theta), 1.0 - UNLIKELY)]

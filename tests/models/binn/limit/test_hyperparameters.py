@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from binn_cli.models.binn.limit.hyperparameters import maximise, sample, starting_points
 from binn_cli.models.binn.limit.kernel import Evidence, Prior, covariance, noise_variance
@@ -49,3 +50,16 @@ def test_an_input_that_acts_through_its_logarithm_is_stretched() -> None:
     rates, _ = choose_rates(x, y, ONE, prior, theta)
     assert rates[0] > 0.0 and rates[1] == 0.0
     assert np.isfinite(plain)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_chain_that_has_not_come_down_gives_no_draw(seed: int) -> None:
+    """A plane through a few exact points: chains that began on the slopes would say that little is known of it."""
+    points = np.random.default_rng(seed).random((19, 2))
+    values = points.sum(axis=1)
+    target = (values - values.mean())[:, None] / values.std()
+    evidence, prior = Evidence.of(points), Prior.weak(2)
+    theta, lowest = maximise(evidence, target, np.ones(1), prior, starting_points(prior, 2, seed))
+    draws = sample(evidence, theta, target, np.ones(1), prior, seed)
+    energies = evidence(draws, target, np.ones(1), prior)[0]
+    assert len(draws) > 20 and np.max(energies) < np.min(energies) + 20.0 and np.min(energies) > lowest - 3.0
