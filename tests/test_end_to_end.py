@@ -134,7 +134,7 @@ def follow(process: subprocess.Popen[str], until: str) -> str:
 
 
 def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> None:
-    rounds = 12
+    rounds = 7
     command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -168,7 +168,7 @@ def test_an_interrupted_run_is_kept_and_goes_on(binn, environment, tmp_path) -> 
 
 
 def test_a_live_run_is_left_alone_and_a_killed_one_goes_on(binn, environment, tmp_path) -> None:
-    rounds = 12
+    rounds = 7
     command = [*PROGRAM, "run", "task=active_learn", f"task.rounds={rounds}", *f"{POISSON} {BRISK}".split()]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -288,6 +288,7 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(environment, tmp_path) -> 
     assert (record.status, len(record.steps)) == ("complete", 3)
 
 
+@pytest.mark.thorough
 def test_a_second_heat_run_solves_nothing(binn, tmp_path) -> None:
     line = f"run task=active_learn task.rounds=1 {HEAT} {BRISK}"
     first = binn(line)

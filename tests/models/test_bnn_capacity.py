@@ -37,6 +37,7 @@ def test_room_is_a_half_of_the_capacity_as_often_as_it_fits(number: int, capacit
     assert room_for(ProductData((axis,), np.zeros((number, 1)), ("u",)), capacity) == room
 
 
+@pytest.mark.thorough
 def test_room_in_the_compiled_shape_does_not_change_the_fit() -> None:
     model = BnnMap(BnnMapConfig(widths=[8], steps=50, polish=20, precision="float64"))
     tight, roomy = (model.fit(cases(6), capacity=capacity) for capacity in (None, 10))

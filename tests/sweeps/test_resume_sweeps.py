@@ -53,6 +53,7 @@ def test_what_is_complete_is_skipped_and_what_failed_runs_again(binn: Program) -
     assert binn.sweep("model.modes=1,2,3", "resume=true") == 0 and binn.ran == []
 
 
+@pytest.mark.thorough
 def test_without_resume_everything_runs_in_a_sweep_of_its_own(binn: Program) -> None:
     for _ in range(2):
         assert binn.sweep("model.modes=1,2") == 0

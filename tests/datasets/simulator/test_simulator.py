@@ -22,6 +22,7 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "docs" / "examples" / "heat.py"
 SOURCES = [[a, b] for a in np.linspace(0.1, 0.9, 4) for b in np.linspace(0.1, 0.9, 4)]
 
 
+@pytest.mark.thorough
 def test_heat_as_an_external_program_has_the_same_cases_and_values(project: Path) -> None:
     built_in = Heat(
         HeatConfig(

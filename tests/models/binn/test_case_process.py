@@ -39,7 +39,7 @@ def test_variances_of_cases_are_those_of_their_fields(config: dict[str, object])
     process = fitted.case_process((X, T), OTHERS)
     variance = np.asarray(fitted.predict([X, T, OTHERS]).epistemic_var)[..., 0].sum(axis=(0, 1))
     np.testing.assert_allclose(
-        process.variances() / process.variances().sum(), variance / variance.sum(), rtol=0.15
+        process.variances() / process.variances().sum(), variance / variance.sum(), rtol=0.25
     )  # fewer draws of hyperparameters
     assert process.observed(0).variances()[0] < process.variances()[0]
 

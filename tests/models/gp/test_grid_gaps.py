@@ -48,6 +48,7 @@ def test_equals_the_dense_process_of_what_was_observed(kind: str, share: float) 
     assert "cells have no value" in ours.report.notes[0]
 
 
+@pytest.mark.thorough
 def test_hyperparameters_come_from_what_was_observed() -> None:
     """The noise is that of the data, and the truth lies within the intervals in gaps as elsewhere."""
     truth, data = problem("grid"), with_gaps(problem("grid", noise=0.05), 0.3)

@@ -141,6 +141,7 @@ def test_experts_see_what_is_too_fine_for_points_drawn_from_all() -> None:
     assert float(fitted.report.diagnostics["noise_std"][0]) < 1e-2
 
 
+@pytest.mark.thorough
 def test_a_warm_start_goes_on_from_the_former_hyperparameters() -> None:
     data = problem("scattered", noise=0.1)
     model = GpLocal(GpLocalConfig(expert_points=100))

@@ -73,6 +73,7 @@ def test_a_warm_start_begins_where_the_last_fit_ended() -> None:
     assert warm.report.diagnostics["training_loss"][0] < 0.5 * cold.report.diagnostics["training_loss"][0]
 
 
+@pytest.mark.thorough
 def test_few_values_of_a_coordinate_get_few_centers_of_an_inn() -> None:
     """Between the values the network interpolates; with a centre for every value it would keep its random start
     there."""
