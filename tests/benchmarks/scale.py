@@ -40,7 +40,15 @@ def scattered_against_dense(n: int = 100_000) -> Row:
         "relevance": "none",
     }
     model = Binn(
-        BinnConfig(sweeps=SWEEPS, tolerance=0.0, inference="als", noise="fixed", noise_variance=0.0225, **options)
+        BinnConfig(
+            sweeps=SWEEPS,
+            tolerance=0.0,
+            inference="als",
+            variance="modes",
+            noise="fixed",
+            noise_variance=0.0225,
+            **options,
+        )
     )
     fitted = model.fit(data)
     assert fitted.stated is not None

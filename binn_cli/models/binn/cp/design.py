@@ -16,8 +16,8 @@ from jaxtyping import Float
 from binn_cli.models.binn.cp.features import Features
 from binn_cli.models.binn.cp.moments import MANY_ROWS
 
-KEPT_ENTRIES = 2**24
-"""Numbers of the features of an axis's points up to which they are kept (128 MB); else they are computed chunk by
+KEPT_ENTRIES = 2**25
+"""Numbers of the features of an axis's points up to which they are kept (256 MB); else they are computed chunk by
 chunk."""
 
 ROW_LOOP = 6
