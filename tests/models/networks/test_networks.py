@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
 from scipy.interpolate import BSpline
 
 from binn_cli.config.schema import InnConfig, MlpConfig
