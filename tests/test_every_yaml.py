@@ -26,6 +26,7 @@ LARGE = {
     ("model", "bnn_nuts"),
     ("model", "kan"),
     ("model", "gp_local"),
+    ("task", "scaling"),
     ("model", "mlp"),
     ("model", "inn"),
     ("model", "gp_sparse"),

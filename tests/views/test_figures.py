@@ -24,6 +24,7 @@ def kept(root: Path, record: RunRecord, model: str, seed: int = 0) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: dict[str, RunRecord], capsys) -> None:
     monkeypatch.chdir(tmp_path)
     root = Path("outputs")

@@ -40,7 +40,7 @@ def small(kind: str) -> ProductData:
     return ProductData(axes, data.values[np.ix_(*(np.arange(0, axis.size, 2) for axis in data.axes))], data.outputs)
 
 
-@pytest.mark.parametrize("kind", ["line", "grid", "mixed"])
+@pytest.mark.parametrize("kind", ["line", "grid", pytest.param("mixed", marks=pytest.mark.thorough)])
 def test_equals_the_dense_process(kind: str) -> None:
     data = small(kind)
     lengths = [0.3, 0.5, 0.7, 0.4, 0.9][: len(data.inputs)]
