@@ -20,7 +20,8 @@ from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.mixture import Member, Mixture
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions
-from binn_cli.models.binn.tucker.posterior import Functions, LimitFunctions, TuckerPosterior
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.posterior import Functions, TuckerPosterior
 from binn_cli.models.encoded import FittedEncoded
 from binn_cli.models.encoding import PLAIN
 from binn_cli.models.multifidelity import FittedOnCheap

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from binn_cli.errors import BinnError
 from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.memory import PastCases
-from binn_cli.models.binn.tucker.posterior import LimitFunctions, TuckerPosterior
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.posterior import TuckerPosterior
 
 LEVEL = 0.95
 """Level at which intervals are made to hold."""

@@ -18,7 +18,8 @@ from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.multilinear import mode_dot
 from binn_cli.models.binn.tucker.fields import AxisFunctions
-from binn_cli.models.binn.tucker.posterior import LimitFunctions, TuckerPosterior
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.posterior import TuckerPosterior
 from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.surrogate import CaseProcess
 
@@ -138,12 +139,12 @@ class FunctionCoordinates:
         if isinstance(last, LimitFunctions):
             last = LimitFunctions(tuple(process.thinned for process in last.processes))
         turned = (vectors * np.sqrt(np.maximum(values, 0.0))).T @ last.directions
-        energy = np.einsum("re,re->e", turned, turned) * last.variances(cases).mean(axis=0)
+        energy = np.einsum("re,re->e", turned, turned) * _variances(last, cases).mean(axis=0)
         return cls(last, turned, largest(energy))
 
     def energy(self, cases: Cases) -> Float[np.ndarray, " r"]:
         """See `CaseCoordinates`."""
-        return np.asarray(self.turned**2 @ self.functions.variances(cases).sum(axis=0))
+        return np.asarray(self.turned**2 @ _variances(self.functions, cases).sum(axis=0))
 
     def between(self, cases: Cases, others: Cases) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
         """See `CaseCoordinates`."""
@@ -155,6 +156,12 @@ class FunctionCoordinates:
     def restricted(self, kept: Int[np.ndarray, " r"]) -> FunctionCoordinates:
         """See `CaseCoordinates`."""
         return replace(self, turned=self.turned[kept])
+
+
+def _variances(functions: LimitFunctions | AxisFunctions, cases: Cases) -> Float[np.ndarray, "n E"]:
+    found = functions.moments(cases, variance=True)[1]
+    assert found is not None
+    return found
 
 
 def largest(energy: Float[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:

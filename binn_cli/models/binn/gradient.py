@@ -17,7 +17,8 @@ from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.limit.warping import warp
 from binn_cli.models.binn.mixture import Member, Mixture
 from binn_cli.models.binn.tucker.fields import AxisFunctions
-from binn_cli.models.binn.tucker.posterior import Functions, LimitFunctions, TuckerPosterior
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.posterior import Functions, TuckerPosterior
 
 ENTRIES = 2**20
 """Numbers of the largest table of one chunk of points (8 MB)."""

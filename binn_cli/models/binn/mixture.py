@@ -27,11 +27,17 @@ def mix(
     """Mean and variance of the function under a mixture; without `variance` the latter is zero."""
     if len(members) == 1:
         return members[0][0].moments(x, variance=variance)
-    found = [(*member.moments(x, variance=variance), weight) for member, weight in members]
-    mean = np.sum([w * m for m, _, w in found], axis=0)
-    if not variance:
-        return mean, np.zeros(len(x))
-    return mean, np.sum([w * (v + (m - mean) ** 2) for m, v, w in found], axis=0)
+    found = [member.moments(x, variance=variance) for member, _ in members]
+    mean, spread = mixed(found, [weight for _, weight in members])
+    return mean, spread if variance else np.zeros(len(x))
+
+
+def mixed(
+    moments: Sequence[tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]], weights: Sequence[float] | np.ndarray
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Mean and variance of a mixture from those of its members."""
+    mean = np.sum([w * m for (m, _), w in zip(moments, weights, strict=True)], axis=0)
+    return mean, np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(moments, weights, strict=True)], axis=0)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,11 @@ rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import logsumexp
 
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, smooth_features
@@ -28,9 +26,11 @@ from binn_cli.models.binn.limit.table import (
     choose_hyperparameters,
     draw_hyperparameters,
 )
-from binn_cli.models.binn.mixture import Member, mix
+from binn_cli.models.binn.mixture import Member, mixed
 from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
-from binn_cli.models.binn.selection.stacking import NEGLIGIBLE, log_density, stacking_weights
+from binn_cli.models.binn.selection.limits import Limit, promising_limits, weigh
+from binn_cli.models.binn.selection.stacking import log_density
+from binn_cli.models.binn.selection.widening import widening_of
 
 SMALL_ROWS = 3000
 """Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
@@ -47,9 +47,6 @@ REFITTED_ROWS = 600
 CONSTANT = 1e-12
 """Range of an output, relative to its size, up to which it is a constant; and the prior variance of what it could be
 else."""
-
-PSEUDO_ROWS = 5.0
-"""Rows that count as having been predicted just as well as was said."""
 
 GUIDED_ROWS, GUIDE_POINTS = 400, 400
 """Rows up to which starts of sums of products make their first steps on the limit's own values at so many points."""
@@ -147,7 +144,7 @@ def fit_table(
     names: list[str] = []
     left_out: list[tuple[np.ndarray, np.ndarray]] = []
     folds = split_rows(len(rows), seed)
-    limits = _promising(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
+    limits = promising_limits(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
     for limit in limits:
         names.append(f"limit ({limit.choice.smoothness})")
         left_out.append(limit.left_out)
@@ -159,49 +156,48 @@ def fit_table(
             names.append(f"{fit.modes} mode{'s' if fit.modes > 1 else ''}")
             left_out.append(predict_left_out(fit, design, own, folds))
     densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
-    weights = _weights(densities, [limit.choice for limit in limits], few=marginalised(*own.shape))
+    weights = weigh(densities, [limit.choice for limit in limits], few=marginalised(*own.shape))
     candidates = tuple(
         Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True)
     )
-    members: list[tuple[Member, float]] = []
-    parameters, settled = 0.0, True
-    for limit, weight in zip(limits, weights, strict=False):
-        if weight:
-            if n > SMALL_ROWS:
-                process = limit.choice.process(x, y)
-            elif marginalised(*x.shape):
-                process = limit.choice.process(x, y, draw_hyperparameters(limit.choice, x, y, seed))
-            else:
-                process = limit.process
-            members.append((process, float(weight)))
-            parameters += float(weight) * process.parameters
+    kept = [(limit, float(weight)) for limit, weight in zip(limits, weights, strict=False) if weight]
+    of_limits = [(_limit_of_all(limit, x, y, seed), weight) for limit, weight in kept]
+    of_products: list[tuple[CpPosterior, float]] = []
+    parameters, settled = float(sum(weight * process.parameters for process, weight in of_limits)), True
     for (fit, design), weight in zip(fits, weights[len(limits) :], strict=True):
         if weight:
             whole = fit if n <= SMALL_ROWS else _on_all(fit, design, x, y)
-            features = design.axes[0].features
-            members.append((CpPosterior(features, whole.weights, whole.summary.laplace, whole.noise), float(weight)))
-            parameters += weight * float(whole.summary.parameters.sum())
+            own_posterior = CpPosterior(design.axes[0].features, whole.weights, whole.summary.laplace, whole.noise)
+            of_products.append((own_posterior, float(weight)))
+            parameters += float(weight) * float(whole.summary.parameters.sum())
             settled = settled and whole.settled
+    members: list[tuple[Member, float]] = [*of_limits, *of_products]
     noise = float(sum(weight * member.noise for member, weight in members))
-    widening, honest = 1.0, list(left_out)
+    if n <= SMALL_ROWS and len(own) <= REFITTED_ROWS:
+        for i, limit in enumerate(limits):
+            if weights[i]:
+                left_out[i] = predict_limit_left_out(limit.choice, own, target, folds)
+    mean, spread = mixed(left_out, weights)
+    widening, scores = 1.0, None
     if n <= SMALL_ROWS:
-        plain: list[tuple[Member, float]] = [
-            (limit.process, float(weight)) for limit, weight in zip(limits, weights, strict=False) if weight
-        ]
-        plain.extend(member for member in members if isinstance(member[0], CpPosterior))
-        for i, (limit, weight) in enumerate(zip(limits, weights, strict=False)):
-            if weight and len(own) <= REFITTED_ROWS:
-                honest[i] = predict_limit_left_out(limit.choice, own, target, folds)
-        widening = _widening(target, honest, weights, members, plain, seed)
-    mean = np.sum([w * m for (m, _), w in zip(honest, weights, strict=True)], axis=0)
-    spread = np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(honest, weights, strict=True)], axis=0)
-    scores = np.abs(target - mean) / np.sqrt(widening * spread) if n <= SMALL_ROWS else None
+        plain: list[tuple[Member, float]] = [*((limit.process, weight) for limit, weight in kept), *of_products]
+        widening = widening_of(target, mean, spread, members, plain, seed)
+        scores = np.abs(target - mean) / np.sqrt(widening * spread)
     order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
     products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)
     return TableFit(
         tuple(members), noise, widening, candidates, scores, rows, target - mean, widening * spread - noise, products,
         main, parameters, settled,
     )  # fmt: skip
+
+
+def _limit_of_all(limit: Limit, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], seed: int) -> Process:
+    """The limit that all rows teach, its hyperparameters marginalised where rows are few."""
+    if len(x) > SMALL_ROWS:
+        return limit.choice.process(x, y)
+    if marginalised(*x.shape):
+        return limit.choice.process(x, y, draw_hyperparameters(limit.choice, x, y, seed))
+    return limit.process
 
 
 def likeliest_products(
@@ -225,65 +221,6 @@ def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
     return TableFit(
         ((process, 1.0),), process.noise, 1.0, candidates, none, rows, none, none, (), choice, 1.0, True
     )  # fmt: skip
-
-
-class _Limit(NamedTuple):
-    """The limit at one choice of hyperparameters: its process, which is factorised once, and what that says of every
-    row without it."""
-
-    choice: LimitChoice
-    process: Process
-    left_out: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
-
-
-def _weights(densities: np.ndarray, limits: list[LimitChoice], *, few: bool) -> np.ndarray:
-    """Weights of all candidates, the limits first, by the density of left-out rows.
-
-    A few left-out rows do not tell one smoothness from another, and the one that seems the best of three is too sure of
-    itself: there the limits stand together, each with its share of the evidence.
-    """
-    count = len(limits)
-    if not few or count < 2:
-        return stacking_weights(densities)
-    evidence = np.array([choice.evidence for choice in limits])
-    shares = np.exp(evidence - evidence.max())
-    shares = np.where(shares < NEGLIGIBLE * shares.sum(), 0.0, shares)
-    shares /= shares.sum()
-    together = logsumexp(densities[:, :count], axis=1, b=shares)
-    weights = stacking_weights(np.column_stack([together, densities[:, count:]]))
-    return np.concatenate([weights[0] * shares, weights[1:]])
-
-
-def _promising(choices: list[LimitChoice], x: np.ndarray, y: np.ndarray) -> list[_Limit]:
-    """The choices that are not far behind the best, judged by left-out rows in closed form."""
-    processes = [choice.process(x, y) for choice in choices]
-    limits = [_Limit(c, process, process.left_out()) for c, process in zip(choices, processes, strict=True)]
-    densities = [float(np.mean(log_density(y, *limit.left_out))) for limit in limits]
-    return [limit for limit, density in zip(limits, densities, strict=True) if density > max(densities) - FAR_BEHIND]
-
-
-def _widening(
-    y: np.ndarray,
-    left_out: Sequence[tuple[np.ndarray, np.ndarray]],
-    weights: np.ndarray,
-    members: Sequence[tuple[Member, float]],
-    plain: Sequence[tuple[Member, float]],
-    seed: int,
-) -> float:
-    """By how much variances are too small: the mean square of left-out rows in units of what was said of them.
-
-    What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain`
-    has the same members without that. A few rows that are far off count as much as ones at four standard deviations.
-    """
-    mean = np.sum([w * m for (m, _), w in zip(left_out, weights, strict=True)], axis=0)
-    spread = np.sum([w * (v + (m - mean) ** 2) for (m, v), w in zip(left_out, weights, strict=True)], axis=0)
-    squares = np.minimum((y - mean) ** 2 / spread, 16.0)
-    factor = (float(np.sum(squares)) + PSEUDO_ROWS) / (len(y) + PSEUDO_ROWS)
-    member = members[0][0]
-    dimensions = member.points.shape[1] if isinstance(member, Process) else len(member.features)
-    anywhere = np.random.default_rng([seed, 67]).random((200, dimensions))
-    already = np.mean(np.log(mix(members, anywhere)[1] + 1e-300) - np.log(mix(plain, anywhere)[1] + 1e-300))
-    return max(1.0, factor / float(np.exp(max(already, 0.0))))
 
 
 def _products(

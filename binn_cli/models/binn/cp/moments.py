@@ -12,9 +12,10 @@ so that no feature is evaluated at the rows: what N costs is the sums of 3 p + 2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from binn_cli.models.binn.cp.features import Features
 from binn_cli.models.binn.laplace import Linearised
@@ -32,14 +33,19 @@ ROWS_AT_ONCE = 2**15
 """Rows whose powers are in the cache together (256 kB each)."""
 
 
+@dataclass
 class Moments:
-    """S_k and Y_k of all cells, and Σ y², of the rows that have been added."""
+    """Sums over the rows that have been added; at first none.
 
-    def __init__(self) -> None:
-        """Of no rows."""
-        self.powers = np.zeros((2 * DEGREE + 1, CELLS))
-        self.targets = np.zeros((DEGREE + 1, CELLS))
-        self.energy = 0.0
+    Attributes:
+        powers: (2 p + 1, C) S_k of all cells.
+        targets: (p + 1, C) Y_k.
+        energy: Σ y².
+    """
+
+    powers: Float[np.ndarray, "k C"] = field(default_factory=lambda: np.zeros((2 * DEGREE + 1, CELLS)))
+    targets: Float[np.ndarray, "q C"] = field(default_factory=lambda: np.zeros((DEGREE + 1, CELLS)))
+    energy: float = 0.0
 
     def add(self, x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> None:
         """Count in more rows, whose inputs are in [0, 1]."""
@@ -61,10 +67,12 @@ class Moments:
 
     def __add__(self, other: Moments) -> Moments:
         """The moments of the rows of both."""
-        total = Moments()
-        total.powers, total.targets = self.powers + other.powers, self.targets + other.targets
-        total.energy = self.energy + other.energy
-        return total
+        return Moments(self.powers + other.powers, self.targets + other.targets, self.energy + other.energy)
+
+
+def inside(x: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which inputs lie in a cell."""
+    return np.abs(x - 0.5) <= 0.5
 
 
 def polynomials(features: Features) -> Float[np.ndarray, "C Q K"] | None:

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.models.binn.cp.design import AxisDesign, contract_others, jacobian
-from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, of_moments, polynomials
+from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, inside, of_moments, polynomials
 from binn_cli.models.binn.laplace import Linearised
 from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
 
@@ -141,11 +141,11 @@ def linearise(design: Design, weights: Weights, intercept: float | None, *, keep
 
 def _of_table(design: Design, weights: Weights, intercept: float | None, keep_rows: bool) -> Linearised:
     axis, target = design.axes[0], design.data
-    if axis.count == 1 and axis.points >= MANY_ROWS and design.weights is None and axis.features:
-        cells = polynomials(axis.features[0])
+    if axis.count == 1 and axis.points >= MANY_ROWS and design.weights is None and axis.x is not None:
+        x = axis.x[:, 0]
+        cells = polynomials(axis.features[0]) if inside(x).all() else None
         if cells is not None:
-            assert axis.x is not None
-            return of_moments(_moments(axis.x[:, 0], target), cells, weights, intercept)
+            return of_moments(_moments(x, target), cells, weights, intercept)
     root = None if design.weights is None else np.sqrt(design.weights)
     size = sum(w.size for w in weights) + (intercept is not None)
 

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from binn_cli.datasets.rows import RowChunks, ahead, finite
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features
-from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, of_moments, polynomials
+from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, inside, of_moments, polynomials
 from binn_cli.models.binn.cp.normal_equations import Design, linearise, unpack
 from binn_cli.models.binn.laplace import Linearised
 from binn_cli.models.normalization import InputMap, OutputMap
@@ -127,13 +127,22 @@ class RowSums:
     def _of_moments(
         self, cells: Float[np.ndarray, "C Q K"], weights: list[np.ndarray], intercept: float | None
     ) -> Linearised:
-        """The same for one input, from sums over its cells."""
-        total = Moments()
+        """The same for one input, from sums over its cells; rows outside of a stated domain are in none."""
+        moments, size = Moments(), weights[0].size + (intercept is not None)
+        outside = [np.zeros((size, size)), np.zeros(size), np.zeros(())]
+        summed = self._on_processor(weights, intercept)
         for x, y in self._chunks(1):
-            total.add(x[:, 0], y)
-        total.powers, total.targets, energy = add_up([total.powers, total.targets, np.asarray(total.energy)])
-        total.energy = float(energy)
-        return of_moments(total, cells, weights, intercept)
+            within = inside(x[:, 0])
+            if within.all():
+                moments.add(x[:, 0], y)
+                continue
+            moments.add(x[within, 0], y[within])
+            for mine, more in zip(outside, summed(x[~within], y[~within]), strict=True):
+                mine += more
+        found = add_up([moments.powers, moments.targets, np.asarray(moments.energy), *outside])
+        system = of_moments(Moments(found[0], found[1], float(found[2])), cells, weights, intercept)
+        assert system.gram is not None
+        return Linearised(system.gram + found[3], None, system.gradient + found[4], system.squared + float(found[5]))
 
     def _chunks(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Scaled inputs and the standardised output of this process's part, chunk after chunk."""

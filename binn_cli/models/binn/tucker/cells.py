@@ -72,17 +72,17 @@ class AxisCells:
         count = FIRST_CELLS
         while count <= MOST_CELLS:
             found = cls(0.0, 1.0 / count, 0.0, *_tables(inside, 0.0, 1.0 / count, count, SMOOTH), functions)
-            pairs = zip(found(points[:, 0], True), exact, allowed, strict=True)
+            pairs = zip(found(points, True), exact, allowed, strict=True)
             if all(own is not None and np.all(np.abs(own.T - other) <= most) for own, other, most in pairs):
                 return replace(found, rate=rate)
             count *= 2
         return None
 
     def __call__(
-        self, x: Float[np.ndarray, " n"], variance: bool
+        self, x: Float[np.ndarray, "n 1"], variance: bool
     ) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "E n"] | None]:
         """Mean functions, and their variance along each direction, at points, the points last."""
-        place = stretch(x, self.rate)
+        place = stretch(x[:, 0], self.rate)
         inside = covers(place[:, None])
         place = (place - self.first) / self.spacing
         cell = np.clip(place, 0.0, len(self.mean) - 1.0).astype(np.int32)
@@ -92,7 +92,7 @@ class AxisCells:
         mean = _summed(cell, place, self.mean)
         spread = np.maximum(_summed(cell, place, self.spread), 0.0) if variance else None
         if not inside.all():
-            own, other = self.functions.moments(x[~inside, None], variance)
+            own, other = self.functions.moments(x[~inside], variance)
             mean[:, ~inside] = own.T
             if spread is not None and other is not None:
                 spread[:, ~inside] = other.T

@@ -87,31 +87,24 @@ class AxisFunctions:
         mean = phi @ self.weights.T
         if not variance:
             return mean, None
-        seen, rest = self._split(x)
+        seen, rest = self._split(phi)
         unseen = np.sum(rest**2, axis=1)
         return mean, seen**2 @ self.variance.T + unseen[:, None] * self.prior
-
-    def variances(self, x: Float[np.ndarray, "n 1"]) -> Float[np.ndarray, "n E"]:
-        """Variance of the functions along each direction, at points."""
-        found = self.moments(x, variance=True)[1]
-        assert found is not None
-        return found
 
     def covariances(
         self, x: Float[np.ndarray, "n 1"], other: Float[np.ndarray, "m 1"] | None, which: Int[np.ndarray, " e"]
     ) -> tuple[Float[np.ndarray, "e n m"], Float[np.ndarray, "m e"]]:
         """Covariance along some of the directions between points, or between them and others, and the variances of the
         latter."""
-        sides = [self._split(side) for side in ((x,) if other is None else (x, other))]
+        sides = [self._split(self.basis(side[:, 0])) for side in ((x,) if other is None else (x, other))]
         (seen, unseen), (there, rest) = sides[0], sides[-1]
         outside = unseen @ rest.T
         each = np.stack([(seen * self.variance[e]) @ there.T + self.prior[e] * outside for e in which])
         alone = np.sum(rest**2, axis=1)[:, None]
         return each, there**2 @ self.variance[which].T + alone * self.prior[which]
 
-    def _split(self, x: Float[np.ndarray, "n 1"]) -> tuple[Float[np.ndarray, "n K"], Float[np.ndarray, "n J"]]:
+    def _split(self, phi: Float[np.ndarray, "n J"]) -> tuple[Float[np.ndarray, "n K"], Float[np.ndarray, "n J"]]:
         """Basis values in the directions that are seen, and what is neither seen nor left to the core."""
-        phi = self.basis(x[:, 0])
         seen, span = phi @ self.seen, phi @ self.span
         return seen, phi - seen @ self.seen.T - span @ self.span.T
 

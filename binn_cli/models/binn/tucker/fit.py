@@ -32,7 +32,8 @@ from binn_cli.models.binn.tucker.axes import GridAxis
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions
 from binn_cli.models.binn.tucker.functions import CaseFunctions, CaseHyperparameters, fit_functions
-from binn_cli.models.binn.tucker.posterior import Functions, LimitFunctions, TuckerPosterior
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.posterior import Functions, TuckerPosterior
 from binn_cli.models.normalization import InputMap
 
 POINTS_PER_COLUMN = 1.4

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from binn_cli.models.binn.limit.interpolant import Interpolant, covers
 from binn_cli.models.binn.limit.process import MANY, Process, building
-from binn_cli.models.binn.limit.warping import warp
 from binn_cli.models.binn.multilinear import mode_dot, multi_mode_dot
 from binn_cli.models.binn.tucker.cells import AxisCells
 from binn_cli.models.binn.tucker.contraction import Contraction
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions, functions_from_tree
 from binn_cli.models.binn.tucker.layout import Group, align
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
 
 ROWS = 512
 """Points at which the functions of several axes are multiplied at once: their products stay in the cache."""
@@ -25,114 +24,10 @@ ROWS = 512
 TOGETHER = 2**13
 """Scattered points whose functions are evaluated at once."""
 
-CLOSE = 1e-14
-"""What polynomials may be off, relative to the largest function of an axis as the core weighs them."""
-
-CLOSE_FOR_ITSELF = 1e-9
-"""The same relative to the function itself, however little the core makes of it."""
-
-
-@dataclass(frozen=True)
-class LimitFunctions:
-    """The Q functions of the last axis in the limit: one process each, independent of one another.
-
-    Attributes:
-        processes: of every function.
-    """
-
-    processes: tuple[Process, ...]
-
-    @property
-    def directions(self) -> Float[np.ndarray, "Q Q"]:
-        """Each function varies on its own."""
-        return np.eye(len(self.processes))
-
-    def moments(
-        self, x: Float[np.ndarray, "n D"], variance: bool
-    ) -> tuple[Float[np.ndarray, "n Q"], Float[np.ndarray, "n Q"] | None]:
-        """Mean and variance of every function at points; a point that is asked often is answered once."""
-        asked, where = _distinct(x)
-        found = [process.moments(asked, variance=variance) for process in self.processes]
-        mean, spread = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-        if where is not None:
-            mean, spread = mean[where], spread[where] if variance else spread
-        return mean, spread if variance else None
-
-    def mean(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n Q"]:
-        """Mean functions at points."""
-        return self.moments(x, variance=False)[0]
-
-    def polynomials(self, weights: Float[np.ndarray, " Q"]) -> CasePolynomials | None:
-        """The functions of one or two inputs as polynomials, whose `weights` say how much the core makes of each."""
-        first = self.processes[0]
-        if first.points.shape[1] > 2 or any(not np.array_equal(p.rates, first.rates) for p in self.processes):
-            return None
-        sizes = weights * [np.max(np.abs(p.targets)) for p in self.processes]
-        spreads = np.array([p.scale**2 * np.mean(np.exp(p.draws[:, -2])) for p in self.processes])
-        weights = np.maximum(weights, np.finfo(float).tiny)
-        means = np.minimum(CLOSE * np.max(sizes), CLOSE_FOR_ITSELF * sizes) / weights
-        variances = np.minimum(CLOSE * np.max(weights**2 * spreads) / weights**2, CLOSE_FOR_ITSELF * spreads)
-
-        def means_at(u: np.ndarray) -> np.ndarray:
-            return np.stack([process.at_warped(u, False)[0] for process in self.processes], axis=1)
-
-        def variances_at(u: np.ndarray) -> np.ndarray:
-            return np.stack([process.at_warped(u, True)[1] for process in self.processes], axis=1)
-
-        dimensions, tiny = first.points.shape[1], np.finfo(float).tiny
-        mean = Interpolant.of(means_at, dimensions, np.maximum(means, tiny))
-        spread = None if mean is None else Interpolant.of(variances_at, dimensions, np.maximum(variances, tiny))
-        return None if mean is None or spread is None else CasePolynomials(mean, spread, first.rates)
-
-    def variances(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n Q"]:
-        """Variance of every function at points."""
-        found = self.moments(x, variance=True)[1]
-        assert found is not None
-        return found
-
-    def covariances(
-        self, x: Float[np.ndarray, "n D"], other: Float[np.ndarray, "m D"] | None, which: Int[np.ndarray, " e"]
-    ) -> tuple[Float[np.ndarray, "e n m"], Float[np.ndarray, "m e"]]:
-        """Covariance of some of the functions between points, or between them and others, and the variances of the
-        latter."""
-        found = [self.processes[int(q)].covariance_and_variance(x, other) for q in which]
-        return np.stack([own for own, _ in found]), np.stack([own for _, own in found], axis=1)
-
-    def tree(self) -> dict[str, Any]:
-        """Names, arrays and numbers, for `/surrogate`."""
-        return {"processes": {f"{q:03d}": process.tree() for q, process in enumerate(self.processes)}}
-
-
-@dataclass(frozen=True)
-class CasePolynomials:
-    """The functions of `LimitFunctions` as polynomials of the stretched coordinates.
-
-    Attributes:
-        mean, spread: of every function its mean and its variance.
-        rates: with which the coordinates are stretched.
-    """
-
-    mean: Interpolant
-    spread: Interpolant
-    rates: Float[np.ndarray, " D"]
-
-    def __call__(
-        self, x: Float[np.ndarray, "n D"], variance: bool, functions: LimitFunctions
-    ) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "Q n"] | None]:
-        """Mean and variance of every function at points, the points last; outside the domain as the functions are."""
-        u = warp(x, self.rates)
-        mean = self.mean(u)
-        spread = np.maximum(self.spread(u), 0.0) if variance else None
-        inside = covers(u)
-        if not inside.all():
-            own, other = functions.moments(x[~inside], variance)
-            mean[:, ~inside] = own.T
-            if spread is not None and other is not None:
-                spread[:, ~inside] = other.T
-        return mean, spread
-
-
 Functions = AxisFunctions | NodalFunctions | LimitFunctions
+
+Transposed = Callable[[np.ndarray, bool], tuple[np.ndarray, np.ndarray | None]]
+"""From points (n, D) of an axis to the means (Q, n) of its functions and, if asked for, their variances (E, n)."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +121,8 @@ class TuckerPosterior:
         for begin in range(0, len(points), TOGETHER):
             x = points[begin : begin + TOGETHER]
             found = [
-                self._values(axis, quick[axis], np.ascontiguousarray(x[:, starts[axis] : starts[axis + 1]]), variance)
-                for axis in range(len(self.functions))
+                own(np.ascontiguousarray(x[:, begin:end]), variance)
+                for own, begin, end in zip(quick, starts[:-1], starts[1:], strict=True)
             ]
             for here in range(0, len(x), ROWS):
                 rows = slice(begin + here, begin + min(here + ROWS, len(x)))
@@ -240,30 +135,18 @@ class TuckerPosterior:
                     mean[rows], spread[rows] = contraction.moments(values, spreads)
         return mean, spread
 
-    def _values(
-        self, axis: int, quick: AxisCells | CasePolynomials | None, x: Float[np.ndarray, "n D"], variance: bool
-    ) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "E n"] | None]:
-        """The functions of an axis and their variance, the points last."""
-        own = self.functions[axis]
-        if isinstance(quick, CasePolynomials) and isinstance(own, LimitFunctions):
-            return quick(x, variance, own)
-        if isinstance(quick, AxisCells):
-            return quick(x[:, 0], variance)
-        mean, spread = own.moments(x, variance)
-        return np.ascontiguousarray(mean.T), None if spread is None else np.ascontiguousarray(spread.T)
-
     @cached_property
-    def _quick(self) -> list[AxisCells | CasePolynomials | None]:
-        """The functions of every axis as polynomials; None where they are evaluated as they are."""
-        found: list[AxisCells | CasePolynomials | None] = []
+    def _quick(self) -> list[Transposed]:
+        """The functions of every axis, as polynomials where they are smooth enough; the points last."""
+        found: list[Transposed] = []
         for axis, own in enumerate(self.functions):
+            polynomials: Transposed | None = None
             if isinstance(own, AxisFunctions):
-                found.append(AxisCells.of(own))
+                polynomials = AxisCells.of(own)
             elif isinstance(own, LimitFunctions):
                 others = tuple(other for other in range(self.core.ndim) if other != axis)
-                found.append(own.polynomials(np.sqrt(np.sum(self.core**2, axis=others))))
-            else:
-                found.append(None)
+                polynomials = own.polynomials(np.sqrt(np.sum(self.core**2, axis=others)))
+            found.append(polynomials or partial(_as_they_are, own))
         return found
 
     @cached_property
@@ -313,10 +196,8 @@ class TuckerPosterior:
         return cls(tuple(functions), widths, core, vectors, variance, float(tree["noise"]))
 
 
-def _distinct(x: Float[np.ndarray, "n D"]) -> tuple[Float[np.ndarray, "m D"], np.ndarray | None]:
-    """The distinct points and which of them every point is; None where they do not repeat enough to be worth it."""
-    some = x[:: max(1, len(x) // 64)]
-    if len(x) < 64 or len(np.unique(some, axis=0)) > len(some) // 2:
-        return x, None
-    found, where = np.unique(x, axis=0, return_inverse=True)
-    return found, where.ravel()
+def _as_they_are(
+    functions: Functions, x: Float[np.ndarray, "n D"], variance: bool
+) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "E n"] | None]:
+    mean, spread = functions.moments(x, variance)
+    return np.ascontiguousarray(mean.T), None if spread is None else np.ascontiguousarray(spread.T)

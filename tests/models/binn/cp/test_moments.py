@@ -62,3 +62,19 @@ def test_a_long_line_is_learned_as_its_rows_say(*, streamed: bool, monkeypatch: 
     expected = fit().predict(at)
     np.testing.assert_allclose(found.mean, expected.mean, atol=1e-8)
     np.testing.assert_allclose(found.epistemic_var, expected.epistemic_var, rtol=1e-5)
+
+
+def test_rows_outside_of_a_stated_domain_count_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cell holds them: neither an error nor a polynomial far from where it was made."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-0.4, 1.3, (MANY_ROWS, 1))
+    data = ProductData((Axis("point", x, ("x",)),), np.sin(3.0 * x), ("u",))
+    stated = {"modes": 1, "centers": 20, "length": 0.5, "length_unit": "input", "padding": 4, "stretch": 0}
+    given = {"noise": "fixed", "noise_variance": 1e-4, "output_scaling": "none"}
+    fit = partial(fit_rows, BinnConfig(**stated, **given), TableRows(data), np.array([[0.0, 1.0]]))
+    at = [Axis("point", np.linspace(-0.4, 1.3, 50)[:, None], ("x",))]
+    found = fit().predict(at)
+    monkeypatch.setattr("binn_cli.models.binn.rows.sums.polynomials", lambda _: None)
+    expected = fit().predict(at)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-7)
+    np.testing.assert_allclose(found.epistemic_var, expected.epistemic_var, rtol=1e-5)

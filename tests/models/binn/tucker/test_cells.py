@@ -28,12 +28,12 @@ def test_cells_are_the_functions(kind: str, rate: float) -> None:
     cells = AxisCells.of(functions)
     assert cells is not None
     x = np.concatenate([random.uniform(-0.1, 1.1, 400), [0.0, 1.0]])
-    mean, spread = cells(x, True)
+    mean, spread = cells(x[:, None], True)
     wanted, variance = functions.moments(x[:, None], True)
     assert spread is not None and variance is not None
     np.testing.assert_allclose(mean.T, wanted, atol=1e-12)
     np.testing.assert_allclose(spread.T, variance, atol=1e-12)
-    assert cells(x, False)[1] is None
+    assert cells(x[:, None], False)[1] is None
 
 
 def test_a_basis_with_other_kinks_is_evaluated_as_it_is() -> None:

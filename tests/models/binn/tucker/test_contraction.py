@@ -7,7 +7,7 @@ import pytest
 
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.tucker.contraction import Contraction
-from binn_cli.models.binn.tucker.posterior import LimitFunctions
+from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
 
 
 @pytest.mark.parametrize("ranks", [(3, 2), (2, 3, 4), (3, 2, 2, 4)])

@@ -1,0 +1,43 @@
+"""By how much the variances of a mixture are too small, told by rows that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from binn_cli.models.binn.limit.process import Process
+from binn_cli.models.binn.mixture import Member, mix
+
+PSEUDO_ROWS = 5.0
+"""Rows that count as having been predicted just as well as was said."""
+
+
+def widening_of(
+    y: Float[np.ndarray, " n"],
+    mean: Float[np.ndarray, " n"],
+    spread: Float[np.ndarray, " n"],
+    members: Sequence[tuple[Member, float]],
+    plain: Sequence[tuple[Member, float]],
+    seed: int,
+) -> float:
+    """By how much variances are too small: the mean square of left-out rows in units of what was said of them.
+
+    What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain`
+    has the same members without that. A few rows that are far off count as much as ones at four standard deviations.
+
+    Args:
+        y: the rows' values.
+        mean, spread: what was said of each without it, noise included.
+        members: of the mixture, with their weights.
+        plain: the same without what has widened them already.
+        seed: of the points at which both are compared.
+    """
+    squares = np.minimum((y - mean) ** 2 / spread, 16.0)
+    factor = (float(np.sum(squares)) + PSEUDO_ROWS) / (len(y) + PSEUDO_ROWS)
+    member = members[0][0]
+    dimensions = member.points.shape[1] if isinstance(member, Process) else len(member.features)
+    anywhere = np.random.default_rng([seed, 67]).random((200, dimensions))
+    already = np.mean(np.log(mix(members, anywhere)[1] + 1e-300) - np.log(mix(plain, anywhere)[1] + 1e-300))
+    return max(1.0, factor / float(np.exp(max(already, 0.0))))
