@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.directory import claimed
 from binn_cli.errors import BinnError
 from binn_cli.models.scope import kept
+from binn_cli.models.surrogate import Tree
 from binn_cli.predict import reading_of
 from binn_cli.restoring import restored, results_of
 from binn_cli.results import provenance
 from binn_cli.results.provenance import peak_rss_bytes
-from binn_cli.results.record import Step
+from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import FILE_NAME, read, write
 from binn_cli.tasks.evaluation import PhaseTimings, Timer
 from binn_cli.tasks.scoring import scores_of
@@ -68,35 +69,41 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
     grown = learned.after(content.x, content.y, str(rows), forgetting)
     timings.compile += grown.surrogate.report.compile_seconds
     timings.fit += grown.surrogate.report.fit_seconds
-    record = read(before)
-    points = table.n_points + (record.steps[-1].n_train if record.steps else 0)
     step = Step(
-        n_train=points,
+        n_train=table.n_points,
         metrics=scores.metrics,
         timings=timings.as_dict(),
         peak_rss_bytes=peak_rss_bytes(),
         diagnostics=grown.surrogate.report.diagnostics,
     )
-    known = {
-        **provenance.collect(),
-        "data": content.report.line,
-        "updated_from": str(before),
-        "updated_from_digest": file_digest(before),
-    }
-    known |= {"rows_digest": digest, "end_time": provenance.now()}
-    done = replace(
-        record,
-        status="complete",
-        reason=None,
-        provenance=known,
-        steps=(step,),
-        surrogate=kept(grown.surrogate, grown.scope),
-    )
+    known = {"data": content.report.line, "rows_digest": digest}
+    record = _record_after(before, step, known, kept(grown.surrogate, grown.scope), scope.outputs)
     directory = claimed(out.absolute().parent, out.name)
-    write(directory / FILE_NAME, replace(done, predictions=None, state=None, surface=None, outputs=scope.outputs))
+    write(directory / FILE_NAME, record)
     _say(learned.outputs, scores.metrics[NEW])
     print(directory / FILE_NAME)
     return 0
+
+
+def _record_after(
+    before: Path, step: Step, known: Mapping[str, str], surrogate: Tree, outputs: Sequence[str]
+) -> RunRecord:
+    """The results of the run before, with what the new rows have changed and nothing that they have made untrue."""
+    record = read(before)
+    learned = record.steps[-1].n_train if record.steps else 0
+    origin = {"updated_from": str(before), "updated_from_digest": file_digest(before), "end_time": provenance.now()}
+    return replace(
+        record,
+        status="complete",
+        reason=None,
+        provenance={**provenance.collect(), **known, **origin},
+        steps=(replace(step, n_train=learned + step.n_train),),
+        surrogate=surrogate,
+        outputs=tuple(outputs),
+        predictions=None,
+        state=None,
+        surface=None,
+    )
 
 
 def _say(outputs: Sequence[str], metrics: dict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -24,7 +25,7 @@ class ScatteredConfig(Protocol):
     initial_cases: int
 
 
-class ClosedForm:
+class ClosedForm(ABC):
     """Random points of a box with the exact solution of an equation; each training point is a case of its own.
 
     A data set states `problem` and `solution`. The first points of a larger training set are those of a smaller one.
@@ -40,13 +41,13 @@ class ClosedForm:
         self.seed = seed
         self.initial_cases = config.initial_cases
 
+    @abstractmethod
     def problem(self) -> Problem:
         """The equation."""
-        raise NotImplementedError
 
+    @abstractmethod
     def solution(self, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " n"]:
         """The exact solution at scattered points."""
-        raise NotImplementedError
 
     @cached_property
     def candidates(self) -> Axis:

@@ -89,16 +89,27 @@ def vtk_arrays(path: Path, outputs: Sequence[str]) -> dict[str, np.ndarray] | No
         if path.suffix.lower() in VTK_ENDINGS:
             raise DataError(f"{path.name}: is not a VTK file, as its name says")
         return None
+    mesh = _read_mesh(path, legacy)
+    at_points, at_cells = _components(mesh.GetPointData()), _components(mesh.GetCellData())
+    if all(output in at_points for output in outputs) or not all(output in at_cells for output in outputs):
+        return {**_places(mesh), **_asked(at_points, outputs)}
+    from vtkmodules.vtkFiltersCore import vtkCellCenters
+
+    centres = vtkCellCenters()
+    centres.SetInputData(mesh)
+    centres.Update()
+    return {**_places(centres.GetOutput()), **_asked(at_cells, outputs)}
+
+
+def _read_mesh(path: Path, legacy: bool) -> Any:
+    """What a VTK file of either form holds."""
     try:
-        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.vtkCommonCore import vtkObject
         from vtkmodules.vtkCommonDataModel import vtkDataSet
-        from vtkmodules.vtkFiltersCore import vtkCellCenters
         from vtkmodules.vtkIOLegacy import vtkGenericDataObjectReader
         from vtkmodules.vtkIOXML import vtkXMLGenericDataObjectReader
     except ModuleNotFoundError as error:
         raise MissingExtraError("vtk", f"dataset.output={path.name}") from error
-    from vtkmodules.vtkCommonCore import vtkObject
-
     vtkObject.GlobalWarningDisplayOff()
     reader = vtkGenericDataObjectReader() if legacy else vtkXMLGenericDataObjectReader()
     if legacy:
@@ -109,34 +120,30 @@ def vtk_arrays(path: Path, outputs: Sequence[str]) -> dict[str, np.ndarray] | No
     mesh = reader.GetOutput()
     if not isinstance(mesh, vtkDataSet) or mesh.GetNumberOfPoints() == 0:
         raise DataError(f"{path.name}: cannot be read as VTK: it holds no points")
+    return mesh
 
-    def named(data: Any) -> dict[str, np.ndarray]:
-        """Every component of every array by its name."""
-        arrays = {}
-        for i in range(data.GetNumberOfArrays()):
-            if data.GetArray(i) is None:
-                continue
-            array, name = vtk_to_numpy(data.GetArray(i)), data.GetArrayName(i) or str(i)
-            if array.ndim == 1 or array.shape[1] == 1:
-                arrays[name] = array.reshape(-1)
-            else:
-                labels = POINT_NAMES if array.shape[1] <= 3 else tuple(map(str, range(array.shape[1])))
-                arrays.update(
-                    {f"{name}_{label}": array[:, k] for k, label in zip(range(array.shape[1]), labels, strict=False)}
-                )
-        return arrays
 
-    def points_of(data: Any) -> dict[str, np.ndarray]:
-        found = np.array([data.GetPoint(i) for i in range(data.GetNumberOfPoints())])
-        return {name: found[:, k] for k, name in enumerate(POINT_NAMES) if np.ptp(found[:, k]) > 0 or name == "x"}
+def _components(data: Any) -> dict[str, np.ndarray]:
+    """Every component of every array by its name."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
 
-    at_points, at_cells = named(mesh.GetPointData()), named(mesh.GetCellData())
-    if all(output in at_points for output in outputs) or not all(output in at_cells for output in outputs):
-        return {**points_of(mesh), **_asked(at_points, outputs)}
-    centres = vtkCellCenters()
-    centres.SetInputData(mesh)
-    centres.Update()
-    return {**points_of(centres.GetOutput()), **_asked(at_cells, outputs)}
+    arrays: dict[str, np.ndarray] = {}
+    for i in range(data.GetNumberOfArrays()):
+        if data.GetArray(i) is None:
+            continue
+        array, name = vtk_to_numpy(data.GetArray(i)), data.GetArrayName(i) or str(i)
+        if array.ndim == 1 or array.shape[1] == 1:
+            arrays[name] = array.reshape(-1)
+        else:
+            labels = POINT_NAMES if array.shape[1] <= 3 else tuple(map(str, range(array.shape[1])))
+            arrays.update({f"{name}_{label}": column for label, column in zip(labels, array.T, strict=False)})
+    return arrays
+
+
+def _places(mesh: Any) -> dict[str, np.ndarray]:
+    """The points as x, y and z, without a direction in which all are the same."""
+    found = np.array([mesh.GetPoint(i) for i in range(mesh.GetNumberOfPoints())])
+    return {name: found[:, k] for k, name in enumerate(POINT_NAMES) if np.ptp(found[:, k]) > 0 or name == "x"}
 
 
 def _asked(arrays: dict[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray]:

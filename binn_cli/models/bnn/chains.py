@@ -129,6 +129,7 @@ def _advance(
         }
 
     def one_chain(state: Any) -> tuple[Any, dict[str, Array]]:
+        """The state after `count` steps, and what was recorded of each."""
         buffers = jax.tree.map(
             lambda leaf: jnp.zeros((LONGEST, *leaf.shape), leaf.dtype), jax.eval_shape(recorded, state)
         )

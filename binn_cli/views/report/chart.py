@@ -135,6 +135,7 @@ class _Axis:
     def over(
         cls, columns: Sequence[np.ndarray], log: bool, limits: tuple[float, float] | None, start: float, end: float
     ) -> _Axis:
+        """The axis that holds all columns, with a little room at either end unless its limits are given."""
         low, high = limits or (min(float(c.min()) for c in columns), max(float(c.max()) for c in columns))
         if log:
             low, high = float(np.log10(low)), float(np.log10(high))
