@@ -15,9 +15,10 @@ from binn_cli.datasets.problem import Problem
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError, ConfigError, DataError
 from binn_cli.models.galerkin.alternation import solve_alternating
-from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, NotDiagonal, combinations, solve_diagonal
+from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, combinations, solve_diagonal
 from binn_cli.models.galerkin.error import Check, ErrorBars, Estimate, difference, estimated
 from binn_cli.models.galerkin.informed import InformedGalerkin
+from binn_cli.models.galerkin.modes import NotDiagonal
 from binn_cli.models.galerkin.system import PARAMETER_STEP, Resolution, System
 from binn_cli.models.galerkin.train import Train
 from binn_cli.models.galerkin.transport import solve_transport

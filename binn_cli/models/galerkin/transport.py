@@ -14,9 +14,9 @@ from jaxtyping import Float
 from scipy import linalg
 
 from binn_cli.datasets.problem import MASS, PARAMETER
-from binn_cli.models.galerkin.diagonal import Modes, NotDiagonal, modes_of, outer, pair_of_forms
 from binn_cli.models.galerkin.evolution import loads_in_time, reference
 from binn_cli.models.galerkin.forms import is_time_derivative
+from binn_cli.models.galerkin.modes import Modes, NotDiagonal, modes_of, outer, pair_of_forms
 from binn_cli.models.galerkin.spaces import Broken
 from binn_cli.models.galerkin.system import System
 from binn_cli.models.galerkin.train import Train, from_tensor
