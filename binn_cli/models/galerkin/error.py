@@ -159,7 +159,8 @@ def estimated(problem: Problem, solution: Train, checks: Sequence[Check], seed: 
         rmse = SAFETY_IN_NOISE * _rms(away)
     else:
         rest = step * _rest([check.points for check in checks[-3:]], before, step, _fastest(checks[-1].solution))
-        rmse = SAFETY * (float(np.hypot(last, rest)) if rest <= SURE * last else last + rest)
+        # Both may have one direction: their sum is what the error is at most.
+        rmse = SAFETY * (last + rest)
     rmse = max(rmse, 4 * float(np.finfo(float).eps) * size)
     share = rest / last if last > 0 else 0.0
     estimate = Estimate(rmse, rmse / size if size > 0 else 0.0, share, size, checks[-1].points)

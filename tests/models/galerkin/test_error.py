@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from binn_cli.datasets.problem import SPACE, STIFFNESS, ZERO, Factor, Load, Problem, Term, Variable
-from binn_cli.models.galerkin.error import SAFETY, Check, _rest, estimated
+from binn_cli.models.galerkin.error import SAFETY, SURE, SURER, Check, _rest, estimated
 from binn_cli.models.galerkin.spaces import Spline
 from binn_cli.models.galerkin.system import Resolution
 from binn_cli.models.galerkin.train import Train
@@ -28,12 +28,16 @@ def test_the_rest_of_a_power_is_exact(rate: float, points: tuple[int, int, int])
     assert found == pytest.approx(errors[2] / (errors[1] - errors[2]), rel=0.02)
 
 
-def test_what_the_richest_solution_leaves_is_added() -> None:
-    """Solutions of heights 1 + C n^-2 beside one of height 1.1: the true one has the height 1."""
+@pytest.mark.parametrize("share", [0.2, 0.29, 0.6])
+def test_what_the_richest_solution_leaves_is_added(share: float) -> None:
+    """Heights 1 + C n^-2 of richer solutions; the one that is judged lies beyond them, so that errors add up."""
     checks = [Check(n, straight(1.0 + n**-2.0)) for n in (9, 17, 25)]
-    estimate, bars = estimated(PROBLEM, straight(1.1), checks, 0)
-    true = 0.1 / np.sqrt(3.0)
-    assert estimate.rmse == pytest.approx(SAFETY * true, rel=0.05) and estimate.sure and not estimate.needs_more
+    rest = 25**-2.0
+    estimate, bars = estimated(PROBLEM, straight(1.0 + rest + rest / share), checks, 0)
+    true = (rest + rest / share) / np.sqrt(3.0)
+    assert estimate.rmse == pytest.approx(SAFETY * true, rel=0.01)
+    assert estimate.rest == pytest.approx(share, rel=0.03)
+    assert (estimate.sure, estimate.needs_more) == (share < SURE, share > SURER)
     assert bars([np.array([[0.5]])])[0] > bars([np.array([[0.02]])])[0] > 0
 
 
