@@ -162,7 +162,7 @@ def estimated(problem: Problem, solution: Train, checks: Sequence[Check], seed: 
         # Both may have one direction: their sum is what the error is at most.
         rmse = SAFETY * (last + rest)
     rmse = max(rmse, 4 * float(np.finfo(float).eps) * size)
-    share = rest / last if last > 0 else 0.0
+    share = rest / last if last > 0 else (np.inf if rest > 0 else 0.0)
     estimate = Estimate(rmse, rmse / size if size > 0 else 0.0, share, size, checks[-1].points)
     return estimate, _bars(problem, points, away, rmse)
 

@@ -41,10 +41,12 @@ def test_what_the_richest_solution_leaves_is_added(share: float) -> None:
     assert bars([np.array([[0.5]])])[0] > bars([np.array([[0.02]])])[0] > 0
 
 
-def test_solutions_that_do_not_come_nearer_are_no_sure_estimate() -> None:
+@pytest.mark.parametrize("own", [1.1, 0.9])
+def test_solutions_that_do_not_come_nearer_are_no_sure_estimate(own: float) -> None:
+    """Nor if the last of them is by accident the one that is judged."""
     heights = (1.0, 1.4, 0.9)
     checks = [Check(n, straight(height)) for n, height in zip((5, 9, 13), heights, strict=True)]
-    estimate, _ = estimated(PROBLEM, straight(1.1), checks, 0)
+    estimate, _ = estimated(PROBLEM, straight(own), checks, 0)
     assert not estimate.sure and estimate.needs_more and estimate.relative > 0.5
 
 
