@@ -29,5 +29,5 @@ class MissingExtraError(BinnError):
 
 
 class TooLarge(BinnError):
-    """Data that a model cannot take in, because memory or time would not suffice; the task `scaling` skips such a
-    size."""
+    """Data, or spaces for an equation, that a model cannot take in, because memory or time would not suffice: the task
+    `scaling` skips such a size, an estimate does without such a solution."""

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from scipy import linalg
 
 from binn_cli.datasets.problem import Form, Term
-from binn_cli.errors import BinnError
+from binn_cli.errors import BinnError, TooLarge
 from binn_cli.models.galerkin.modes import NotDiagonal, eigenpairs, pair_of_forms, require_positive
 from binn_cli.models.galerkin.sums import summed
 from binn_cli.models.galerkin.system import System
@@ -111,7 +111,8 @@ def solve_alternating(
         announce: called after every sweep with its number and residual.
 
     Raises:
-        BinnError: if a step has no solution.
+        TooLarge: if a step has too many unknowns.
+        BinnError: if it has no solution.
     """
     found = {name: coordinates_of(system, name) for name in system.assemblies}
     operator = _operator(system.problem.operator, system, found)
@@ -297,7 +298,7 @@ def _solved(left: np.ndarray, operator: np.ndarray, right: np.ndarray, target: C
     try:
         if operator.ndim == 3:
             if r * q > BLOCK:
-                raise BinnError(
+                raise TooLarge(
                     f"the solution needs more than {int(np.sqrt(BLOCK))} products of functions; take fewer points or "
                     "a smoother source"
                 )
@@ -306,7 +307,7 @@ def _solved(left: np.ndarray, operator: np.ndarray, right: np.ndarray, target: C
             solved = np.linalg.solve(blocks, target.transpose(1, 0, 2).reshape(n, r * q, 1))
             return solved.reshape(n, r, q).transpose(1, 0, 2)
         if r * n * q > DENSE:
-            raise BinnError(
+            raise TooLarge(
                 f"a step of the alternation has {r * n * q:,} unknowns, more than {DENSE:,}; take fewer points"
             )
         partial = np.tensordot(left, operator, axes=(1, 0))  # v, r, m, n, b

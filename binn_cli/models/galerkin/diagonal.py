@@ -19,7 +19,7 @@ from binn_cli.datasets.problem import MASS, SPACE
 from binn_cli.errors import BinnError
 from binn_cli.models.galerkin.evolution import Family
 from binn_cli.models.galerkin.forms import is_time_derivative
-from binn_cli.models.galerkin.modes import Modes, NotDiagonal, modes_of, outer, pair_of_forms
+from binn_cli.models.galerkin.modes import Modes, NotDiagonal, TooManyModes, modes_of, outer, pair_of_forms
 from binn_cli.models.galerkin.system import Loaded, System
 from binn_cli.models.galerkin.train import Train, from_tensor, needed, svd
 
@@ -69,7 +69,7 @@ def solve_diagonal(system: System, tolerance: float) -> tuple[Train, Spectrum]:
         tolerance: what compression may change, over the norm of the solution.
 
     Raises:
-        NotDiagonal: if the operator has no common eigenvectors.
+        NotDiagonal: if the operator has no common eigenvectors, or (TooManyModes) too many combinations of them.
         BinnError: if it has the eigenvalue zero.
     """
     names = [name for name in system.assemblies if name != _time(system)]
@@ -224,7 +224,7 @@ def _evolved(
     sources = list(dict.fromkeys(load.time for load in system.loads))
     family = Family.of(system.assemblies[time].space, float(rates.min()), float(rates.max()), sources, tolerance)  # type: ignore[arg-type]
     if rates.size * family.functions.shape[1] > MOST_NUMBERS:
-        raise NotDiagonal(f"{rates.size:,} combinations of modes are too many")
+        raise TooManyModes(f"{rates.size:,} combinations of modes are too many")
     core = np.zeros((*rates.shape, family.functions.shape[1]))
     for number, source in enumerate(sources):
         rows = [row for row, load in enumerate(system.loads) if load.time == source]

@@ -13,13 +13,14 @@ from jaxtyping import Float
 from binn_cli.config.schema import GalerkinConfig
 from binn_cli.datasets.problem import Problem
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import BinnError, ConfigError, DataError
+from binn_cli.errors import BinnError, ConfigError, DataError, TooLarge
 from binn_cli.models.galerkin.alternation import solve_alternating
 from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, combinations, solve_diagonal
-from binn_cli.models.galerkin.error import Check, ErrorBars, Estimate, difference, estimated
+from binn_cli.models.galerkin.error import ErrorBars, Estimate
 from binn_cli.models.galerkin.informed import InformedGalerkin
-from binn_cli.models.galerkin.modes import NotDiagonal
-from binn_cli.models.galerkin.system import PARAMETER_STEP, Resolution, System
+from binn_cli.models.galerkin.modes import NotDiagonal, TooManyModes
+from binn_cli.models.galerkin.richer import judged_by
+from binn_cli.models.galerkin.system import Resolution, System
 from binn_cli.models.galerkin.train import Train
 from binn_cli.models.galerkin.transport import solve_transport
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Prediction, Tree
@@ -28,12 +29,6 @@ Announce = Callable[[str], None]
 
 ROUND_OFF = 1e-12
 """Share of an input's range by which a point may exceed it."""
-
-EXTRA_STEPS = 3
-"""Steps to yet richer spaces, at most, where the first ones say nothing of the error."""
-
-UNSEEN = 1e-3
-"""Share of the error that the compression of a richer solution may change."""
 
 MANY = 1_000_000
 """Combinations of eigenvalues of four coordinates and more beyond which alternation is faster than all of them."""
@@ -191,7 +186,8 @@ class Galerkin:
             loosest: what compression or the last sweep may change, over the norm, where the settings allow less.
 
         Raises:
-            BinnError: if the equation has no unique solution, or is too large.
+            TooLarge: if the spaces are too large.
+            BinnError: if the equation has no unique solution.
         """
         began = time.perf_counter()
         system, method = System(problem, resolution), self.config.method
@@ -199,8 +195,8 @@ class Galerkin:
         try:
             solution, diagnostics = self._directly(system, loosest)
         except NotDiagonal as reason:
-            if must_be_direct:
-                raise BinnError(f"no direct solution with {resolution.points} points: {reason}") from reason
+            if must_be_direct or (method == "diagonal" and isinstance(reason, TooManyModes)):
+                raise TooLarge(f"no direct solution with {resolution.points} points: {reason}") from reason
             if method == "diagonal":
                 problem_text = (
                     f"diagonal needs two symmetric forms along every input but time, and {reason}; take auto or "
@@ -224,7 +220,7 @@ class Galerkin:
         """By eigenvectors, where there are such.
 
         Raises:
-            NotDiagonal: if there are none, or too many.
+            NotDiagonal: if there are none, or (TooManyModes) too many.
         """
         method, tolerance = self.config.method, max(self.config.rank_tolerance, loosest)
         if method == "alternating":
@@ -232,51 +228,32 @@ class Galerkin:
         try:
             static_and_wide = system.problem.time is None and len(system.assemblies) > 3
             if method == "auto" and combinations(system) > (MANY if static_and_wide else MOST_COMBINATIONS):
-                raise NotDiagonal("there are too many combinations of modes")
+                raise TooManyModes("there are too many combinations of modes")
             solution, spectrum = solve_diagonal(system, tolerance)
         except NotDiagonal as reason:
             try:
                 return solve_transport(system, tolerance), {}
-            except NotDiagonal:
-                raise reason from None
+            except NotDiagonal as flowing:
+                raise (flowing if isinstance(flowing, TooManyModes) else reason) from None
         return solution, {"smallest_eigenvalue": np.array(spectrum.smallest)}
 
     def judged(self, problem: Problem, own: Attempt, seed: int) -> Solved:
-        """A solution with the estimate of its error from richer ones: of half as many, as many and half as many points
-        again, and more where these say nothing.
+        """A solution with the estimate of its error from richer ones (`richer.py`).
 
         Raises:
-            BinnError: if the richer solutions cannot be computed.
+            TooLarge: if the richer solutions cannot be computed.
+            BinnError: if one of them has no unique solution.
         """
         began = time.perf_counter()
-        count, degree = own.resolution.points, own.resolution.parameter_degree
+        degree = own.resolution.parameter_degree
         # Along time alternation takes long for what is too large.
         direct = problem.time is not None and "residual" not in own.diagnostics
 
-        def check(points: int, added: int, tolerance: float) -> Check:
+        def richer(points: int, added: int, tolerance: float) -> Train:
             resolution = own.resolution.richer(points, degree + added)
-            found = self.attempt(problem, resolution, must_be_direct=direct, loosest=tolerance)
-            return Check(points, found.solution)
+            return self.attempt(problem, resolution, must_be_direct=direct, loosest=tolerance).solution
 
-        half = max((count + 1) // 2, 2)
-        checks = [check(half, 0, 0.0)]
-        # What compression may change in a richer solution must not be seen in the difference to it.
-        checks.append(check(count, PARAMETER_STEP, 0.1 * UNSEEN * difference(problem, own.solution, checks[0], seed)))
-        tolerance = UNSEEN * difference(problem, own.solution, checks[1], seed)
-        try:
-            checks.append(check((3 * count - 1) // 2, 2 * PARAMETER_STEP, tolerance))
-        except BinnError:
-            # Too large: what is left says less, and says so.
-            checks.insert(0, check(max((half + 1) // 2, 2), 0, tolerance))
-        estimate, bars = estimated(problem, own.solution, checks, seed)
-        for step in range(EXTRA_STEPS):
-            if not estimate.needs_more:
-                break
-            try:
-                checks.append(check(2 * checks[-1].points - 1, (3 + step) * PARAMETER_STEP, tolerance))
-            except BinnError:
-                break
-            estimate, bars = estimated(problem, own.solution, checks, seed)
+        estimate, bars = judged_by(problem, own.solution, own.resolution.points, richer, seed)
         report = FitReport(0.0, own.seconds, own.diagnostics | {"error_rest": np.array(estimate.rest)})
         fitted = FittedGalerkin(own.solution, bars, estimate.size, problem.domain, report)
         return Solved(fitted, estimate, own, time.perf_counter() - began)

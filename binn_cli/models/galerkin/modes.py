@@ -19,6 +19,10 @@ class NotDiagonal(Exception):
     """The operator has no common eigenvectors; the text says along which coordinate."""
 
 
+class TooManyModes(NotDiagonal):
+    """It has them, but their combinations would not fit into memory."""
+
+
 @dataclass(frozen=True)
 class Modes:
     """Eigenvectors along a coordinate.

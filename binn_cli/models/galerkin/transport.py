@@ -16,7 +16,7 @@ from scipy import linalg
 from binn_cli.datasets.problem import MASS, PARAMETER
 from binn_cli.models.galerkin.evolution import loads_in_time, reference
 from binn_cli.models.galerkin.forms import is_time_derivative
-from binn_cli.models.galerkin.modes import Modes, NotDiagonal, modes_of, outer, pair_of_forms
+from binn_cli.models.galerkin.modes import Modes, NotDiagonal, TooManyModes, modes_of, outer, pair_of_forms
 from binn_cli.models.galerkin.spaces import Broken
 from binn_cli.models.galerkin.system import System
 from binn_cli.models.galerkin.train import Train, from_tensor
@@ -60,7 +60,7 @@ def solve_transport(system: System, tolerance: float) -> Train:
         tolerance: what compression may change, over the norm of the solution.
 
     Raises:
-        NotDiagonal: if more than one coordinate flows, or there are too many combinations of eigenvectors.
+        NotDiagonal: if more than one coordinate flows, or (TooManyModes) there are too many combinations.
     """
     own, time = flowing(system), system.problem.time
     assert time is not None
@@ -72,7 +72,7 @@ def solve_transport(system: System, tolerance: float) -> Train:
     size = system.assemblies[own].space.size
     combinations = int(np.prod(shape, dtype=np.int64))
     if max(space.size, (space.degree + 1) * size) * size * combinations > MOST_NUMBERS:
-        raise NotDiagonal(f"{combinations:,} combinations of modes are too many")
+        raise TooManyModes(f"{combinations:,} combinations of modes are too many")
     vectors = linalg.inv(np.linalg.cholesky(system.assemblies[own].mass)).T
     operators = _operators(system, own, modes, vectors)
     found = _marched(system, own, others, modes, vectors, operators, space)
