@@ -37,6 +37,11 @@ TOO_COARSE = (
     "the error estimate is a guess: solutions with more points do not come closer to each other yet; take more points"
 )
 
+UNKNOWN = (
+    "the error is not estimated, as the solutions with more functions by which it would be known are too large; the "
+    "intervals are as wide as the solution itself"
+)
+
 UNSETTLED = (
     "the alternation over the inputs still changed the solution when it ended; the estimated error holds, but more "
     "products of functions than this method allows would lower it"
@@ -151,8 +156,9 @@ class _Run:
             resolution = resolution.finer
             over = resolution.points > self.task.config.most_points
             stalled = bool(self.errors) and found > STALLED * self.errors[-1][1] and found < 1e-6
-            ends = met or over or stalled
-            missed = () if met or not ends else (_missed(tolerance, over),)
+            # Where richer solutions are too large, so are those of twice as many points.
+            ends = met or over or stalled or bool(solved.refused)
+            missed = () if met or not ends or solved.refused else (_missed(tolerance, over),)
             self._record(solved, data_seconds, (*self.remarks, *missed), ends)
             if ends:
                 return
@@ -179,7 +185,9 @@ class _Run:
         notes: tuple[str, ...] = (_said(estimate, true, solved.attempt.resolution.points),)
         if not solved.attempt.diagnostics.get("converged", np.array(1.0)):
             warnings = (*warnings, UNSETTLED)
-        if not estimate.sure:
+        if solved.refused:
+            warnings = (*warnings, f"{UNKNOWN} ({solved.refused})")
+        elif not estimate.sure:
             warnings = (*warnings, TOO_COARSE)
         seconds: dict[str, float] = {}
         if ends and self.sensors is not None:
@@ -240,6 +248,8 @@ class _Run:
 
 def _said(estimate: Estimate, true: float, points: int) -> str:
     """The estimate for people."""
+    if np.isnan(estimate.rmse):
+        return f"{points} points an axis: error not estimated"
     found = f"{points} points an axis: estimated error {estimate.rmse:.2g}, {estimate.relative:.2g} of the solution"
     return found if not true > 0 else f"{found}; {estimate.rmse / true:.2g} times the true one"
 

@@ -11,6 +11,8 @@ import pytest
 
 from binn_cli.cli import main
 from binn_cli.datasets.digest import file_digest
+from binn_cli.errors import TooLarge
+from binn_cli.models.galerkin import model
 from binn_cli.restoring import restored
 
 
@@ -86,6 +88,22 @@ def test_an_unknown_source_is_learned_and_the_observations_are_what_the_run_is_k
     error = np.abs(found["mean"].values.ravel() - field(*points.T))
     assert np.mean(error <= 1.96 * found["std_epistemic"].values.ravel()) > 0.9
     assert known == {"task.observations": file_digest(Path("obs.csv"))}
+
+
+@pytest.mark.parametrize("settings", [("dataset.points=9",), ("task.tolerance=1e-9",)])
+def test_a_solution_is_kept_where_those_that_would_judge_it_are_too_large(capsys, monkeypatch, settings):
+    def refused(*_: object) -> None:
+        raise TooLarge("no direct solution with 9 points")
+
+    monkeypatch.setattr(model, "judged_by", refused)
+    path, said = solved(capsys, *settings, "output.figures=false")
+    assert "the error is not estimated" in said and "(no direct solution with 9 points)" in said
+    with h5py.File(path) as file:
+        assert np.isnan(file["error_estimate/rmse"][...]).tolist() == [True]
+        assert file["metrics/rel_rmse"][0, 0, 0] < 1e-4
+    found = restored(path).predict({"x": [0.5], "t": [0.05], "k": [1.5]})
+    assert found["std_epistemic"].item() > 0.1
+    assert main(["show", str(path)]) == 0
 
 
 def test_a_tolerance_ends_at_the_first_estimate_below_it(capsys):

@@ -58,7 +58,7 @@ INTERVAL = 1.959963984540054
 
 @dataclass(frozen=True)
 class Estimate:
-    """The estimated error of a solution.
+    """The estimated error of a solution; NaN with an infinite rest where there is no estimate.
 
     Attributes:
         rmse: root mean square over the domain, in units of the unknown.
@@ -165,6 +165,15 @@ def estimated(problem: Problem, solution: Train, checks: Sequence[Check], seed: 
     share = rest / last if last > 0 else (np.inf if rest > 0 else 0.0)
     estimate = Estimate(rmse, rmse / size if size > 0 else 0.0, share, size, checks[-1].points)
     return estimate, _bars(problem, points, away, rmse)
+
+
+def unknown(problem: Problem, solution: Train, count: int, seed: int) -> tuple[Estimate, ErrorBars]:
+    """What is said of a solution with so many points where nothing could be compared with it: NaN, with the solution's
+    own size as the standard deviation."""
+    size = _rms(solution([_spread(problem, POINTS, seed)]))
+    low, high = problem.domain.T
+    bars = ErrorBars(size, FLOOR * size, np.stack([low, high], axis=1), np.ones((len(low), 2)))
+    return Estimate(np.nan, np.nan, np.inf, size, count), bars
 
 
 def difference(problem: Problem, solution: Train, check: Check, seed: int) -> float:

@@ -16,7 +16,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError, ConfigError, DataError, TooLarge
 from binn_cli.models.galerkin.alternation import solve_alternating
 from binn_cli.models.galerkin.diagonal import MOST_COMBINATIONS, combinations, solve_diagonal
-from binn_cli.models.galerkin.error import ErrorBars, Estimate
+from binn_cli.models.galerkin.error import ErrorBars, Estimate, unknown
 from binn_cli.models.galerkin.informed import InformedGalerkin
 from binn_cli.models.galerkin.modes import NotDiagonal, TooManyModes
 from binn_cli.models.galerkin.richer import judged_by
@@ -118,12 +118,14 @@ class Solved:
         estimate: of its error.
         attempt: the solution's own.
         estimate_seconds: what the estimate took beyond what was solved already.
+        refused: why there is no estimate; empty where there is one.
     """
 
     fitted: FittedGalerkin
     estimate: Estimate
     attempt: Attempt
     estimate_seconds: float
+    refused: str = ""
 
 
 class Galerkin:
@@ -238,11 +240,11 @@ class Galerkin:
         return solution, {"smallest_eigenvalue": np.array(spectrum.smallest)}
 
     def judged(self, problem: Problem, own: Attempt, seed: int) -> Solved:
-        """A solution with the estimate of its error from richer ones (`richer.py`).
+        """A solution with the estimate of its error from richer ones (`richer.py`); without one where these are too
+        large.
 
         Raises:
-            TooLarge: if the richer solutions cannot be computed.
-            BinnError: if one of them has no unique solution.
+            BinnError: if a richer one has no unique solution.
         """
         began = time.perf_counter()
         degree = own.resolution.parameter_degree
@@ -253,7 +255,12 @@ class Galerkin:
             resolution = own.resolution.richer(points, degree + added)
             return self.attempt(problem, resolution, must_be_direct=direct, loosest=tolerance).solution
 
-        estimate, bars = judged_by(problem, own.solution, own.resolution.points, richer, seed)
+        count, refused = own.resolution.points, ""
+        try:
+            estimate, bars = judged_by(problem, own.solution, count, richer, seed)
+        except TooLarge as reason:
+            # What has been solved is not lost with what would have judged it.
+            (estimate, bars), refused = unknown(problem, own.solution, count, seed), str(reason)
         report = FitReport(0.0, own.seconds, own.diagnostics | {"error_rest": np.array(estimate.rest)})
         fitted = FittedGalerkin(own.solution, bars, estimate.size, problem.domain, report)
-        return Solved(fitted, estimate, own, time.perf_counter() - began)
+        return Solved(fitted, estimate, own, time.perf_counter() - began, refused)
