@@ -114,7 +114,7 @@ def _widths(problem: Problem) -> tuple[int, ...]:
 
 
 class _Run:
-    """The solutions of one run, each computed once."""
+    """The steps of one run."""
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class _Run:
             n_train=0 if self.sensors is None else len(self.sensors.values),
             coordinates={"points": solved.attempt.resolution.points, "unknowns": solved.attempt.unknowns},
             metrics=metrics,
-            timings=timings.as_dict() | {"estimate": max(solved.estimate_seconds, 0.0)} | seconds,
+            timings=timings.as_dict() | {"estimate": solved.estimate_seconds} | seconds,
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=diagnostics,
             warnings=warnings,

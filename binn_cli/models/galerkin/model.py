@@ -117,7 +117,7 @@ class Solved:
         fitted: the surrogate.
         estimate: of its error.
         attempt: the solution's own.
-        estimate_seconds: what the estimate took beyond what was solved already.
+        estimate_seconds: what the estimate took.
         refused: why there is no estimate; empty where there is one.
     """
 
