@@ -54,6 +54,15 @@ def test_a_mean_over_a_field_and_a_target(tmp_path: Path) -> None:
     assert found.inputs[0] == pytest.approx(1.2, abs=1e-4) and found.merit < 1e-4
 
 
+def test_the_place_along_a_constraint_is_as_unsure_as_with_that_input_fixed() -> None:
+    source = source_of(_bowl, RANGES, ("y", "g"), std=0.05)
+    bound = _found(source, draws=64, output="y", constraints=["b >= 0.4"])
+    fixed = _found(source, draws=64, output="y", fixed={"b": 0.4})
+    assert bound.inputs == pytest.approx([0.3, 0.4], abs=1e-4) and fixed.inputs[0] == pytest.approx(0.3, abs=1e-4)
+    assert len(np.unique(bound.places, axis=0)) > 32
+    assert bound.places[:, 0].std() == pytest.approx(fixed.places[:, 0].std(), rel=0.5)
+
+
 def test_an_uncertain_surrogate_is_unsure_of_the_place_in_proportion() -> None:
     wide, narrow = (
         _found(source_of(_bowl, RANGES, ("y", "g"), std=std), draws=48, output="y") for std in (0.05, 0.0005)

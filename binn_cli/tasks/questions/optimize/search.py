@@ -21,6 +21,9 @@ SHARED, NEAR = 512, 96
 SCALES = (0.2, 0.06, 0.02, 0.006, 0.002, 0.0006)
 OWN, OWN_TURNS = 12, 4
 """Points around the best of every draw, and how often they close in on it."""
+SLOPE = 1e-4
+"""Step of the differences that give the slopes of constraints, distance within which a point lies on one, and sine of
+the angle from which two of them differ."""
 ROWS = 40_000
 """Points of field and inputs at which draws are evaluated at once at most."""
 
@@ -155,6 +158,29 @@ def _refuse(objective: Objective, joint: Joint, nearest: np.ndarray) -> None:
     )
 
 
+def _active(objective: Objective, joint: Joint, best: np.ndarray) -> np.ndarray:
+    """(d, c) orthonormal normals, in the unit cube, of the constraints on which the best point lies."""
+    d = len(best)
+    if not objective.constraints or any(marginal.levels for marginal in joint.marginals):
+        return np.zeros((d, 0))
+    ends = np.clip(np.concatenate([best[None], best + SLOPE * np.eye(d), best - SLOPE * np.eye(d)]), 0.0, 1.0)
+    points = joint.at(ends)
+    missed = objective.violation(points, objective.values(points))
+    width = np.diagonal(ends[1 : 1 + d] - ends[1 + d :])
+    slopes = (missed[1 : 1 + d] - missed[1 + d :]) / width[:, None]  # (d, C)
+    size = np.linalg.norm(slopes, axis=0)
+    touched = (missed[0] > -SLOPE * size) & (size > 0)
+    left, singular, _ = np.linalg.svd(slopes[:, touched] / size[touched], full_matrices=False)
+    return left[:, singular > SLOPE]
+
+
+def _steps(random: np.random.Generator, shape: tuple[int, ...], normals: np.ndarray) -> np.ndarray:
+    """Random steps in all directions, every other one along the constraints: off these hardly any fulfils them."""
+    steps = random.standard_normal((*shape, len(normals)))
+    steps[..., ::2, :] -= (steps[..., ::2, :] @ normals) @ normals.T
+    return steps
+
+
 def _with_draws(objective: Objective, joint: Joint, best: np.ndarray, draws: int, seed: int) -> Optimum:
     source, d = objective.source, len(best)
     random = np.random.default_rng([seed, 96])
@@ -174,7 +200,8 @@ def _with_draws(objective: Objective, joint: Joint, best: np.ndarray, draws: int
             parts.append((objective.merit(values), missed, values.mean(axis=-2)))
         return tuple(np.concatenate([part[k] for part in parts], axis=1) for k in range(3))  # type: ignore[return-value]
 
-    clouds = [np.clip(best + scale * random.standard_normal((NEAR, d)), 0.0, 1.0) for scale in SCALES]
+    bounds = _active(objective, joint, best)
+    clouds = [np.clip(best + scale * _steps(random, (NEAR,), bounds), 0.0, 1.0) for scale in SCALES]
     shared = max(32, min(SHARED, ROWS // size))
     whole = qmc.Sobol(d, rng=random).random(2 ** int(np.log2(shared)))
     unit = np.concatenate([best[None], *clouds, whole])
@@ -187,7 +214,7 @@ def _with_draws(objective: Objective, joint: Joint, best: np.ndarray, draws: int
     if size == 1:
         radius = 0.5 * len(whole) ** (-1.0 / d)
         for _ in range(OWN_TURNS):
-            cloud = np.clip(places[:, None] + radius * random.standard_normal((count, OWN, d)), 0.0, 1.0)
+            cloud = np.clip(places[:, None] + radius * _steps(random, (count, OWN), bounds), 0.0, 1.0)
             found, off, _ = at(cloud.reshape(-1, d))
             for s in range(count):
                 mine = slice(s * OWN, (s + 1) * OWN)
