@@ -65,6 +65,19 @@ def _info_alone(arguments: Sequence[str]) -> list[str]:
     ]
 
 
+def refuse_repeated_groups(overrides: Sequence[str]) -> None:
+    """Complain of `dataset=sine dataset=heat`, of which Hydra takes the last.
+
+    Raises:
+        ConfigError: at the first group that is chosen twice, differently.
+    """
+    chosen: dict[str, str] = {}
+    for override in overrides:
+        group, _, option = override.partition("=")
+        if group in GROUPS and chosen.setdefault(group, option) != option:
+            raise ConfigError(group, f"is chosen twice, {chosen[group]} and {option}; leave one out")
+
+
 def refuse_added_groups(overrides: Sequence[str]) -> None:
     """Complain of `+dataset=sine`, which Hydra refuses or, where it repeats the default, takes for nothing.
 

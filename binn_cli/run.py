@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from binn_cli.arguments import refuse_added_groups, told_apart
+from binn_cli.arguments import refuse_added_groups, refuse_repeated_groups, told_apart
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
 from binn_cli.config.store import conf_directory, register
@@ -129,6 +129,7 @@ def main(arguments: Sequence[str], program: str = "binn run", goes_on_in: Path |
     with _argv([program, *known.ordered]), _mode_by_flags([*flags, *known.overrides]), _errors_raised() as full:
         try:
             refuse_added_groups(known.overrides)
+            refuse_repeated_groups(known.overrides)
             composed()
             if _failures:
                 raise _failures[0]

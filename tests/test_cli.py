@@ -142,6 +142,7 @@ def test_misuse(capsys, arguments: str, sentence: str) -> None:
         ("+model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
         ("++model.mode=1", 'model.mode: no such key; did you mean "model.modes"?'),
         ("+dataset=sine", "dataset: exists, so write dataset=sine without the +"),
+        ("dataset=sine dataset=heat", "dataset: is chosen twice, sine and heat; leave one out"),
         ("+model=binn", "model: exists, so write model=binn without the +"),
         ("++task=regress seed=1", "task: exists, so write task=regress without the +"),
         ("+experiment=smoke", "experiment: exists, so write experiment=smoke without the +"),

@@ -12,15 +12,17 @@ from binn_cli.results.store import read
 
 
 def results_of(run: Path) -> Path:
-    """The results file of a run that is named by its directory or its file.
+    """The results file of a run that is named by its directory or its file, or by a directory that holds it alone.
 
     Raises:
         BinnError: if the directory holds several runs.
     """
     if run.is_dir() and not (run / RESULTS).exists():
-        count = len(find_runs([run]).files)
-        if count:
-            raise BinnError(f"{run}: holds {count} runs; name one of them (binn_cli.load_many loads them all)")
+        files = find_runs([run]).files
+        if len(files) > 1:
+            raise BinnError(f"{run}: holds {len(files)} runs; name one of them (binn_cli.load_many loads them all)")
+        if files:
+            return files[0]
     return run / RESULTS if run.is_dir() else run
 
 

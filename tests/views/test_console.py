@@ -335,6 +335,14 @@ def test_an_estimate_is_not_more_exact_than_it_can_be():
     assert [quantities.roughly(v) for v in (0.107, 8.27, 36.4, 128.0)] == ["1 s", "8.3 s", "36 s", "2 min 10 s"]
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [(20.0, 4e-15, "20 ± 0"), (2.902046, 9e-16, "2.90205 ± 0"), (0.5, 3.7e-6, "0.5000000 ± 0.0000037")],
+)
+def test_an_error_of_round_off_is_none(value: float, error: float, text: str) -> None:
+    assert quantities.with_error(value, error) == text
+
+
 def test_quantities():
     assert [quantities.number(v) for v in (0.0, 1.0, 950.0, 9.86e-4, 0.27, float("nan"))] == [
         "0",

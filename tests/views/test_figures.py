@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from binn_cli.cli import main
+from binn_cli.results.gather import gathered
 from binn_cli.results.record import RunRecord
-from binn_cli.results.store import write
+from binn_cli.results.store import read, write
+from binn_cli.views.figures import learning
 from binn_cli.views.figures.models import NAMES, look, ordered
 from tests.views.made_runs import made_run
 
@@ -73,3 +75,12 @@ def test_models_look_alike_in_every_figure_and_differ_within_one() -> None:
     assert len(set(looks)) == len(looks)
     assert ordered(["zzz", "bnn_vi", "gp", "binn"]) == ["gp", "binn", "bnn_vi", "zzz"]
     assert np.array_equal(look("zzz")["color"], look("zzz")["color"])
+
+
+def test_errors_stand_at_the_cases_that_were_known_to_the_fit(directories: dict[str, Path]) -> None:
+    runs = gathered([str(directories["active_learn"])]).runs
+    steps = read(directories["active_learn"] / "results.h5").steps
+    came_in = [np.size(next(iter(step.acquired.values()))) if step.acquired else 0 for step in steps]
+    (axes,) = learning.drawn(runs)["fig6"].axes
+    assert list(axes.lines[0].get_xdata()) == list(np.cumsum(came_in))
+    assert 0 < sum(came_in)

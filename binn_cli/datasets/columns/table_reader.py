@@ -196,6 +196,8 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
         return choice, ()
     reasons, notes = {}, []
     for name in choice.inputs:
+        if len(columns[name]) > 1 and np.ptp(columns[name]) == 0.0:
+            notes.append(f"{name} is {columns[name][0]:g} in every row, and tells nothing")
         if np.isnan(columns[name][:1]).all() and np.isnan(columns[name]).all():  # the first value tells of most columns
             reasons[name] = "no value"
         elif counts_rows(columns[name]) and len(choice.inputs) - len(reasons) > 1:

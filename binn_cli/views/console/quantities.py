@@ -8,6 +8,9 @@ import numpy as np
 
 MISSING = "–"
 
+ROUND_OFF = 1e-12
+"""Share of a value below which its error is that of arithmetic."""
+
 
 def number(value: float | int) -> str:
     """Three significant digits; a dash for what is not known."""
@@ -22,9 +25,11 @@ def with_error(value: float, error: float) -> str:
     """A value and its standard error, both to the second digit of the error."""
     if not np.isfinite(error) or error <= 0:
         return f"{number(value)} ± {number(error)}"
+    if error < ROUND_OFF * abs(value):
+        return f"{value:.6g} ± 0"
     decimals = 1 - int(np.floor(np.log10(error)))
     size = int(np.floor(np.log10(max(abs(value), error))))
-    if -3 <= size < 5 and decimals <= 6:
+    if -3 <= size < 5 and decimals <= 8:
         return f"{value:.{max(decimals, 0)}f} ± {error:.{max(decimals, 0)}f}"
     places = max(decimals + size, 0)
     return f"({value / 10.0**size:.{places}f} ± {error / 10.0**size:.{places}f})e{size:+03d}"

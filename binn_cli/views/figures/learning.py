@@ -70,7 +70,8 @@ def _curves(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
     found = []
     for run in runs:
         record = read(run.directory / RESULTS, arrays=False, provenance=False)
-        acquired = np.cumsum([0, *(_count(step.acquired) for step in record.steps[:-1])])
+        # A step names the cases that came in with it, and its error is that of the fit to them too.
+        acquired = np.cumsum([_count(step.acquired) for step in record.steps])
         found.append((acquired, record.series(record.judging_split, "rmse")[:, 0]))
     shortest = min(len(errors) for _, errors in found)
     curves = np.array([np.where(errors[:shortest] > 0, errors[:shortest], np.nan) for _, errors in found])

@@ -75,6 +75,7 @@ def _errors(ax: Axes, record: RunRecord) -> None:
             ax.plot(rounds, np.where(values[:, i] > 0, values[:, i], np.nan), label=name, markersize=3.5, **style)
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(-0.5, max(rounds[-1], 1) + 0.5)
     unit = record.predictions.output_units[0] if record.predictions is not None and not several else ""
     ax.set_ylabel(
         "RMSE over the standard deviation"
@@ -108,7 +109,8 @@ def _rows(cases: object, width: int) -> np.ndarray:
 def _plane(ax: Axes, record: RunRecord, cases: Cases) -> str:
     """Two parameters as a plane (the first two of more), acquired cases numbered in their order; returns the title."""
     ax.plot(*cases.initial[:, :2].T, "o", markerfacecolor="none", color=GREY, markersize=6, label="initial")
-    ax.plot(*cases.held_out[:, :2].T, "x", color=INK, markersize=5, label="held out")
+    if len(cases.held_out):
+        ax.plot(*cases.held_out[:, :2].T, "x", color=INK, markersize=5, label="held out")
     order = np.arange(1, len(cases.acquired) + 1)
     if len(order):
         dots = ax.scatter(

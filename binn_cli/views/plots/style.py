@@ -18,7 +18,7 @@ from binn_cli.whole_file import replacing
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 INK, GREY = "#222222", "#8A8A8A"
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "X", "p", "*", "h", "8", "d", "H", "+")
 LINES = ("-", "--", ":", "-.")
 DENSITY = "cividis"
 

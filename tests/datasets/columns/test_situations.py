@@ -53,6 +53,12 @@ def test_what_is_refused_is_named_with_its_place(kind: str, tmp_path: Path) -> N
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
+def test_a_column_with_one_value_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("speed,mach,drag\n" + "".join(f"{k * k},0.3,{k}\n" for k in range(ROWS)))
+    dataset = Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"]), 3)
+    assert "mach is 0.3 in every row, and tells nothing" in dataset.reading()
+
+
 @pytest.mark.parametrize(("mark", "separator"), [(",", ","), ("\u00a0", ";")])
 def test_digits_in_groups_of_three_are_one_number(mark: str, separator: str, tmp_path: Path) -> None:
     numbers = np.arange(ROWS)[::-1] * 1234.5 + 1e6
