@@ -100,6 +100,9 @@ def shortened(command: str) -> str:
     assert extra is not None, f"{command!r} is not to be run"
     if not extra:
         return command
+    # No group may be chosen twice.
+    for model in re.findall(r"(?<!\S)model=\S+", command) if "model=" in extra else ():
+        command = command.replace(f" {model}", "", 1)
     return command[:-1] + f" {extra})" if command.endswith(")") else f"{command} {extra}"
 
 
