@@ -282,3 +282,14 @@ def test_a_sweep_in_other_processes(task, tmp_path, capsys) -> None:
         "0_active_learn_heat_binn",
         "1_active_learn_heat_binn",
     ]
+
+
+def test_a_model_that_knows_nothing_of_other_cases_says_so_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["dataset=poisson", "dataset.grid=4", "dataset.initial_cases=2", "task=active_learn", "task.rounds=1"]
+    model = ["model=bnn_map", "budget=smoke", "task.acquisition=ivr", "limits.isolate=false"]
+    assert main(["run", *words, *model, f"output.root={tmp_path}"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("task.acquisition: this model cannot say what one case would teach about another; take ")
+    assert said.count("cannot say") == 1

@@ -20,9 +20,8 @@ from binn_cli.datasets.product import Axis
 from binn_cli.datasets.simulator.cases import Value
 from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import FittedSurrogate, KnowsCases
-from binn_cli.tasks.acquisition import WITHOUT_COVARIANCE
-from binn_cli.tasks.outlook import reference_cases
 from binn_cli.tasks.proposing import next_cases, pending_rows
+from binn_cli.tasks.references import COMPARED, WITHOUT_COVARIANCE, References, reference_cases, some_of
 
 TABLE, CSV, JSON = "table", "csv", "json"
 """How the cases are printed."""
@@ -95,9 +94,9 @@ def propose(campaign: Campaign, count: int) -> list[Proposal]:
         raise BinnError(
             f"{campaign.directory}: every candidate has been asked for; widen dataset.candidates in a new run"
         )
-    gains = expected_gains(
-        fitted, axes, reference_cases(campaign.as_dataset, campaign.settings.seed), dataset.candidates, out, taken
-    )
+    seed = _config(campaign).seed
+    references = some_of(reference_cases(campaign.as_dataset, seed), COMPARED, seed)
+    gains = expected_gains(fitted, axes, references, dataset.candidates, out, taken)
     points = dataset.candidates.points
     known = {call.parameters: call for call in dataset.calls.each}
     proposals = []
@@ -112,8 +111,7 @@ def propose(campaign: Campaign, count: int) -> list[Proposal]:
 def _acquisition(campaign: Campaign, fitted: FittedSurrogate | None, *, alone: bool) -> ActiveLearnConfig:
     """How cases are chosen: as the run says, or where that cannot be, as far as possible from all that are known or
     out."""
-    config = campaign.settings.task
-    assert isinstance(config, ActiveLearnConfig)
+    config = _config(campaign)
     needs = fitted is None or (
         config.acquisition == "ivr" or (config.acquisition in ("mean_std", "max_std", "ei") and not alone)
     )
@@ -125,6 +123,12 @@ def _acquisition(campaign: Campaign, fitted: FittedSurrogate | None, *, alone: b
             file=sys.stderr,
         )
     return replace(config, acquisition="maximin", output="")
+
+
+def _config(campaign: Campaign) -> ActiveLearnConfig:
+    config = campaign.settings.task
+    assert isinstance(config, ActiveLearnConfig)
+    return config
 
 
 def expected_gains(
@@ -147,17 +151,12 @@ def expected_gains(
     """
     if fitted is None or not isinstance(fitted, KnowsCases):
         return [float("nan")] * len(rows)
-    points = np.concatenate([references.points, candidates.points[[*out, *rows]]])
-    process = fitted.case_process(axes, replace(candidates, points=points))
-    all_cases, first = slice(0, references.size), references.size
-    for i in range(len(out)):
-        process = process.observed(first + i)
+    points = candidates.points
+    known = References(fitted, axes, candidates, references.points, points[list(out)], points[list(rows)])
     gains = []
-    for i in range(first + len(out), first + len(out) + len(rows)):
-        total = float(np.sum(process.variances()[all_cases]))
-        lowered = float(process.reductions(np.array([i]), all_cases)[0])
-        gains.append(1.0 - float(np.sqrt(max(total - lowered, 0.0) / total)) if total > 0 else 0.0)
-        process = process.observed(i)
+    for row in rows:
+        gains.append(float(known.gains(points[[row]])[0]))
+        known = known.knowing(points[row])
     return gains
 
 

@@ -14,12 +14,12 @@ from binn_cli.config.ranges import did_you_mean
 from binn_cli.config.schema import ActiveLearnConfig
 from binn_cli.datasets.product import Axis
 from binn_cli.errors import ConfigError
-from binn_cli.models.surrogate import CaseProcess, FittedSurrogate, KnowsCases, Prediction
+from binn_cli.models.surrogate import FittedSurrogate, Prediction
 from binn_cli.results.samples import counts_within
-from binn_cli.tasks.references import WITHOUT_COVARIANCE, References
+from binn_cli.tasks.references import COMPARED, References, some_of
 
-FEW, REFERENCES = 256, 128
-"""Candidates up to which all of them are compared with one another; and of more, how many stand for all."""
+FEW = 256
+"""Candidates up to which all of them are compared with one another; of more, `COMPARED` stand for all."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class AcquisitionContext:
     weights: Float[np.ndarray, " n"] | None = None
     aim: Aim | None = None
     compile_seconds: float = 0.0
-    _process: CaseProcess | None = None
+    _references: References | None = None
+    _allowed_for: int = 0
     _std: Float[np.ndarray, "p n"] | None = None
     _aimed: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -118,49 +119,37 @@ class AcquisitionContext:
         return mean, std * self.remaining() if self.picked else std
 
     def remaining(self) -> Float[np.ndarray, " n"]:
-        """Share of the standard deviation of every candidate that is left once the picked cases are known."""
-        if self.candidates.size > FEW:
-            picked = self.candidates.points[self.picked]
-            found = References(self.fitted, self.slab, self.candidates, picked[:0], picked)
-            left = found.remaining(self.candidates.points)
-            self.compile_seconds += found.compile_seconds
-            return left
-        before, after = self._cases().variances(), self.process().variances()
-        return np.sqrt(np.maximum(after, 0.0) / np.where(before > 0, before, 1.0))
-
-    def reductions(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """What simulating each of these candidates would take off the variance of all, or of those that stand for
-        them, once the picked ones are known."""
-        if self.candidates.size <= FEW:
-            return self.process().reductions(rows)
-        some = self.candidates.points[np.linspace(0, self.candidates.size - 1, REFERENCES).round().astype(int)]
-        picked = self.candidates.points[self.picked]
-        found = References(self.fitted, self.slab, self.candidates, some, picked)
-        reductions = found.reductions(self.candidates.points[rows])
-        self.compile_seconds += found.compile_seconds
-        return reductions
-
-    def process(self) -> CaseProcess:
-        """What is unknown about all candidates once the cases picked in this round are simulated.
+        """Share of the standard deviation of every candidate that is left once the picked cases are known.
 
         Raises:
             ConfigError: if the model has no covariance between cases.
         """
-        process = self._cases()
-        for row in self.picked:
-            process = process.observed(row)
-        return process
+        picked = self.candidates.points[self.picked]
+        found = References(self.fitted, self.slab, self.candidates, picked[:0], picked)
+        left = found.remaining(self.candidates.points)
+        self.compile_seconds += found.compile_seconds
+        return left
 
-    def _cases(self) -> CaseProcess:
-        if self._process is None:
-            if not isinstance(self.fitted, KnowsCases):
-                raise ConfigError(
-                    "task.acquisition",
-                    f"this model cannot say what one case would teach about another; {WITHOUT_COVARIANCE}",
-                )
-            self._process = self.fitted.case_process(self.slab, self.candidates)
-            self.compile_seconds += self._process.compile_seconds
-        return self._process
+    def reductions(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """What simulating each of these candidates would take off the variance of all, or of those that stand for
+        them, once the picked ones are known.
+
+        Raises:
+            ConfigError: if the model has no covariance between cases.
+        """
+        points, known = self.candidates.points, self._references
+        compiled = 0.0 if known is None else known.compile_seconds
+        if known is None:
+            most = FEW if self.candidates.size <= FEW else COMPARED
+            some = some_of(self.candidates, most, self.seed[0])
+            known = References(self.fitted, self.slab, self.candidates, some.points, points[self.picked])
+        else:
+            for row in self.picked[self._allowed_for :]:
+                known = known.knowing(points[row])
+        self._references, self._allowed_for = known, len(self.picked)
+        reductions = known.reductions(points[rows])
+        self.compile_seconds += known.compile_seconds - compiled
+        return reductions
 
 
 def mean_std(context: AcquisitionContext) -> Float[np.ndarray, " n"]:

@@ -20,15 +20,15 @@ from binn_cli.datasets.product import Axis
 from binn_cli.datasets.simulator.design import design, sobol_sampler
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate
-from binn_cli.tasks.acquisition import REFERENCES, Aim, acquisition_points, improvement
+from binn_cli.tasks.acquisition import Aim, acquisition_points, improvement
 from binn_cli.tasks.proposing import chance_of_success
-from binn_cli.tasks.references import AT_ONCE, References
+from binn_cli.tasks.references import COMPARED, PURPOSE, References
 
 POOL = 512
 """Points that are scored first."""
-STARTS, TURNS, SHRINKAGE, FIRST_RADIUS = 6, 6, 0.45, 0.15
-"""Maxima that are followed, how often, by how much the clouds around them shrink, and how wide the first ones are, in
-the unit cube."""
+STARTS, TURNS, CLOUDS, SHRINKAGE, FIRST_RADIUS = 6, 6, 128, 0.45, 0.15
+"""Maxima that are followed, how often, how many points all clouds around them have, by how much these shrink, and how
+wide the first ones are, in the unit cube."""
 NEAREST = 1e-3
 """Distance in the unit cube below which a case is one that was asked for before."""
 
@@ -53,17 +53,15 @@ class Search:
         self._config, self._dataset, self._fitted, self._slab = config, dataset, fitted, slab
         self._points = acquisition_points(slab, config.acquisition_points)
         self._random = np.random.default_rng((config.seed, number))
-        self._references = design(
-            "sobol", dataset.space, dataset.constraints, REFERENCES, config.seed, "reference cases"
-        )
+        self._references = design("sobol", dataset.space, dataset.constraints, COMPARED, config.seed, PURPOSE)
         self._scale: Float[np.ndarray, " L"] | None = None
-        self._known_cases: list[References] = []
+        self._latest: References | None = None
         self._compiled = 0.0
 
     @property
     def compile_seconds(self) -> float:
         """Time that scoring has spent compiling so far."""
-        return self._compiled + sum(known.compile_seconds for known in self._known_cases)
+        return self._compiled + (0.0 if self._latest is None else self._latest.compile_seconds)
 
     def best(self, asked: Points, pending: Points, batch: int) -> Points:
         """The cases to ask for, each chosen with those before it and those whose answers are still out in mind.
@@ -99,8 +97,9 @@ class Search:
         return lambda points: reduce(self._standard_deviations(points), axis=0) * remaining(points)
 
     def _known(self, cases: Points, picked: Points) -> References:
-        self._known_cases.append(References(self._fitted, self._slab, self._dataset.candidates, cases, picked))
-        return self._known_cases[-1]
+        self._compiled = self.compile_seconds
+        self._latest = References(self._fitted, self._slab, self._dataset.candidates, cases, picked)
+        return self._latest
 
     def _maximum(self, score: Score, seen: Points) -> Float[np.ndarray, " D"]:
         """A case of the highest score that was not asked for before."""
@@ -111,7 +110,7 @@ class Search:
             return space.at(unit[[int(np.argmax(values))]])[0]
         starts = self._apart(unit, values)
         best, worth = unit[starts], values[starts]
-        radius, width = FIRST_RADIUS, max(4, AT_ONCE // len(starts))
+        radius, width = FIRST_RADIUS, max(4, CLOUDS // len(starts))
         for _ in range(TURNS):
             steps = self._random.normal(size=(len(best), width, len(space))) * radius
             # Half of the points differ in a few coordinates only: in many dimensions few directions lead up.
@@ -149,7 +148,7 @@ class Search:
         """The scores of points of the unit cube, minus infinity where a case may not or need not be asked for."""
         space = self._dataset.space
         points = space.at(unit)
-        values = np.concatenate([score(points[i : i + AT_ONCE]) for i in range(0, len(points), AT_ONCE)])
+        values = score(points)
         chance = chance_of_success(self._dataset, points)
         values = values if chance is None else values * chance
         known = (

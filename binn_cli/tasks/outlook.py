@@ -16,11 +16,11 @@ from binn_cli.models.surrogate import FittedSurrogate, KnowsCases
 from binn_cli.results.record import EXPECTED_GAIN, PREDICTED_RMSE, SURPRISE, Step
 from binn_cli.tasks.acquisition import acquisition_points
 from binn_cli.tasks.evaluation import PhaseTimings, Timer
+from binn_cli.tasks.references import COMPARED, References, reference_cases, some_of
 from binn_cli.tasks.scoring import Scores, scores_of
 
-CASES, POINTS, COMPARED = 256, 512, 128
-"""Most cases, and points of each, over which the variance is integrated; and most cases that are compared with one
-another to find what one more simulation would bring."""
+POINTS = 512
+"""Most points of a case over which the variance is integrated."""
 REMEMBERED = 8
 """Cases, the latest ones, whose prediction before they were known says how far the surrogate's own error can be
 trusted."""
@@ -49,19 +49,7 @@ class Outlook:
     caution: float = 1.0
 
 
-def reference_cases(dataset: Dataset, seed: int) -> Axis:
-    """Cases that stand for all that may be asked for: candidates, evenly picked, or points spread over the ranges."""
-    if isinstance(dataset, AsksSolver) and not dataset.is_finite:
-        from binn_cli.datasets.simulator.design import design
-
-        return dataset.space.axis(design("sobol", dataset.space, dataset.constraints, CASES, seed, "reference cases"))
-    candidates = dataset.candidates
-    if candidates.size <= CASES:
-        return candidates
-    return candidates.taken(np.linspace(0, candidates.size - 1, CASES).round().astype(int))
-
-
-def outlook(fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis) -> Outlook:
+def outlook(fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis, seed: int) -> Outlook:
     """What a surrogate expects of itself over some cases, of whose posterior covariance the gain follows in closed
     form.
 
@@ -69,6 +57,7 @@ def outlook(fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis) -> Outlo
         fitted: the surrogate.
         slab: the other axes of a case.
         cases: cases that stand for all.
+        seed: says which of them are compared with one another, where they are many.
     """
     prediction = fitted.predict([*acquisition_points(slab, POINTS), cases])
     variance = np.asarray(prediction.epistemic_var)
@@ -76,12 +65,10 @@ def outlook(fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis) -> Outlo
     compiling = prediction.compile_seconds
     gain = float("nan")
     if isinstance(fitted, KnowsCases):
-        some = cases.taken(np.arange(0, cases.size, -(-cases.size // COMPARED)))
-        process = fitted.case_process(slab, some)
-        compiling += process.compile_seconds
-        total = float(np.sum(process.variances()))
-        lowered = float(np.max(process.reductions(np.arange(some.size))))
-        gain = 1.0 - float(np.sqrt(max(total - lowered, 0.0) / total)) if total > 0 else 0.0
+        some = some_of(cases, COMPARED, seed).points
+        references = References(fitted, slab, cases, some, some[:0])
+        gain = float(np.max(references.gains(some)))
+        compiling += references.compile_seconds
     return Outlook(rmse, gain, compiling)
 
 
@@ -124,7 +111,7 @@ class Outlooks:
                 self._cases = reference_cases(self._dataset, self._config.seed)
             self._newest = surprises(before, slab) if before is not None and slab is not None else ()
             self._surprises += self._newest
-            found = outlook(fitted, axes, self._cases)
+            found = outlook(fitted, axes, self._cases, self._config.seed)
             latest = self._surprises[-REMEMBERED:]
             factor = max(1.0, float(np.sqrt(np.mean(np.square(latest))))) if latest else 1.0
         timings.compile += found.compile_seconds

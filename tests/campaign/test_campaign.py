@@ -24,8 +24,10 @@ from binn_cli.config.compose import validated
 from binn_cli.config.store import conf_directory, register
 from binn_cli.datasets.calls import ASKED, COMPLETE, FAILED, NO_ROUND, PENDING, TOLD
 from binn_cli.datasets.product import Axis
-from binn_cli.models.surrogate import CaseProcess
+from binn_cli.models.surrogate import CaseProcess, Prediction
 from binn_cli.results.store import read
+from binn_cli.tasks.outlook import outlook
+from binn_cli.tasks.references import COMPARED, some_of
 from tests.tasks.fakes import FakeSurrogate
 
 RUN = ["task=active_learn", "dataset=simulator", "dataset.parameters={k: [1, 4], P: [100, 200]}", "dataset.outputs=[u]"]
@@ -233,3 +235,19 @@ def test_gains_are_those_of_conditioning_and_allow_for_what_is_out() -> None:
     )
     assert expected_gains(Correlated(), (), references, candidates, [0], [0])[0] == pytest.approx(0.0, abs=1e-6)
     assert np.isnan(expected_gains(None, (), references, candidates, [], [0])).all()
+
+
+@pytest.mark.parametrize("count", [50, 400])
+def test_ask_and_status_mean_the_same_gain(count: int) -> None:
+    """The best single simulation by `status` is one of which `ask` expects as much."""
+    cases = Axis.of("x", np.random.default_rng(0).random(count) * 3.0)
+
+    class Predicting(Correlated):
+        def predict(self, axes) -> Prediction:
+            shape = (*(axis.size for axis in axes), 1)
+            return Prediction(np.zeros(shape), np.ones(shape), np.zeros(shape))
+
+    fitted = Predicting()
+    compared = some_of(cases, COMPARED, 7)
+    gains = [expected_gains(fitted, (), compared, compared, [], [row])[0] for row in range(compared.size)]
+    assert max(gains) == pytest.approx(outlook(fitted, (), cases, 7).gain, rel=1e-9) and max(gains) > 0.1

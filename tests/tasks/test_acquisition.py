@@ -133,32 +133,49 @@ def test_acquisition_points_are_points_of_the_data() -> None:
     assert len(np.unique(taken.points, axis=0)) == 7
 
 
+BETWEEN = np.array([[1.0, 0.3], [0.3, 0.5]])
+
+
 class KnownCases(Known):
     """Predicts given standard deviations and has a Gaussian process over the cases, of which it has two coordinates
     each."""
 
-    def __init__(self, cases: np.ndarray, noise: float = 1e-3) -> None:
-        self.std = np.ones((1, 1, len(cases), 1))
-        near = np.exp(-0.5 * ((cases[:, None] - cases) / 0.3) ** 2)
-        self.process = CaseProcess(
-            np.einsum("nm,rs->nrms", near, np.array([[1.0, 0.3], [0.3, 0.5]])), np.full(2, noise), 0.25
-        )
+    def __init__(self, cases: np.ndarray, reaches: bool = False) -> None:
+        self.std, self.cases, self.reaches = np.ones((1, 1, len(cases), 1)), cases, reaches
 
     def case_process(self, axes: list[Axis], cases: Axis) -> CaseProcess:
-        return self.process
+        def between(others: np.ndarray) -> np.ndarray:
+            near = np.exp(-0.5 * ((cases.points - others.T) / 0.3) ** 2)
+            return np.einsum("nm,rs->nrms", near, BETWEEN)
+
+        def reach(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return between(others), np.tile(BETWEEN, (len(others), 1, 1))
+
+        return CaseProcess(between(cases.points), np.full(2, 1e-3), 0.25, reach if self.reaches else None)
 
 
-def test_variance_reduction_equals_conditioning_written_out() -> None:
+@pytest.mark.parametrize("reaches", [True, False])
+def test_variance_reduction_equals_conditioning_written_out(reaches: bool) -> None:
+    """The scores of every pick of a batch, and so its choices."""
     cases = np.array([0.0, 0.1, 0.55, 0.6, 1.0])
-    known = KnownCases(cases)
-    full = known.process.covariance.reshape(10, 10)
-    scores = ACQUISITIONS["ivr"](context(known.std[..., 0], cases[:, None], labelled=(4,), fitted=known))
-    assert scores[4] == 0.0
-    for case in range(4):
+    known = KnownCases(cases, reaches)
+    process = known.case_process([], Axis.of("a", cases))
+    full = process.covariance.reshape(10, 10)
+    looked = context(known.std[..., 0], cases[:, None], labelled=(4,), fitted=known)
+    for count in range(3):
+        scores = ACQUISITIONS["ivr"](looked)
+        assert scores[4] == 0.0
+        for case in range(4):
+            seen = slice(2 * case, 2 * case + 2)
+            after = full - full[:, seen] @ np.linalg.inv(full[seen, seen] + 1e-3 * np.eye(2)) @ full[seen]
+            np.testing.assert_allclose(scores[case], np.trace(full) - np.trace(after), rtol=1e-8)
+            if count == 0:
+                np.testing.assert_allclose(process.observed(case).covariance.reshape(10, 10), after, atol=1e-9)
+        case = int(np.argmax(scores))
+        looked.picked.append(case)
         seen = slice(2 * case, 2 * case + 2)
-        after = full - full[:, seen] @ np.linalg.inv(full[seen, seen] + 1e-3 * np.eye(2)) @ full[seen]
-        np.testing.assert_allclose(scores[case], np.trace(full) - np.trace(after), rtol=1e-9)
-        np.testing.assert_allclose(known.process.observed(case).covariance.reshape(10, 10), after, atol=1e-9)
+        full = full - full[:, seen] @ np.linalg.inv(full[seen, seen] + 1e-3 * np.eye(2)) @ full[seen]
+    assert looked.compile_seconds == 0.25, "all candidates are compared once"
 
 
 @pytest.mark.parametrize("name", ["ivr", "mean_std", "max_std", "maximin"])

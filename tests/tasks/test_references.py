@@ -13,7 +13,7 @@ from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import CaseProcess, Prediction
 from binn_cli.tasks.acquisition import FEW, AcquisitionContext, Aim, ivr
 from binn_cli.tasks.continuous import Search
-from binn_cli.tasks.references import References
+from binn_cli.tasks.references import COMPARED, References, some_of
 
 NOISE = np.array([1e-3, 2e-3])
 BETWEEN = np.array([[1.0, 0.3], [0.3, 0.5]])
@@ -87,13 +87,36 @@ def test_a_model_without_covariance_is_named() -> None:
         References(object(), [], Axis.of("x", np.zeros(1)), np.zeros((0, 1)), np.zeros((1, 1)))  # type: ignore[arg-type]
 
 
-def test_of_many_candidates_what_is_left_is_that_of_a_few() -> None:
-    cases = np.random.default_rng(2).random(400)
-    context = AcquisitionContext(
-        Correlated(True), [], [], Axis.of("x", cases), np.zeros(400, dtype=bool), (0,), picked=[3, 8]
-    )
-    left = context.remaining()
-    assert left[[3, 8]] == pytest.approx(0.0, abs=0.1) and left.max() > 0.9
+@pytest.mark.parametrize("reaching", [True, False])
+def test_of_many_candidates_what_is_left_is_that_of_all_compared(reaching: bool) -> None:
+    cases, fitted = Axis.of("x", np.random.default_rng(2).random(400)), Correlated(reaching)
+    context = AcquisitionContext(fitted, [], [], cases, np.zeros(400, dtype=bool), (0,), picked=[3, 8])
+    before = fitted.case_process([], cases)
+    after = before.observed(3).observed(8)
+    expected = np.sqrt(after.variances() / before.variances())
+    np.testing.assert_allclose(context.remaining(), expected, rtol=1e-6)
+
+
+def test_those_that_stand_for_a_lattice_lie_in_all_of_it() -> None:
+    side = np.arange(127.0)
+    lattice = Axis("case", np.column_stack([np.repeat(side, 127), np.tile(side, 127)]), ("k", "P"))
+    some = some_of(lattice, COMPARED, 0)
+    assert some.size == len(np.unique(some.points, axis=0)) == COMPARED
+    assert all(len(np.unique(column)) > 60 and np.ptp(column) > 115 for column in some.points.T)
+    assert np.array_equal(some.points, some_of(lattice, COMPARED, 0).points)
+    assert not np.array_equal(some.points, some_of(lattice, COMPARED, 1).points)
+    assert some_of(some, COMPARED, 5) is some
+
+
+def test_knowing_one_more_is_having_picked_it() -> None:
+    rng = np.random.default_rng(3)
+    few, points = rng.random((5, 1)), rng.random((40, 1))
+    axis, more = Axis.of("x", few[:, 0]), rng.random((1, 1))
+    for picked in (few[1:2], more):
+        one = References(Correlated(True), [], axis, few, few[:1])
+        both = References(Correlated(True), [], axis, few, np.concatenate([few[:1], picked]))
+        np.testing.assert_allclose(one.knowing(picked[0]).reductions(points), both.reductions(points), rtol=1e-6)
+        np.testing.assert_allclose(one.knowing(picked[0]).gains(few), both.gains(few), rtol=1e-6, atol=1e-9)
 
 
 class Unsure(Correlated):

@@ -30,6 +30,7 @@ NEGLIGIBLE_VARIANCE = 1e-4
 """Share of the variance of cases that the coordinates left out may hold, and of that the functions left out."""
 
 Cases = Float[np.ndarray, "n D"]
+Others = Float[np.ndarray, "m D"]
 
 
 class CaseCoordinates(Protocol):
@@ -39,7 +40,7 @@ class CaseCoordinates(Protocol):
         """Variance of each, summed over cases."""
         ...
 
-    def between(self, cases: Cases, others: Cases) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
+    def between(self, cases: Cases, others: Others) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
         """Their covariance between cases and others, and in each of the others."""
         ...
 
@@ -87,7 +88,7 @@ class PointCoordinates:
         assert variance is not None
         return self.share * variance.reshape(len(cases), -1).sum(axis=0)
 
-    def between(self, cases: Cases, others: Cases) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
+    def between(self, cases: Cases, others: Others) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
         """See `CaseCoordinates`."""
         r, rows = len(self.points), self._rows(cases)
         there = rows if others is cases else self._rows(others)
@@ -146,7 +147,7 @@ class FunctionCoordinates:
         """See `CaseCoordinates`."""
         return np.asarray(self.turned**2 @ _variances(self.functions, cases).sum(axis=0))
 
-    def between(self, cases: Cases, others: Cases) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
+    def between(self, cases: Cases, others: Others) -> tuple[Float[np.ndarray, "n r m r"], Float[np.ndarray, "m r r"]]:
         """See `CaseCoordinates`."""
         own = self.turned[:, self.active]
         each, variances = self.functions.covariances(cases, None if others is cases else others, self.active)
@@ -188,7 +189,7 @@ def joint_process(
     most = max(1, MOST_ENTRIES // (len(cases) * len(outputs)))
     kept = [own.restricted(largest(own.energy(cases))[:most]) for own in outputs]
 
-    def compared(others: Cases) -> tuple[np.ndarray, np.ndarray]:
+    def compared(others: Others) -> tuple[np.ndarray, np.ndarray]:
         found = [own.between(cases, others) for own in kept]
         within = [own[:, :, None] for _, own in found]  # as cases of one
         return _joined([joint for joint, _ in found]), _joined(within)[:, :, 0]
