@@ -155,13 +155,14 @@ def main(arguments: Sequence[str], program: str = "binn run", goes_on_in: Path |
 def _reported(overrides: Sequence[str]) -> int:
     """Tell how the jobs went, if there was a sweep; gives the exit status."""
     sweep = sweep_state.current()
-    if sweep.directory is None:
-        return 0
-    from binn_cli.views.console.fates import report_sweep
+    if sweep.directory is not None:
+        from binn_cli.views.console.fates import report_sweep
 
-    report_sweep(sweep.directory, sweep.fates)
+        report_sweep(sweep.directory, sweep.fates)
     if sweep.trouble is not None:
         print(explained(sweep.trouble, overrides), file=sys.stderr)
+    if sweep.directory is None:
+        return 0 if sweep.trouble is None else 1
     if not sweep.succeeded and sweep.planned:
         print(_how_to_go_on(sweep.directory), file=sys.stderr)
     return 0 if sweep.succeeded else 1

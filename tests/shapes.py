@@ -25,9 +25,18 @@ Nothing = Annotated[object, Is[lambda value: not isinstance(value, Anything) or 
 what is not there."""
 
 
+_asked: list[str] = []
+
+
 def check_shapes() -> None:
     """Have every module of the package that is imported from now on checked."""
+    _asked.append(PACKAGE)
     jaxtyping.install_import_hook(PACKAGE, f"{__name__}.shapes_checked")
+
+
+def are_checked() -> bool:
+    """Whether they are in this process; functions that are cannot be sent to processes of other launchers."""
+    return bool(_asked)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from binn_cli.cli import main
 from binn_cli.errors import DataError
 from binn_cli.results.record import Step
 from binn_cli.results.store import read
-from binn_cli.sweeps import job
+from binn_cli.sweeps import job, sweeper
+from tests.shapes import are_checked
 
 QUICK = ["dataset=sine", "task=regress", "output.figures=false", "limits.isolate=false"]
 """In this process, where the task can be replaced."""
@@ -269,6 +270,19 @@ def test_jobs_that_leave_nothing_are_no_success(task, tmp_path, capsys, monkeypa
     assert said.splitlines()[-1] == f"go on with: binn resume {sweep.relative_to(tmp_path)}"
 
 
+def test_a_launcher_that_fails_before_any_job_is_no_success(task, tmp_path, capsys, monkeypatch) -> None:
+    """As where it cannot send the job to its processes: nothing is left of the sweep but what the launcher said."""
+
+    def launch(overrides: list[list[str]], initial_job_idx: int) -> None:
+        raise RuntimeError("cannot reach any process")
+
+    monkeypatch.setattr(sweeper, "launcher_of", lambda *_: SimpleNamespace(launch=launch))
+    assert main(["run", "-m", *QUICK, "seed=1,2"]) == 1
+    assert "cannot reach any process" in capsys.readouterr().err.splitlines()[-1]
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+@pytest.mark.skipif(are_checked(), reason="functions whose shapes are checked cannot be sent to these processes")
 def test_a_sweep_in_other_processes(task, tmp_path, capsys) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     from joblib.externals.loky import get_reusable_executor
