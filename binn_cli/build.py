@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from binn_cli.config.compose import Settings, validated
+from binn_cli.config.compose import Settings, of_run
 from binn_cli.config.schema.kinds import kinds_of, text_choices
 from binn_cli.errors import BinnError, MissingExtraError
 
@@ -109,7 +109,7 @@ def _model_of(config: str) -> Any:
     """The model of a run with this configuration."""
     content = OmegaConf.create(config)
     assert isinstance(content, DictConfig)
-    return model(validated(content))
+    return model(of_run(content))
 
 
 def data_identity(settings: Settings, data: Any) -> dict[str, str]:

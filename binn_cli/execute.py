@@ -71,7 +71,7 @@ def execute(
             stack.enter_context(held(directory))
             if not resuming:
                 write_whole(directory / "config.yaml", settings.yaml)
-            stack.enter_context(_logging_to(directory / LOG_NAME, settings.verbose))
+            stack.enter_context(logging_to(directory / LOG_NAME, settings.verbose))
         except OSError as error:
             raise BinnError(f"{directory}: cannot be written ({error.strerror})") from error
         stack.enter_context(cache_trouble_logged())
@@ -141,7 +141,7 @@ def _recorded(
 
         summarise(recorder.record)
     if settings.output.figures:
-        _draw(directory)  # after the tables, which are what one waits for
+        draw(directory)  # after the tables, which are what one waits for
     return Path(recorder.path)
 
 
@@ -190,7 +190,7 @@ def _finish_failed(recorder: Any, reason: str) -> None:
         LOG.exception("the results file could not be marked as failed")
 
 
-def _draw(directory: Path) -> None:
+def draw(directory: Path) -> None:
     """Draw the figures; the results are complete without them, so a failure is told and nothing more."""
     try:
         from binn_cli.results import store
@@ -212,7 +212,8 @@ def _draw(directory: Path) -> None:
 
 
 @contextmanager
-def _logging_to(path: Path, verbose: bool) -> Iterator[None]:
+def logging_to(path: Path, verbose: bool) -> Iterator[None]:
+    """Write what the program logs to a file."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

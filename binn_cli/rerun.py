@@ -38,6 +38,11 @@ def rerun(path: Path, changes: Sequence[str] = ()) -> int:
     file = path / RESULTS if path.is_dir() else path
     before = read(file)
     settings = _settings(before.header.config, file, changes)
+    if settings.update:
+        raise BinnError(
+            f"{file}: was made by binn update, and rerun repeats what binn run makes; type again: "
+            f"{before.provenance.get('argv', 'binn update RUN NEWDATA -o DIR')}"
+        )
     prepare_jax()
     name = "_".join([settings.task.name, settings.dataset.name, settings.model.name])
     new = run_single(settings, claimed(Path(settings.output.root), stamped(name)))

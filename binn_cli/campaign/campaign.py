@@ -128,6 +128,11 @@ def require_campaign(directory: Path) -> Settings:
             f"{directory}: a run of task={task} dataset={dataset}; ask and tell need task=active_learn "
             f"dataset=simulator"
         )
+    if settings.update:
+        raise BinnError(
+            f"{directory}: was made by binn update, whose rows are no answers of the solver; ask, and tell, the run "
+            f"that it came from"
+        )
     return settings
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ NOT_SCIENCE = frozenset({"dataset.cache", "dataset.store", "dataset.at_once"})
 MOST_KNOWN = 256
 """Sections that are remembered as checked: the jobs of a sweep have most of theirs in common."""
 _known: dict[tuple[str, type, str], Any] = {}
+UPDATE = "update"
+"""The section of a configuration that `binn update` adds; none that is typed has it."""
 DEFAULT_BUDGET = "quick"
 """The budget of a configuration that names none, as in conf/config.yaml."""
 
@@ -42,6 +44,8 @@ class Settings:
         resolved: the same as plain dictionaries, every reference filled in.
         limits: what the run may cost; like `wishes` about this start, not about the run, and so not in `resolved`.
         wishes: how to treat runs that exist already.
+        update: what `binn update` has learned since, by its number from 1: `rows`, the file, and `forgetting`; empty
+            for what `binn run` makes.
     """
 
     dataset: Any
@@ -54,6 +58,7 @@ class Settings:
     resolved: Mapping[str, Any]
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     wishes: Wishes = field(default_factory=Wishes)
+    update: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def yaml(self) -> str:
@@ -62,13 +67,20 @@ class Settings:
 
     @property
     def config_id(self) -> str:
-        """Sixteen hexadecimal digits that are the same for two runs exactly where dataset, model, task and seed are."""
+        """Sixteen hexadecimal digits that are the same for two runs exactly where dataset, model, task and seed are,
+        and what was learned since."""
         science = {
             group: {leaf: value for leaf, value in self.resolved[group].items() if f"{group}.{leaf}" not in NOT_SCIENCE}
             for group in SCHEMAS
         }
-        canonical = json.dumps({**science, "seed": self.seed}, sort_keys=True, separators=(",", ":"))
+        whole = {**science, "seed": self.seed, **({UPDATE: self.update} if self.update else {})}
+        canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def updated(self, rows: str, forgetting: float) -> Settings:
+        """Those of a run that has also learned the rows of a file."""
+        update = {**self.update, str(len(self.update) + 1): {"rows": rows, "forgetting": forgetting}}
+        return replace(self, update=update, resolved={**self.resolved, UPDATE: update})
 
 
 def validated(composed: DictConfig | Mapping[str, Any]) -> Settings:
@@ -211,7 +223,24 @@ def from_text(text: str, where: Path) -> Settings:
             f"{where}: holds {'a list' if isinstance(content, ListConfig) else 'a text'}, not the configuration of a "
             f"run"
         )
-    return validated(content)
+    return of_run(content)
+
+
+def of_run(content: DictConfig) -> Settings:
+    """The settings of a resolved configuration that a run kept, with what it has learned by `binn update`.
+
+    Raises:
+        ConfigError: if its content cannot be used.
+    """
+    plain: dict[str, Any] = {str(key): value for key, value in content.items()}
+    update = plain.pop(UPDATE, None)
+    settings = validated(plain)
+    if update is None:
+        return settings
+    if not isinstance(update, DictConfig):
+        raise ConfigError(UPDATE, f"must hold what binn update has learned, not {update!r}")
+    known: dict[str, Any] = {str(number): dict(one) for number, one in update.items()}
+    return replace(settings, update=known, resolved={**settings.resolved, UPDATE: known})
 
 
 def omegaconf_error(error: OmegaConfBaseException, prefix: str = "") -> ConfigError:

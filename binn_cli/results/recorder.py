@@ -76,9 +76,12 @@ class Recorder:
     _share: float
     _counts: dict[str, Callable[[], int]]
 
-    def __init__(self, directory: Path, header: Header) -> None:
-        """Start a run in a directory that exists and is this run's own."""
-        self._open(directory, RunRecord(header=header, provenance=provenance.collect()))
+    def __init__(
+        self, directory: Path, header: Header, known: Mapping[str, str | int | float | bool] | None = None
+    ) -> None:
+        """Start a run in a directory that exists and is this run's own; `known` is its provenance, where it began
+        before."""
+        self._open(directory, RunRecord(header=header, provenance=provenance.collect() if known is None else known))
 
     @classmethod
     def reopen(cls, directory: Path, *, complete_too: bool = False) -> Recorder:

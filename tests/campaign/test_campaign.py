@@ -104,8 +104,11 @@ def test_a_campaign_from_the_first_case_to_the_last(begin, ask, capsys: pytest.C
     assert main(["show", str(run)]) == 0 and "8 cases: 7 told, 1 pending" in capsys.readouterr().out
 
 
-def test_what_failed_is_known_and_never_asked_again(begin, ask) -> None:
+def test_what_failed_is_known_and_never_asked_again(begin, ask, capsys) -> None:
     run = begin("dataset.initial_cases=3", "dataset.candidates={k: 2, P: 3}")
+    capsys.readouterr()
+    assert main(["show", str(run)]) == 0
+    assert " waiting for results " in (shown := capsys.readouterr().out) and "nothing is learned yet" in shown
     cases = ask(run, 6)
     rows = [f"{cases[0][0]},{cases[0][1]},,,failed,diverged", f"{cases[1][0]},{cases[1][1]},,,abandoned,"]
     rows += [f"{k},{P},{x},{k * P},," for k, P in cases[2:] for x in (0, 1)]

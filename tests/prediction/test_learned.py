@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import binn_cli
 from binn_cli.cli import main
+from binn_cli.config.compose import read as settings_in
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import BinnError
 from binn_cli.learned import Learned
@@ -85,6 +87,29 @@ def test_an_update_is_a_fit_to_all_rows(table_run: Path, tmp_path: Path, capsys:
     assert main(["show", str(tmp_path / "updated")]) == 0
     assert main(["update", str(table_run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "updated")]) == 1
     assert "is there already; name a new directory" in capsys.readouterr().err
+
+
+def test_an_updated_run_is_a_run_like_any_other(table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """It has files, an identity and a place in comparisons of its own; the test points of the first judge it."""
+    new_rows().to_csv(tmp_path / "new.csv", index=False)
+    names = [tmp_path / name for name in ("once", "twice")]
+    for before, after in zip((table_run, *names), names, strict=False):
+        assert main(["update", str(before), str(tmp_path / "new.csv"), "-o", str(after)]) == 0
+    assert "on the test points: drag: RMSE " in capsys.readouterr().err
+    runs = [binn_cli.load(run) for run in (table_run, *names)]
+    assert len({run.config_id for run in runs}) == 3 and len({run.provenance["data_identity"] for run in runs}) == 3
+    assert [settings_in(run / "config.yaml").config_id for run in names] == [run.config_id for run in runs[1:]]
+    assert "data: new.csv: 20 rows" in (names[0] / "run.log").read_text(encoding="utf-8")
+    kept = runs[1].predictions
+    said = runs[1].predict({name: kept["inputs"].sel(input=name).values for name in runs[1].inputs})["mean"]
+    found = np.sqrt(((said.values - kept["truth"].values) ** 2).mean(axis=0))
+    np.testing.assert_allclose(runs[1].metrics["rmse"].sel(split="test").values[-1], found, rtol=1e-9)
+    assert main(["compare", *map(str, (table_run, *names)), "--json", str(tmp_path / "both.json")]) == 0
+    rows = json.loads((tmp_path / "both.json").read_text())["rows"]
+    assert {row["keys"]["update.2.rows"] for row in rows} == {None, str(tmp_path / "new.csv")}
+    assert all(row["metrics"]["test"]["rmse"]["mean"] is not None for row in rows)
+    assert main(["rerun", str(names[0])]) == 1
+    assert "was made by binn update" in capsys.readouterr().err
 
 
 def test_what_cannot_be_learned_on(table_run: Path) -> None:

@@ -81,6 +81,8 @@ def test_an_interrupted_run_goes_on_from_its_last_step(binn: Program) -> None:
     assert "interrupted after 1 finished step" in table(binn.out) and "there is no run of it yet" in table(binn.out)
     assert binn("resume", str(sweep)) == 0
     assert binn.ran == [2, 3] and statuses(sweep) == ["complete"] * 3
+    assert not any("interrupted" in line for line in binn.err), "how it went before is no news"
+    assert any(line.startswith("job 1 complete after ") for line in binn.err)
     kept = [read(Path(line)) for line in binn.out]
     assert [[step.metrics["test"]["rmse"][0] for step in run.steps] for run in kept] == [
         pytest.approx([modes, modes + 0.1, modes + 0.2]) for modes in (1, 2, 3)

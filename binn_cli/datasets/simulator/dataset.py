@@ -245,7 +245,11 @@ class Simulator:
 
     def evaluation(self, announce: Announce = silent) -> Mapping[str, ProductData]:
         """`test`: the test cases, where there are some and not all of them failed."""
-        data = self.answered(self.held_out, announce) if self.held_out and not self.by_hand else None
+
+        def of_test(message: str, done: int, total: int) -> None:
+            announce(f"test cases: {message}", done, total)
+
+        data = self.answered(self.held_out, of_test) if self.held_out and not self.by_hand else None
         return {} if data is None else {"test": data}
 
     def _numbers(self, row: int) -> tuple[float, ...]:

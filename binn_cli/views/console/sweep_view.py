@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from binn_cli.results.fate import RUNNING, Fate, fate_of, fates_of, varied
-from binn_cli.results.job_file import FILE_NAME, read_job
+from binn_cli.results.job_file import FILE_NAME, Job, read_job
 from binn_cli.results.progress import Progress, progress_of
 from binn_cli.views.console import quantities
 from binn_cli.views.console.fates import COLOURS, line_of
@@ -57,6 +57,7 @@ class SweepView:
         self._ended: list[Fate] = []
         self._took: list[float] = []
         self._seen: set[Path] = set()
+        self._before: dict[Path, Job | None] = {}
         self._labels: dict[int, str] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -70,6 +71,7 @@ class SweepView:
         }
         # What lay there before the launch is no news.
         self._seen = {fate.directory for fate in fates if fate.directory is not None and fate.job not in self._left}
+        self._before = {path.parent: read_job(path.parent) for path in self._files()}
         skipped = self._total - self._launched
         rest = f", {skipped} not needed" if skipped else ""
         self._line(f"{self._directory}: {self._launched} {'job' if self._launched == 1 else 'jobs'} to run{rest}")
@@ -103,13 +105,15 @@ class SweepView:
 
     def _look(self) -> None:
         """Take note of what has begun and of what has ended."""
-        for path in sorted(self._directory.glob(f"*/{FILE_NAME}")):
+        for path in self._files():
             directory = path.parent
             if directory in self._seen:
                 continue
             job = read_job(directory)
             if job is None or job.job not in self._left:
                 continue
+            if job == self._before.get(directory):
+                continue  # how the attempt before went, in the place where the job goes on
             if job.status == RUNNING:
                 if job.job not in self._running:
                     self._running[job.job] = Running(directory)
@@ -123,6 +127,9 @@ class SweepView:
             self._running.pop(job.job, None)
             self._left.discard(job.job)
             self._end(directory)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob(f"*/{FILE_NAME}"))
 
     def _end(self, directory: Path) -> None:
         fate = fate_of(directory)

@@ -36,10 +36,13 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     """Print what a run found and what it cost, whatever its status; on stderr unless a console is given."""
     console = console or Notices()
     header = record.header
-    colour = _COLOURS.get(record.status, "red")
+    # Somebody else makes the simulations: what could be done without a result is done.
+    waits = record.status == "complete" and not record.steps and record.calls is not None
+    status = "waiting for results" if waits else record.status
+    colour = "yellow" if waits else _COLOURS.get(record.status, "red")
     console.print(
         f"[bold]{escape(f'{header.task} · {header.data} · {header.model}')}[/bold]  "
-        f"[{colour}]{escape(record.status)}[/{colour}]"
+        f"[{colour}]{escape(status)}[/{colour}]"
         f"  [dim]seed {header.seed}, config {escape(header.config_id)}[/dim]",
         highlight=False,
         soft_wrap=True,
@@ -49,7 +52,7 @@ def summarise(record: RunRecord, console: Console | None = None) -> None:
     if record.conclusion:
         console.print(record.conclusion, markup=False, highlight=False, soft_wrap=True)
     if not record.steps:
-        console.print("no step was finished", style="dim")
+        console.print("nothing is learned yet" if waits else "no step was finished", style="dim")
         _print_calls(record, console)
         return
     tables: dict[str, Callable[[RunRecord], Sequence[RenderableType]]] = {

@@ -113,7 +113,9 @@ def test_in_the_ranges_there_is_a_design_and_whatever_is_added(simulator: Build)
     data = dataset.answered(added, number=3)
     np.testing.assert_allclose(data.values[:, 0], data.axes[-1].points.prod(axis=1))
     assert [call.round for call in dataset.calls.each] == [3, 3]
-    assert dataset.evaluation()["test"].axes[-1].size == 3
+    heard: list[tuple[str, int, int]] = []
+    assert dataset.evaluation(lambda *said: heard.append(said))["test"].axes[-1].size == 3
+    assert {said for said, *_ in heard} == {"test cases: calling the solver"} and heard[-1][1:] == (3, 3)
     assert dataset.stated_ranges(("x", "P", "k"))[1:].tolist() == [[100, 200], [1, 4]]
 
 

@@ -76,7 +76,7 @@ def fit_rows(
     stated = states_structure(config)
     fits: list[CpFit] = []
     features: Sequence[Features] = ()
-    posteriors = []
+    posteriors, taken = [], []
     for output in range(len(rows.outputs)):
         if stated:
             features, start, prior, noise, damping = _begin_stated(config, seen, units, output)
@@ -96,6 +96,8 @@ def fit_rows(
         begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=enough)
         rounds = 4 if not stated else 8
         fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=enough))
+        if not stated:
+            taken.append(f"took {fits[-1].modes} modes, the likeliest on a sample of {seen.sample.n_points:,} rows")
         own = CpPosterior(tuple(features), fits[-1].weights, fits[-1].summary.laplace, fits[-1].noise)
         posteriors.append(Mixture(((own, 1.0),), fits[-1].noise))
     fitted = FittedBinn(units, tuple(posteriors), Nothing(), np.ones(len(posteriors)), FitReport(0.0, 0.0, {}))
@@ -105,7 +107,8 @@ def fit_rows(
         "modes": np.array([fit.modes for fit in fits]),
         "settled": np.array([fit.settled for fit in fits], dtype=float),
     }
-    return replace(fitted, report=FitReport(0.0, time.perf_counter() - began, diagnostics))
+    report = FitReport(0.0, time.perf_counter() - began, diagnostics, tuple(dict.fromkeys(taken)))
+    return replace(fitted, report=report)
 
 
 def update_rows(fitted: FittedBinn, data: ProductData | RowChunks, forgetting: float) -> FittedBinn:
