@@ -11,10 +11,12 @@ from binn_cli.config.compose import Settings, from_text
 from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.datasets.digest import file_digest
 from binn_cli.errors import ConfigError
-from binn_cli.models.scope import Scope
+from binn_cli.models.scope import KEY, Scope
 from binn_cli.results.named import require_complete, results_named
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import config_text, opened, read
+from binn_cli.results.tree import read_tree
+from binn_cli.tasks.questions.fitting import require_fitting
 from binn_cli.tasks.questions.source import Source
 
 FILES = ("observations", "target")
@@ -38,6 +40,24 @@ def settled(settings: Settings) -> Settings:
     budget = {"budget": theirs.budget}
     resolved = {**settings.resolved, **groups, **budget}
     return replace(settings, dataset=theirs.dataset, model=theirs.model, budget=theirs.budget, resolved=resolved)
+
+
+def require_question_fits(settings: Settings) -> None:
+    """Require that what a task asks its run can be asked, from the names, units and ranges of its surrogate alone.
+
+    Raises:
+        BinnError: if it cannot.
+    """
+    if not asks_a_run(settings.task):
+        return
+    path = _results(settings)
+    with opened(path) as file:
+        place = f"surrogate/{KEY}"
+        # Older files do not say it so briefly: what does not fit is found when the surrogate is there.
+        tree = read_tree(file[place]) if place in file else None
+    if tree is not None:
+        scope = _with_stated(Scope.from_tree(tree), settings)
+        require_fitting(settings.task, Source(None, scope, settings.model.name, str(settings.task.run)))
 
 
 def source_of(settings: Settings) -> tuple[Source, RunRecord]:

@@ -54,7 +54,7 @@ def job(config: DictConfig) -> str | None:
 
 
 def _single(config: DictConfig) -> str | None:
-    from binn_cli.asked import settled
+    from binn_cli.asked import require_question_fits, settled
     from binn_cli.compiled_code import prepare_jax
     from binn_cli.directory import claimed
     from binn_cli.execute import execute
@@ -62,6 +62,7 @@ def _single(config: DictConfig) -> str | None:
 
     try:
         settings = settled(validated(config))
+        require_question_fits(settings)
         prepare_jax()
         place = join_if_asked()
         if place is not None and place.index > 0:

@@ -36,6 +36,26 @@ class Answer:
         """The values of an array."""
         return self.arrays[name][0]
 
+    @property
+    def texts(self) -> list[str]:
+        """Every name and every unit in it."""
+        every = [
+            np.asarray(values) for values in (*self.scales.values(), *(array for array, _ in self.arrays.values()))
+        ]
+        return [str(text) for values in every if values.dtype.kind in "UO" for text in values.ravel()]
+
+    def named(self, dimension: str) -> list[tuple[str, str]]:
+        """The names along a dimension, each with its unit; runs of older versions know no units."""
+        names = [str(name) for name in self.scales[dimension]]
+        key = f"{dimension}_units"
+        units = [str(unit) for unit in self[key]] if key in self.arrays else [""] * len(names)
+        return list(zip(names, units, strict=True))
+
+
+def units_along(dimension: str, units: Sequence[str]) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
+    """The array of an answer that `Answer.named` reads."""
+    return {f"{dimension}_units": (np.array(list(units), dtype=object), (dimension,))}
+
 
 def write_answers(file: h5py.File, answers: Mapping[str, Answer]) -> None:
     """Write every group at the top of a file.

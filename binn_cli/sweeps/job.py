@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from binn_cli.asked import settled
+from binn_cli.asked import require_question_fits, settled
 from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
@@ -120,6 +120,7 @@ def run_job(config: Any, hydra: Any) -> str | None:
     own = place.goes_on is None or place.goes_on.parent.resolve() == place.sweep.resolve()
     try:
         settings = settled(validated(config))
+        require_question_fits(settings)
         job = replace(job, config_id=settings.config_id)
         if own:
             with suppress(OSError):

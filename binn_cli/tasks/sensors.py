@@ -8,24 +8,19 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.config.ranges import did_you_mean
 from binn_cli.config.schema import SolveConfig
-from binn_cli.datasets.columns.choice import (
-    chosen,
-    hint_of_unit,
-    require_units,
-    said_of_unknown_units,
-    said_of_unused,
-)
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.problem import PARAMETER, Problem
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import ConfigError, DataError
+from binn_cli.errors import ConfigError
 from binn_cli.models.galerkin.informed import Findings, InformedGalerkin, informed
 from binn_cli.models.galerkin.model import FittedGalerkin
 from binn_cli.models.scope import Scope
-from binn_cli.results.answers import Answer
+from binn_cli.results.answers import Answer, units_along
+from binn_cli.tasks.observed import EQUATION, observed_columns
 
 OBSERVATIONS = "observations"
 """The split of what was observed."""
@@ -62,36 +57,13 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
     unknown = _unknown(config, problem)
     known = tuple(name for name in problem.inputs if name not in config.unknown)
     path = Path(config.observations)
-    wanted = [*known, problem.output]
-    file = opened_columns(path, Reading(), wanted)
-    for name in wanted:
-        if name not in file.units and name not in file.left_out:
-            what = "the unknown of the equation" if name == problem.output else "an input that is not in task.unknown"
-            there = ", ".join(file.units)
-            raise DataError(
-                f"{path}: there is no column {name}, {what}; its columns are {there}{hint_of_unit(name, file.units)}"
-            )
-    columns = chosen(file, wanted, (), outputs_needed=False).inputs
-    units = [scope.unit_of(name) for name in wanted]
-    require_units(file, columns, units, "in the equation")
-    table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
-    if not len(table):
-        raise DataError(f"{path}: holds no observation; give at least one row")
-    if not np.isfinite(table).all():
-        row, column = np.argwhere(~np.isfinite(table))[0]
-        raise DataError(f"{path}, {file.place(int(row))}: {columns[column]} is missing; every observation needs it")
-    for column, name in enumerate(known):
-        number = problem.inputs.index(name)
-        outside = scope.outside(table[:, [column]], slice(number, number + 1))[:, 0]
-        if outside.any():
-            row = int(np.argmax(outside))
-            low, high = problem.domain[number]
-            raise DataError(
-                f"{path}, {file.place(row)}: {name} is {table[row, column]:g}, outside of the equation's domain "
-                f"{low:g} to {high:g}; leave the row out, or solve on a larger one"
-            )
-    notes = said_of_unused(file, wanted) + said_of_unknown_units(file, columns, units, "the equation")
-    return Sensors(unknown, known, table[:, :-1], table[:, -1], file_digest(path), notes)
+    meaning = dict.fromkeys(known, "an input that is not in task.unknown")
+    file = opened_columns(path, Reading(), [*known, problem.output])
+    found = observed_columns(
+        file, scope, EQUATION, known, [problem.output],
+        meaning={**meaning, problem.output: "the unknown of the equation"},
+    )  # fmt: skip
+    return Sensors(unknown, known, found.points, found.values[:, 0], file_digest(path), found.notes)
 
 
 def _unknown(config: SolveConfig, problem: Problem) -> tuple[int, ...]:
@@ -103,7 +75,8 @@ def _unknown(config: SolveConfig, problem: Problem) -> tuple[int, ...]:
         raise ConfigError("task.unknown", f"name what is to be learned from the observations, of {listed}")
     for name in config.unknown:
         if name not in parameters:
-            raise ConfigError("task.unknown", f'"{name}" is no parameter of the equation; its parameters are {listed}')
+            problem_text = f'"{name}" is no parameter of the equation: {listed}{did_you_mean(name, parameters)}'
+            raise ConfigError("task.unknown", problem_text)
     return tuple(number for number, name in enumerate(problem.inputs) if name in config.unknown)
 
 
@@ -139,6 +112,7 @@ def informed_by(solved: FittedGalerkin, sensors: Sensors, problem: Problem, conf
     """Learn the unknown parameters and the field from observations."""
     fitted, found = informed(solved, sensors.unknown, sensors.points, sensors.values, config.noise_std, config.seed)
     names = [problem.inputs[number] for number in sensors.unknown]
+    units = [problem.variables[number].unit for number in sensors.unknown]
     low, high = problem.domain[list(sensors.unknown)].T
     mean, std = found.draws.mean(axis=0), found.draws.std(axis=0, ddof=1)
     prior = (high - low) / np.sqrt(12)
@@ -154,13 +128,14 @@ def informed_by(solved: FittedGalerkin, sensors: Sensors, problem: Problem, conf
             "the observations contradict the equation: they are much farther from its solutions than the noise",
         )
     notes = sensors.notes + tuple(
-        f"{name} = {a:.5g} ± {b:.2g} (mean and standard deviation)" for name, a, b in zip(names, mean, std, strict=True)
+        f"{name} = {a:.5g} ± {b:.2g}{f' {unit}' if unit else ''} (mean and standard deviation)"
+        for name, unit, a, b in zip(names, units, mean, std, strict=True)
     )
     if config.noise_std is None:
         notes += (f"noise {np.median(found.noise_std):.2g}",)
     axis = Axis("point", sensors.points, sensors.known)
     data = ProductData((axis,), sensors.values[:, None], (problem.output,))
-    return Learned(fitted, data, _answers(found, names, problem.output, sensors), notes, warnings)
+    return Learned(fitted, data, _answers(found, names, units, problem.output, sensors), notes, warnings)
 
 
 def _contradicted(fitted: InformedGalerkin, sensors: Sensors, noise_std: float | None) -> bool:
@@ -174,7 +149,7 @@ def _contradicted(fitted: InformedGalerkin, sensors: Sensors, noise_std: float |
     return bool(misfits.min() > count + 6 * np.sqrt(2 * count))
 
 
-def _answers(found: Findings, names: list[str], output: str, sensors: Sensors) -> dict[str, Answer]:
+def _answers(found: Findings, names: list[str], units: list[str], output: str, sensors: Sensors) -> dict[str, Answer]:
     every = dict(zip(names, found.draws.T, strict=True))
     every[f"noise_std of {output}"] = found.noise_std
     arrays = {name: (column[None], ("chain", "draw")) for name, column in every.items()}
@@ -191,6 +166,7 @@ def _answers(found: Findings, names: list[str], output: str, sensors: Sensors) -
             "maxima": (found.best[None], ("maximum", "unknown")),
             "std": (found.draws.std(axis=0, ddof=1), ("unknown",)),
             "interval_95": (np.quantile(found.draws, [0.025, 0.975], axis=0).T, ("unknown", "bound")),
+            **units_along("unknown", units),
         },
     )
     return {"posterior": posterior, "estimate": estimate}

@@ -60,10 +60,10 @@ def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, o
     if not outputs and outputs_needed:
         raise DataError(
             f"{file.path}: name the columns that are outputs with dataset.outputs=[…]; the file has "
-            f"{_listed(file.units)}"
+            f"{listed(file.units)}"
         )
-    named_outputs = tuple(_found(file, name) for name in outputs)
-    named_inputs = tuple(_found(file, name) for name in inputs)
+    named_outputs = tuple(column_of(file, name) for name in outputs)
+    named_inputs = tuple(column_of(file, name) for name in inputs)
     left_out = {name: why.reason for name, why in file.left_out.items()}
     if named_inputs:
         others = {name: "not named" for name in file.units if name not in (*named_inputs, *named_outputs)}
@@ -80,15 +80,9 @@ def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, o
     taken = tuple(name for name, why in possible.items() if why is None)
     if not taken:
         raise DataError(
-            f"{file.path}: no column is left for an input; the file has {_listed(file.units)}{_told(left_out)}"
+            f"{file.path}: no column is left for an input; the file has {listed(file.units)}{_told(left_out)}"
         )
     return Choice(taken, named_outputs, left_out, all_others=True)
-
-
-def said_of_unused(file: ColumnFile, used: Sequence[str]) -> tuple[str, ...]:
-    """A sentence on the columns of a file of observations that are not looked at, if there are any."""
-    unused = [name for name in (*file.units, *file.left_out) if not any(same_name(name, own) for own in used)]
-    return (f"{file.path.name}: not used: {_listed(unused)}",) if unused else ()
 
 
 def require_units(file: ColumnFile, columns: Sequence[str], units: Sequence[str], whose: str) -> None:
@@ -111,29 +105,19 @@ def require_units(file: ColumnFile, columns: Sequence[str], units: Sequence[str]
             )
 
 
-def said_of_unknown_units(
-    file: ColumnFile, columns: Sequence[str], units: Sequence[str], whose: str
-) -> tuple[str, ...]:
-    """A sentence on columns whose unit nobody can check; `whose` says what states none, such as "the run"."""
-    alone = [
-        f"{column} [{file.units[column]}]"
-        for column, known in zip(columns, units, strict=True)
-        if file.units[column] and not known
-    ]
-    if not alone:
-        return ()
-    return (f"{file.path.name}: {_listed(alone)}: {whose} states no unit, so that the numbers count as they stand",)
-
-
 def hint_of_unit(name: str, columns: Iterable[str]) -> str:
     """What to do where a name is missing but stands in the file with its unit behind it; else nothing."""
     own = re.compile(re.escape(name) + r"\s*[\[(][^\])]*[\])]")
     alike = [column for column in columns if own.fullmatch(column)]
-    return f"; call {alike[0]!r} {name}, and write its unit into a line below the names" if alike else ""
+    return f'; did you mean "{alike[0]}", whose unit belongs into a line below the names?' if alike else ""
 
 
-def _found(file: ColumnFile, name: str) -> str:
-    """The column that a name means."""
+def column_of(file: ColumnFile, name: str, meaning: str = "") -> str:
+    """The column that a name means; `meaning` says what the name stands for, for the error.
+
+    Raises:
+        DataError: if there is none, or it is no column of numbers.
+    """
     if name in file.units:
         return name
     if name in file.left_out:
@@ -143,14 +127,15 @@ def _found(file: ColumnFile, name: str) -> str:
     if len(alike) == 1:
         return alike[0]
     raise DataError(
-        f"{file.path}: there is no column {written(name) if name else 'without a name'}; the file has "
-        f"{_listed(file.units)}"
+        f"{file.path}: there is no column {written(name) if name else 'without a name'}"
+        f"{f', {meaning}' if meaning else ''}; the file has {listed(file.units)}"
         + _told({left: why.reason for left, why in file.left_out.items()})
-        + did_you_mean(name, file.units)
+        + (hint_of_unit(name, file.units) or did_you_mean(name, file.units))
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """The first of some columns, and how many there are more."""
     known = list(names)
     return (
         ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "")

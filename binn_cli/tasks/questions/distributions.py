@@ -94,10 +94,7 @@ def joint_of(source: Source, key: str, names: Sequence[str], given: Mapping[str,
     Raises:
         ConfigError: if one is of an input that is not asked for, or lies outside the training range.
     """
-    for name in given or {}:
-        source.column(key, name)
-        if name not in names:
-            raise ConfigError(key, f"{name!r} is none of the inputs in question: {', '.join(names)}")
+    source.require_among(key, names, given or ())
     return Joint(tuple(_marginal(source, key, name, (given or {}).get(name)) for name in names))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
@@ -19,6 +19,8 @@ COMBINATIONS = 2**17
 """Points that are predicted in one call."""
 
 Names = tuple[str, ...]
+Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Mean, epistemic variance and noise variance."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Source:
     """The surrogate of a run.
 
     Attributes:
-        surrogate: the fitted surrogate.
+        surrogate: the fitted surrogate; None while no more is known than what it is of.
         scope: names, units and ranges.
         model: name of its model.
         name: the run, as the user named it.
@@ -75,6 +77,17 @@ class Source:
             raise ConfigError(key, problem)
         return outputs.index(name)
 
+    def require_among(self, key: str, names: Sequence[str], given: Iterable[str]) -> None:
+        """Require that names given by a setting are inputs, and among those in question.
+
+        Raises:
+            ConfigError: if one is not.
+        """
+        for name in given:
+            self.column(key, name)
+            if name not in names:
+                raise ConfigError(key, f"{name!r} is none of the inputs in question: {', '.join(names)}")
+
     def range_of(self, name: str) -> tuple[float, float]:
         """The training range of an input.
 
@@ -104,6 +117,11 @@ class Source:
 
     def moments(self, groups: Sequence[Group]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and epistemic standard deviation (n_1, …, n_G, L) at all combinations of the points of groups."""
+        mean, epistemic, _ = self.variances(groups)
+        return mean, np.sqrt(epistemic)
+
+    def variances(self, groups: Sequence[Group]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mean, epistemic variance and noise variance (n_1, …, n_G, L) at all combinations of the points of groups."""
         return self._at(groups, variance=True)
 
     def table(self, groups: Sequence[Group]) -> np.ndarray:
@@ -117,19 +135,18 @@ class Source:
         names = [name for group in groups for name in group.names]
         return [names.index(name) for name in self.scope.inputs]
 
-    def _at(self, groups: Sequence[Group], *, variance: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _at(self, groups: Sequence[Group], *, variance: bool) -> Moments:
         sizes = [len(group.points) for group in groups]
         first = groups[0]
         step = max(1, COMBINATIONS // max(1, int(np.prod(sizes[1:]))))
-        means, spreads = [], []
+        parts = []
         for begin in range(0, sizes[0], step):
-            part = [Group(first.names, first.points[begin : begin + step]), *groups[1:]]
-            mean, spread = self._predicted(part, variance)
-            means.append(mean)
-            spreads.append(spread)
-        return np.concatenate(means), np.concatenate(spreads)
+            some = Group(first.names, first.points[begin : begin + step])
+            parts.append(self._predicted([some, *groups[1:]], variance))
+        mean, epistemic, noise = (np.concatenate(own) for own in zip(*parts, strict=True))
+        return mean, epistemic, noise
 
-    def _predicted(self, groups: Sequence[Group], variance: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _predicted(self, groups: Sequence[Group], variance: bool) -> Moments:
         """On axes, where the groups are blocks of the inputs in their own order; on a table otherwise."""
         inputs = self.scope.inputs
         if bare := [g for g, group in enumerate(groups) if not group.names]:
@@ -143,17 +160,18 @@ class Source:
         if tuple(name for group in own for name in group.names) == inputs:
             axes = [Axis(f"axis {i}", group.points, group.names) for i, group in enumerate(own)]
             back = [*np.argsort(order), len(groups)]
-            return tuple(np.transpose(a, back) for a in self._asked(axes, variance))  # type: ignore[return-value]
-        table = self.table(groups)
-        mean, spread = self._asked([Axis("point", table, inputs)], variance)
-        return mean.reshape(*sizes, -1), spread.reshape(*sizes, -1)
+            return tuple(np.transpose(part, back) for part in self._asked(axes, variance))  # type: ignore[return-value]
+        found = self._asked([Axis("point", self.table(groups), inputs)], variance)
+        return tuple(part.reshape(*sizes, -1) for part in found)  # type: ignore[return-value]
 
-    def _asked(self, axes: Sequence[Axis], variance: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _asked(self, axes: Sequence[Axis], variance: bool) -> Moments:
         knows = not variance and "variance" in signature(self.surrogate.predict).parameters
         found = self.surrogate.predict(axes, **({"variance": False} if knows else {}))
         mean = np.asarray(found.mean, dtype=float)
-        spread = np.sqrt(np.maximum(found.epistemic_var, 0.0)) if variance else np.zeros(mean.shape)
-        return mean, np.asarray(spread, dtype=float)
+        if not variance:
+            return mean, np.zeros(mean.shape), np.zeros(mean.shape)
+        epistemic, noise = (np.asarray(part, dtype=float) for part in (found.epistemic_var, found.noise_var))
+        return mean, np.maximum(epistemic, 0.0), np.broadcast_to(noise, mean.shape)
 
 
 @runtime_checkable

@@ -26,23 +26,25 @@ def inverse(record: RunRecord) -> Sequence[RenderableType]:
     targets = answer.scales.get("target")
     table = headed(
         (*(["target"] if targets is not None else []), "unknown"),
-        ("mean ± std", "95 % interval\nfrom", "to", "most\nprobable", "R-hat", "effective\ndraws"),
+        ("mean ± std", "95 % interval\nfrom", "to", "most\nprobable"),
     )
-    columns = [np.asarray(answer[name]) for name in ("mean", "std", "interval_95", "mode", "r_hat", "ess")]
+    columns = [np.asarray(answer[name]) for name in ("mean", "std", "interval_95", "mode")]
     if targets is None:
         columns = [column[None] for column in columns]
     for j, rows in enumerate(zip(*columns, strict=True)):
         if j == MOST:
-            table.caption = f"and {len(columns[0]) - MOST} targets more"
             break
-        for i, name in enumerate(answer.scales["unknown"]):
-            mean, std, interval, mode, r_hat, ess = (row[i] for row in rows)
+        for i, (name, unit) in enumerate(answer.named("unknown")):
+            mean, std, interval, mode = (row[i] for row in rows)
             label = [] if targets is None else [quantities.coordinate(float(targets[j]))]
             table.add_row(
-                *label, escape(str(name)), quantities.with_error(mean, std), quantities.number(interval[0]),
-                quantities.number(interval[1]), quantities.number(mode), f"{r_hat:.3f}", f"{ess:,.0f}",
+                *label, escape(quantities.named(name, unit)), quantities.with_error(mean, std),
+                *(quantities.coordinate(float(value)) for value in (*interval, mode)),
             )  # fmt: skip
-    return [table]
+    more = f"and {len(columns[0]) - MOST} targets more; " if len(columns[0]) > MOST else ""
+    r_hat, ess = np.nanmax(answer["r_hat"]), np.nanmin(answer["ess"])
+    chains = f"{more}R-hat at most {r_hat:.3f}, at least {ess:,.0f} effective draws"
+    return [table, Text(chains, style="dim")]
 
 
 def sensitivity(record: RunRecord) -> Sequence[RenderableType]:
@@ -98,14 +100,12 @@ def optimize(record: RunRecord) -> Sequence[RenderableType]:
     if answer is None:
         return []
     table = headed(("at the optimum",), ("value", "95 % interval\nfrom", "to"))
-    for i, name in enumerate(answer.scales["input"]):
-        low, high = answer["inputs_interval_95"][i]
-        shown = quantities.with_error(answer["inputs"][i], answer["inputs_std"][i])
-        table.add_row(escape(str(name)), shown, quantities.coordinate(low), quantities.coordinate(high))
-    for i, name in enumerate(answer.scales["output"]):
-        low, high = answer["interval_95"][i]
-        shown = quantities.with_error(answer["mean"][i], answer["std"][i])
-        table.add_row(escape(str(name)), shown, quantities.coordinate(low), quantities.coordinate(high), style="bold")
+    for dimension, value, std, style in (("input", "inputs", "inputs_std", ""), ("output", "mean", "std", "bold")):
+        intervals = answer["inputs_interval_95" if dimension == "input" else "interval_95"]
+        for i, (name, unit) in enumerate(answer.named(dimension)):
+            shown = quantities.with_error(answer[value][i], answer[std][i])
+            ends = (quantities.coordinate(end) for end in intervals[i])
+            table.add_row(escape(quantities.named(name, unit)), shown, *ends, style=style)
     return [table]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 MISSING = "–"
-
 ROUND_OFF = 1e-12
 """Share of a value below which its error is that of arithmetic."""
 
@@ -33,6 +32,11 @@ def with_error(value: float, error: float) -> str:
         return f"{value:.{max(decimals, 0)}f} ± {error:.{max(decimals, 0)}f}"
     places = max(decimals + size, 0)
     return f"({value / 10.0**size:.{places}f} ± {error / 10.0**size:.{places}f})e{size:+03d}"
+
+
+def named(name: str, unit: str) -> str:
+    """A name with its unit, if it has one."""
+    return f"{name} [{unit}]" if unit else name
 
 
 def numbers(values: Iterable[float | int]) -> str:

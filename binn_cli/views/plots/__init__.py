@@ -61,7 +61,8 @@ def draw_record(record: RunRecord, directory: Path) -> list[Path]:
     paths = []
     shown = record.predictions
     told = () if shown is None else (*shown.input_names, *shown.input_units, *shown.output_units)
-    fonts = fonts_for((*record.outputs, *record.case_coordinates, *told))
+    answered = (text for answer in record.answers.values() for text in answer.texts)
+    fonts = fonts_for((*record.outputs, *record.case_coordinates, *told, *answered))
     with matplotlib.rc_context({**STYLE, "font.family": fonts}), warnings.catch_warnings():
         # A letter that no font of this machine has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

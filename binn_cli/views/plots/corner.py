@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from binn_cli.results.record import RunRecord
-from binn_cli.views.plots.style import BLUE, GREY, INK, VERMILION, verbatim
+from binn_cli.views.plots.style import BLUE, GREY, INK, VERMILION, WRAPPED, label, verbatim
 
 MOST = 8
 """Unknowns that are shown at most."""
@@ -18,7 +20,8 @@ def drawn(record: RunRecord) -> Figure | None:
     posterior, estimate = record.answers.get("posterior"), record.answers.get("estimate")
     if posterior is None or estimate is None:
         return None
-    names = [str(name) for name in estimate.scales["unknown"]][:MOST]
+    labels = [fill(label(name, unit), WRAPPED) for name, unit in estimate.named("unknown")][:MOST]
+    names = [name for name, _ in estimate.named("unknown")][:MOST]
     several = "target" in estimate.scales
     columns = [posterior[name][..., 0] if several else posterior[name] for name in names]
     values = np.stack([np.asarray(column).ravel() for column in columns], axis=1)
@@ -41,11 +44,11 @@ def drawn(record: RunRecord) -> Figure | None:
             else:
                 _together(ax, values[:, j], values[:, i], modes[:, [j, i]])
             if i == count - 1:
-                ax.set_xlabel(verbatim(names[j]))
+                ax.set_xlabel(labels[j])
             else:
                 ax.tick_params(labelbottom=False)
             if j == 0 and i > 0:
-                ax.set_ylabel(verbatim(names[i]))
+                ax.set_ylabel(labels[i])
             elif i != j:
                 ax.tick_params(labelleft=False)
             ax.tick_params(axis="x", labelrotation=30)

@@ -84,6 +84,10 @@ def legends_above(*panels: tuple[Axes, int], titles: Sequence[str] = ()) -> None
         ax.set_title(title, pad=8 + 13 * rows)
 
 
+WRAPPED = 32
+"""Letters of a label in one line under a narrow panel."""
+
+
 def label(name: str, unit: str = "") -> str:
     """A quantity with its unit, if it has one."""
     return verbatim(f"{name} ({unit})" if unit else name)

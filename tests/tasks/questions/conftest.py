@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,3 +24,15 @@ def a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert main(command.split()) == 0
     return next((place / "runs").glob("*"))
+
+
+@pytest.fixture
+def nothing_computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where runs would be written if they were not refused before that, and before anything is made ready for them."""
+
+    def not_yet() -> None:
+        raise AssertionError("the run goes on")
+
+    monkeypatch.setattr("binn_cli.compiled_code.prepare_jax", not_yet)
+    yield tmp_path / "refused"
+    assert not (tmp_path / "refused").exists()

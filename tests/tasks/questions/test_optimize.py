@@ -91,6 +91,23 @@ def test_what_cannot_be_best(settings: dict, told: str) -> None:
         _found(source_of(_bowl, RANGES, ("y", "g")), **settings)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("task.output=w", "task.output: 'w' is no output of"),
+        ("task.output=y task.inputs=[KK]", 'did you mean "k"?'),
+        ("task.output=y task.fixed={q:1}", "task.fixed: 'q' is no input"),
+        ("task.output=y task.constraints=['zz<1']", 'zz is neither an output nor an input; did you mean "z"?'),
+    ],
+)
+def test_a_misspelt_name_is_refused_before_anything_is_written(
+    options: str, told: str, a_run: Path, nothing_computed: Path, capsys: pytest.CaptureFixture
+) -> None:
+    command = f"run task=optimize task.run={a_run} output.root={nothing_computed} {options}"
+    assert main(command.split()) == 1
+    assert told in capsys.readouterr().err.strip().splitlines()[-1]
+
+
 def test_a_target_belongs_to_its_goal() -> None:
     with pytest.raises(ConfigError, match="belongs to task.goal=target"):
         OptimizeConfig(target=1.0)

@@ -19,7 +19,8 @@ from binn_cli.models.scope import Scope
 from binn_cli.tasks.questions.distributions import joint_of
 from binn_cli.tasks.questions.sensitivity.closed_form import parts_in_closed_form
 from binn_cli.tasks.questions.sensitivity.indices import grid_of, nodes_of, parts_from_samples, parts_on_grid
-from binn_cli.tasks.questions.sensitivity.task import SHARED, Sensitivity, _interval, _missed_by_draws
+from binn_cli.tasks.questions.sensitivity.intervals import SHARED, interval_of, missed_by_draws
+from binn_cli.tasks.questions.sensitivity.task import Sensitivity
 from binn_cli.tasks.questions.source import Group, Source
 from tests.studies import indices
 from tests.tasks.questions.exact import source_of
@@ -110,7 +111,7 @@ def test_the_closed_form_of_a_surrogate_is_what_quadrature_finds(decomposition: 
 def test_the_interval_of_an_input_without_influence_holds_zero() -> None:
     """The best function depends on it by 0.01 by accident, and so do draws around it."""
     draws = 0.02 * np.random.default_rng(0).chisquare(6, 64)[:, None] / 6
-    (low, high) = _interval(np.array([0.01]), draws)[0]
+    (low, high) = interval_of(np.array([0.01]), draws, 0.0)[0]
     assert low == 0.0 and 0.01 < high < 0.1
 
 
@@ -127,7 +128,7 @@ def test_the_error_of_a_sample_is_in_the_interval() -> None:
         assert np.abs(answer[name][:, 0] - exact).max() > 1e-3 and (high - low).max() < 0.5
     assert held >= 10, "of twelve"
     (said,) = memory.record.steps[0].warnings
-    assert "does not say what it does not know" in said
+    assert "states no error of its own, so that the intervals leave it out" in said
 
 
 def test_a_field_has_the_indices_of_its_closed_form() -> None:
@@ -136,7 +137,7 @@ def test_a_field_has_the_indices_of_its_closed_form() -> None:
 
 def test_errors_that_all_draws_share_widen_intervals() -> None:
     """An error of r moves V_1 / (V_1 + V_2) by up to 2 ρ r √(S (1 - S)): sure where one input does everything."""
-    moved = _missed_by_draws(np.array([0.0, 0.5, 1.0]), np.array(1e-4))
+    moved = missed_by_draws(np.array([0.0, 0.5, 1.0]), np.array(1e-4))
     assert moved == pytest.approx([5e-5, SHARED * 0.01, 5e-5], rel=0.01)
 
 
@@ -189,7 +190,8 @@ def test_indices_of_a_run_in_total_and_over_a_field(a_run: Path, tmp_path: Path,
     ],
 )
 def test_what_cannot_be_asked(
-    options: str, told: str, a_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    options: str, told: str, a_run: Path, nothing_computed: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert main([*f"run task=sensitivity task.run={a_run} output.root={tmp_path}".split(), *options.split()]) == 1
+    command = f"run task=sensitivity task.run={a_run} output.root={nothing_computed}"
+    assert main([*command.split(), *options.split()]) == 1
     assert told in capsys.readouterr().err.strip().splitlines()[-1]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from binn_cli.config.schema import InverseConfig
-from binn_cli.datasets.columns.choice import (
-    chosen,
-    hint_of_unit,
-    require_units,
-    said_of_unknown_units,
-    said_of_unused,
-)
+from binn_cli.datasets.columns.choice import hint_of_unit, listed, same_name
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.errors import ConfigError, DataError
+from binn_cli.tasks.observed import RUN, observed_columns
 from binn_cli.tasks.questions.source import Source
 
 
@@ -64,42 +60,34 @@ def read_observations(config: InverseConfig, source: Source) -> list[Observation
         source.output("task.outputs", name)
     wanted = [*known, *config.outputs, *([config.target] if config.target else [])]
     file = opened_columns(path, Reading(choices=scope.choices), wanted)
-    outputs = tuple(config.outputs) or tuple(name for name in scope.outputs if name in file.units)
-    if not outputs:
-        there = ", ".join(file.units)
-        wanted_outputs = ", ".join(scope.outputs)
-        hint = next(filter(None, (hint_of_unit(name, file.units) for name in scope.outputs)), "")
-        raise DataError(
-            f"{path}: has no column for an output of the run ({wanted_outputs}); its columns are {there}{hint}"
-        )
-    for name in known:
-        if name not in file.units and name not in file.left_out:
-            there = ", ".join(file.units)
-            raise DataError(
-                f"{path}: there is no column {name}, an input of the run that is not among the unknown; there are "
-                f"{there}: add it, or name {name} in task.unknown{hint_of_unit(name, file.units)}"
-            )
-    names = [*known, *outputs, *([config.target] if config.target else [])]
-    columns = chosen(file, names, (), outputs_needed=False).inputs
-    units = [*(scope.unit_of(name) for name in (*known, *outputs)), *([""] if config.target else [])]
-    require_units(file, columns, units, "in the run")
-    stated = len(known) + len(outputs)
-    notes = said_of_unused(file, names) + said_of_unknown_units(file, columns[:stated], units[:stated], "the run")
-    table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
-    points, values = table[:, : len(known)], table[:, len(known) : len(known) + len(outputs)]
-    rows = np.flatnonzero(np.isfinite(values).any(axis=1))
-    if len(rows) == 0:
-        raise DataError(f"{path}: holds no observation; give at least one row with a number for {', '.join(outputs)}")
-    _require_points(source, file, known, points, rows)
+    outputs = tuple(config.outputs) or _outputs_in(file, scope.outputs)
     which = tuple(scope.outputs.index(name) for name in outputs)
-    labels = table[rows, -1] if config.target else np.zeros(len(rows))
-    if not np.isfinite(labels).all():
-        row = int(rows[np.argmin(np.isfinite(labels))])
-        raise DataError(f"{path}, {file.place(row)}: {config.target} is missing; it tells which target the row is of")
+    _require_noise(config, source, which)
+    meaning = dict.fromkeys(known, "an input of the run that is not in task.unknown")
+    found = observed_columns(file, scope, RUN, known, outputs, label=config.target, meaning=meaning)
     return [
-        Observations(f"{label:g}", known, points[rows[labels == label]], which, values[rows[labels == label]], notes)
-        for label in dict.fromkeys(labels.tolist())
+        Observations(f"{label:g}", known, found.points[own], which, found.values[own], found.notes)
+        for label in dict.fromkeys(found.labels.tolist())
+        for own in [found.labels == label]
     ]
+
+
+def _outputs_in(file: ColumnFile, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """The outputs that a file has a column for."""
+    there = tuple(name for name in outputs if any(same_name(name, column) for column in file.units))
+    if not there:
+        hint = next(filter(None, (hint_of_unit(name, file.units) for name in outputs)), "")
+        raise DataError(
+            f"{file.path}: has no column for an output of the run ({listed(outputs)}); the file has "
+            f"{listed(file.units)}{hint}"
+        )
+    return there
+
+
+def _require_noise(config: InverseConfig, source: Source, outputs: tuple[int, ...]) -> None:
+    for name in config.noise_std if isinstance(config.noise_std, Mapping) else ():
+        if source.output("task.noise_std", str(name)) not in outputs:
+            raise ConfigError("task.noise_std", f"{name!r} is not among the observed outputs")
 
 
 def _require_unknown(config: InverseConfig, source: Source) -> None:
@@ -110,22 +98,4 @@ def _require_unknown(config: InverseConfig, source: Source) -> None:
         source.column("task.unknown", name)
         if name in source.scope.choices:
             raise ConfigError("task.unknown", f"{name!r} is a choice; only numbers can be found")
-
-
-def _require_points(
-    source: Source, file: ColumnFile, known: tuple[str, ...], points: np.ndarray, rows: np.ndarray
-) -> None:
-    for k, name in enumerate(known):
-        column = source.scope.inputs.index(name)
-        missing = rows[~np.isfinite(points[rows, k])]
-        if len(missing):
-            where = file.place(int(missing[0]))
-            raise DataError(f"{file.path}, {where}: {name} is missing; every known input of an observation is needed")
-        outside = source.scope.outside(points[rows][:, [k]], slice(column, column + 1))[:, 0]
-        if outside.any():
-            row = int(rows[int(np.argmax(outside))])
-            low, high = source.range_of(name)
-            raise DataError(
-                f"{file.path}, {file.place(row)}: {name} is {points[row, k]:g}, outside the range {low:g} to {high:g} "
-                f"on which the surrogate was trained; leave the row out, or train on a wider range"
-            )
+    source.require_among("task.prior", config.unknown, config.prior or ())

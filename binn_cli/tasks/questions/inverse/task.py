@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from binn_cli.config.schema import InverseConfig
-from binn_cli.errors import ConfigError
-from binn_cli.results.answers import Answer
+from binn_cli.results.answers import Answer, units_along
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
@@ -34,7 +33,6 @@ class Inverse:
         config = self.config
         with Timer() as reading:
             targets = read_observations(config, source)
-            self._require_noise(source, targets)
             prior = joint_of(source, "task.prior", config.unknown, config.prior)
         rows = sum(len(target.values) for target in targets)
         file = config.observations
@@ -62,16 +60,8 @@ class Inverse:
                 notes=(*target.notes, f"drawn by {_BY[posterior.by]}"),
             )  # fmt: skip
             last = number == len(targets) - 1
-            answers = _answers(found, targets, bool(config.target)) if last else None
+            answers = _answers(found, targets, source, bool(config.target)) if last else None
             recorder.step(step, outputs=source.scope.outputs, answers=answers)
-
-    def _require_noise(self, source: Source, targets: list[Observations]) -> None:
-        given = self.config.noise_std
-        if not isinstance(given, dict):
-            return
-        for name in given:
-            if source.output("task.noise_std", str(name)) not in targets[0].outputs:
-                raise ConfigError("task.noise_std", f"{name!r} is not among the observed outputs")
 
 
 _BY = {
@@ -81,7 +71,7 @@ _BY = {
 }
 
 
-def _answers(found: list[Posterior], targets: list[Observations], several: bool) -> dict[str, Answer]:
+def _answers(found: list[Posterior], targets: list[Observations], source: Source, several: bool) -> dict[str, Answer]:
     """Groups `posterior` and `estimate`; with targets along a dimension of that name."""
     names = found[0].names
     chains, draws = found[0].draws.shape[:2]
@@ -119,6 +109,7 @@ def _answers(found: list[Posterior], targets: list[Observations], several: bool)
             "ess": (stacked([own.ess for own in found]), along),
             "maxima": (stacked([_padded(own.maxima, most) for own in found]), (*extra, "maximum", "unknown")),
             "maximum_share": (stacked([_padded(own.shares, most) for own in found]), (*extra, "maximum")),
+            **units_along("unknown", [source.scope.unit_of(name) for name in names]),
         },
     )
     return {"posterior": posterior, "estimate": estimate}

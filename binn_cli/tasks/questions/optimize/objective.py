@@ -11,10 +11,10 @@ import numpy as np
 
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.config.schema import OptimizeConfig
-from binn_cli.datasets.columns.choice import chosen, require_units
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.table_reader import opened_columns
-from binn_cli.errors import ConfigError, DataError
+from binn_cli.errors import ConfigError
+from binn_cli.tasks.observed import RUN, observed_columns
 from binn_cli.tasks.questions.source import Group, Source, grid_groups
 
 _COMPARISON = re.compile(r"^(.+?)(<=|>=|<|>)(.+)$")
@@ -84,6 +84,7 @@ class Objective:
         field: the others.
         wanted: (F,) what the output is to be over the field; None where it is to be extreme.
         constraints: what must hold.
+        notes: what is to be said of the file of a wanted field.
     """
 
     source: Source
@@ -94,6 +95,7 @@ class Objective:
     field: tuple[Group, ...]
     wanted: np.ndarray | None
     constraints: tuple[Constraint, ...]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: OptimizeConfig, source: Source) -> Objective:
@@ -120,13 +122,17 @@ class Objective:
         rest = tuple(name for name in source.scope.inputs if name not in (*names, *fixed))
         still = Group(tuple(fixed), np.array([list(fixed.values())]).reshape(1, len(fixed)))
         field, wanted = tuple(grid_groups(source, rest, config.field_points, middles=True)), None
-        if config.goal == "target":
-            field, wanted = _wanted(config, source, output, rest, field)
+        notes: tuple[str, ...] = ()
+        if config.goal == "target" and isinstance(config.target, str):
+            field, wanted, notes = _wanted_field(Path(config.target), source, output, rest)
+        elif config.goal == "target":
+            wanted = np.full(max(1, int(np.prod([len(group.points) for group in field]))), float(config.target))
         constraints = constraints_of(config.constraints, source)
         for constraint in constraints:
             if constraint.name in rest or constraint.name in fixed:
                 raise ConfigError(KEY, f'"{constraint.text}": {constraint.name} is not an input that may be chosen')
-        return cls(source, names, output, -1 if config.goal == "maximize" else 1, still, field, wanted, constraints)
+        sign = -1 if config.goal == "maximize" else 1
+        return cls(source, names, output, sign, still, field, wanted, constraints, notes)
 
     def groups(self, points: np.ndarray) -> list[Group]:
         """The surrogate's inputs at chosen ones (n, d)."""
@@ -165,27 +171,14 @@ def _output(config: OptimizeConfig, source: Source) -> int:
     return 0
 
 
-def _wanted(
-    config: OptimizeConfig, source: Source, output: int, rest: tuple[str, ...], field: tuple[Group, ...]
-) -> tuple[tuple[Group, ...], np.ndarray]:
-    """The points of the field and what is wanted there."""
-    if not isinstance(config.target, str):
-        return field, np.full(max(1, int(np.prod([len(group.points) for group in field]))), float(config.target))
-    path, name = Path(config.target), source.scope.outputs[output]
+def _wanted_field(
+    path: Path, source: Source, output: int, rest: tuple[str, ...]
+) -> tuple[tuple[Group, ...], np.ndarray, tuple[str, ...]]:
+    """The points of the field, what is wanted there, and what is to be said of the file."""
+    name = source.scope.outputs[output]
     file = opened_columns(path, Reading(choices=source.scope.choices), [*rest, name])
-    columns = chosen(file, [*rest, name], (), outputs_needed=False).inputs
-    require_units(file, columns, [source.scope.unit_of(own) for own in (*rest, name)], "in the run")
-    table = np.concatenate([np.zeros((0, len(columns))), *file.chunks(columns)])
-    table = table[np.isfinite(table).all(axis=1)]
-    if len(table) == 0:
-        raise DataError(f"{path}: holds no wanted value; give a row of {', '.join((*rest, name))} at least")
-    for k, own in enumerate(rest):
-        column = source.scope.inputs.index(own)
-        outside = source.scope.outside(table[:, [k]], slice(column, column + 1))[:, 0]
-        if outside.any():
-            low, high = source.range_of(own)
-            value = table[int(np.argmax(outside)), k]
-            raise DataError(f"{path}: {own} is {value:g}, outside the range {low:g} to {high:g} of the surrogate")
+    meaning = dict.fromkeys(rest, "an input that is neither chosen nor fixed") | {name: "the output that is wanted"}
+    found = observed_columns(file, source.scope, RUN, rest, [name], meaning=meaning)
     if not rest:
-        return (), np.array([table[:, -1].mean()])
-    return (Group(rest, table[:, :-1]),), table[:, -1]
+        return (), np.array([found.values.mean()]), found.notes
+    return (Group(rest, found.points),), found.values[:, 0], found.notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from binn_cli.config.schema import OptimizeConfig
-from binn_cli.results.answers import Answer
+from binn_cli.results.answers import Answer, units_along
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step
 from binn_cli.results.recorder import Recorder
@@ -50,6 +50,7 @@ class Optimize:
             timings={"fit": timer.seconds},
             peak_rss_bytes=peak_rss_bytes(),
             warnings=tuple(_warnings(found, objective, source)),
+            notes=objective.notes,
         )
         recorder.step(step, outputs=source.scope.outputs, answers={"optimum": _answer(found, objective, source)})
 
@@ -67,7 +68,7 @@ def _warnings(found: Optimum, objective: Objective, source: Source) -> list[str]
             f"with the surrogate's uncertainty the constraints hold there with probability {found.feasible:.0%}"
         )
     if not np.any(found.std > 0):
-        said.append(f"model={source.model} does not say what it does not know: there is no uncertainty of the optimum")
+        said.append(f"model={source.model} states no error of its own, so that the intervals leave it out")
     return said
 
 
@@ -86,6 +87,8 @@ def _answer(found: Optimum, objective: Objective, source: Source) -> Answer:
             "best": (np.array([found.merit]), ("one",)),
             "best_interval_95": (np.quantile(found.values, (0.025, 0.975))[None], ("one", "bound")),
             "places": (found.places, ("draw", "input")),
+            **units_along("input", [source.scope.unit_of(name) for name in objective.names]),
+            **units_along("output", source.scope.output_units),
         },
         attributes={
             "output": source.scope.outputs[objective.output],

@@ -9,7 +9,7 @@ of Gauss points these are sums, exact for products of polynomials.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -120,73 +120,53 @@ def parts_from_samples(
     """
     unit = qmc.Sobol(2 * d, rng=np.random.default_rng(seed)).random(points)
     a, b = unit[:, :d], unit[:, d:]
-    at_a, at_b = function(a), function(b)
+    at = [function(a), function(b)]
+    mixed = [function(_exchanged(a, b, i)) for i in range(d)]
+    swapped = [function(_exchanged(b, a, i)) for i in range(d)] if pairs and d <= MOST_PAIRED else []
     size = points // max(blocks, 1)
     rows = [slice(None), *(slice(i * size, (i + 1) * size) for i in range(blocks))]
-    estimates = [_Estimate.of(a[own], b[own], at_a[own], at_b[own], pairs and d <= MOST_PAIRED) for own in rows]
-    for i in range(d):
-        one, other = a.copy(), b.copy()
-        one[:, i], other[:, i] = b[:, i], a[:, i]
-        at_one = function(one)
-        at_other = function(other) if estimates[0].pairs else at_one
-        for estimate, own in zip(estimates, rows, strict=True):
-            estimate.take(i, one[own], at_one[own], other[own], at_other[own])
-    return [estimate.parts() for estimate in estimates]
+    return [
+        _parts(a[own], b[own], *([values[own] for values in several] for several in (at, mixed, swapped)))
+        for own in rows
+    ]
 
 
-@dataclass(frozen=True)
-class _Estimate:
-    """Parts of the variance of what a sum of polynomials of single inputs leaves, from points A and B (n, d).
+def _exchanged(a: np.ndarray, b: np.ndarray, i: int) -> np.ndarray:
+    """A with column i of B."""
+    found = a.copy()
+    found[:, i] = b[:, i]
+    return found
+
+
+def _parts(
+    a: np.ndarray, b: np.ndarray, at: list[np.ndarray], mixed: list[np.ndarray], swapped: list[np.ndarray]
+) -> Parts:
+    """Parts of the variance: of a sum of polynomials of single inputs exactly, of what it leaves from points.
 
     First-order parts by the estimator of Saltelli et al. ("Variance based sensitivity analysis of model output", 2010,
     Table 2 b), total ones by that of Jansen (Table 2 f), pairs from exchanging two columns at once.
 
-    Attributes:
-        additive: the sum of polynomials.
-        at_a, at_b: (n, …) what it leaves.
-        pairs: whether pairs are wanted.
-        first, total: by input, what was found.
-        mixed, swapped: by input, what is left at A with a column of B and the other way round.
+    Args:
+        a, b: (n, d) points A and B.
+        at: (n, …) the values there.
+        mixed: those at A with a column of B, by column.
+        swapped: those at B with a column of A; empty where pairs are not wanted.
     """
-
-    additive: _Additive
-    at_a: np.ndarray
-    at_b: np.ndarray
-    pairs: bool
-    first: list[np.ndarray] = field(default_factory=list)
-    total: list[np.ndarray] = field(default_factory=list)
-    mixed: list[np.ndarray] = field(default_factory=list)
-    swapped: list[np.ndarray] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, a: np.ndarray, b: np.ndarray, at_a: np.ndarray, at_b: np.ndarray, pairs: bool) -> _Estimate:
-        """Before any column is exchanged."""
-        additive = _Additive.fitted(np.concatenate([a, b]), np.concatenate([at_a, at_b]))
-        return cls(additive, at_a - additive(a), at_b - additive(b), pairs)
-
-    def take(self, i: int, one: np.ndarray, at_one: np.ndarray, other: np.ndarray, at_other: np.ndarray) -> None:
-        """The values at A with column i of B; for pairs also at B with that of A."""
-        assert len(self.first) == i
-        left = at_one - self.additive(one)
-        self.first.append(np.mean(self.at_b * (left - self.at_a), axis=0))
-        self.total.append(0.5 * np.mean((self.at_a - left) ** 2, axis=0))
-        if self.pairs:
-            self.mixed.append(left)
-            self.swapped.append(at_other - self.additive(other))
-
-    def parts(self) -> Parts:
-        """What has been found, with the variance of the polynomials."""
-        d, own = len(self.first), self.additive.variances
-        variance = 0.5 * (np.mean(self.at_a**2, axis=0) + np.mean(self.at_b**2, axis=0))
-        second = np.full((d, d, *variance.shape), np.nan)
-        if self.pairs:
-            for i in range(d):
-                for j in range(i):
-                    # A with b_i and B with a_j share i and j alone: their product gives the mean given both.
-                    closed = np.mean(self.swapped[j] * self.mixed[i] - self.at_a * self.at_b, axis=0)
-                    second[i, j] = second[j, i] = closed - self.first[i] - self.first[j]
-        first, total = np.stack(self.first) + own, np.stack(self.total) + own
-        return Parts(variance + own.sum(axis=0), first, total, second, self.additive.mean)
+    d, additive = a.shape[1], _Additive.fitted(np.concatenate([a, b]), np.concatenate(at))
+    at_a, at_b = at[0] - additive(a), at[1] - additive(b)
+    left = [values - additive(_exchanged(a, b, i)) for i, values in enumerate(mixed)]
+    other = [values - additive(_exchanged(b, a, i)) for i, values in enumerate(swapped)]
+    variance = 0.5 * (np.mean(at_a**2, axis=0) + np.mean(at_b**2, axis=0))
+    first = np.stack([np.mean(at_b * (values - at_a), axis=0) for values in left])
+    total = np.stack([0.5 * np.mean((at_a - values) ** 2, axis=0) for values in left])
+    second = np.full((d, d, *variance.shape), np.nan)
+    for i in range(len(other)):
+        for j in range(i):
+            # A with b_i and B with a_j share i and j alone: their product gives the mean given both.
+            closed = np.mean(other[j] * left[i] - at_a * at_b, axis=0)
+            second[i, j] = second[j, i] = closed - first[i] - first[j]
+    own = additive.variances
+    return Parts(variance + own.sum(axis=0), first + own, total + own, second, additive.mean)
 
 
 @dataclass(frozen=True)

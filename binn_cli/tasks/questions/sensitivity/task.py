@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from binn_cli.config.schema import SensitivityConfig
-from binn_cli.datasets.product import Axis
-from binn_cli.errors import ConfigError
 from binn_cli.models.binn.sums_of_products import sums_of_products
 from binn_cli.models.deviations import Deviations, deviations_of
 from binn_cli.results.answers import Answer
@@ -28,6 +26,8 @@ from binn_cli.tasks.questions.sensitivity.indices import (
     parts_from_samples,
     parts_on_grid,
 )
+from binn_cli.tasks.questions.sensitivity.inputs import inputs_in_question
+from binn_cli.tasks.questions.sensitivity.intervals import BLOCKS, Known, known_indices
 from binn_cli.tasks.questions.source import Group, Source, grid_groups
 
 NODES, FIELD_NODES = {1: 64, 2: 40, 3: 24, 4: 11}, {1: 24, 2: 12, 3: 7}
@@ -38,19 +38,8 @@ FEWER_POINTS = 256
 """Sampled points for every draw."""
 DRAWN_AT = 20_000
 """Points of the field and of the inputs at which draws are evaluated at most."""
-Known = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Value, standard deviation and 95 % interval (last dimension)."""
-SHARED = 0.2
-"""Correlation of the surrogate's error with what an input does: draws know nothing of errors that all of them share,
-those of the surrogate's own settings, which do not average out in an integral. Measured; see docs/studies/indices.md.
-"""
-OF_ONE = 0.5
-"""Share of the error's square that may be what an input without influence does by accident."""
 UNEXPRESSED = 1e-3
 """Noise over the spread of the output up to which it may as well be what the surrogate cannot express."""
-BLOCKS, SAMPLED, NORMAL = 8, 2.36, 1.96
-"""Blocks of a sample whose indices say how far those of the whole may be off, and in how many standard errors of these
-95 % lie (Student's t with 7 degrees of freedom); the same of a normal distribution."""
 PATIENCE, PROBED = 60.0, 2048
 """Seconds that sampling may take, and points by which its time is foreseen."""
 
@@ -70,12 +59,7 @@ class Sensitivity:
             ConfigError: if an input or a distribution does not fit the surrogate.
         """
         config = self.config
-        for name in config.inputs:
-            source.column("task.inputs", name)
-        names = tuple(config.inputs) or source.parameters
-        rest = tuple(name for name in source.scope.inputs if name not in names)
-        if len(names) < 2 and not rest:
-            raise ConfigError("task.inputs", f"{names[0]} is the only input of {source.name}: it explains everything")
+        names, rest = inputs_in_question(config, source)
         joint = joint_of(source, "task.distributions", names, config.distributions)
         recorder.describe(f"{source.name} ({source.model}), asked how much {', '.join(names)} matter")
         recorder.plan(1)
@@ -98,7 +82,7 @@ class Sensitivity:
             ),
         ]
         if not constant.all() and not squares.any():
-            said.append(f"model={source.model} does not say what it does not know: the indices have no intervals")
+            said.append(f"model={source.model} states no error of its own, so that the intervals leave it out")
         step = Step(
             n_train=source.trained,
             timings={"fit": timer.seconds},
@@ -173,15 +157,10 @@ class _Asked:
         """What the surrogate says of its own squared error (*field, L), on average over the inputs."""
         rows = int(np.clip(DRAWN_AT // max(1, int(np.prod(self.shape[:-1]))), 16, 512))
         unit = np.random.default_rng([self.config.seed, 93]).random((rows, len(self.joint.names)))
-        table = self.source.table([Group(self.joint.names, self.joint.at(unit)), *self.field])
-        found = self.source.surrogate.predict([Axis("point", table, self.source.scope.inputs)])
-        mean, own, noise = (
-            np.asarray(part, dtype=float).reshape(rows, *self.shape)
-            for part in (found.mean, found.epistemic_var, found.noise_var)
-        )
+        mean, own, noise = self.source.variances([Group(self.joint.names, self.joint.at(unit)), *self.field])
         most = UNEXPRESSED**2 * np.var(mean, axis=0)
         # A surrogate that knows nothing of its error says nothing here either.
-        known = np.maximum(own, 0.0).mean(axis=0)
+        known = own.mean(axis=0)
         return np.where(known > 0, known + np.minimum(noise.mean(axis=0), most), 0.0)
 
     def _away(self, drawn: Deviations, unit: np.ndarray) -> np.ndarray:
@@ -249,8 +228,8 @@ class _Found:
         those of the mean are from what all points would give; the squared error of the surrogate what draws miss."""
         every, at_same = draws
         whole = [[one.over(axes) for one in parts] for parts in (every, blocks)]
-        total = _spread(mean.over(axes), whole[0], at_same.over(axes), whole[1], averaged(squares, axes))
-        field = _spread(mean, every, at_same, blocks, squares) if axes else {}
+        total = known_indices(mean.over(axes), whole[0], at_same.over(axes), whole[1], averaged(squares, axes))
+        field = known_indices(mean, every, at_same, blocks, squares) if axes else {}
         return cls(total, field, mean.over(axes).variance, mean.variance)
 
     def answer(self, names: Sequence[str], outputs: Sequence[str], field: Sequence[Group]) -> Answer:
@@ -269,50 +248,6 @@ class _Found:
         arrays = _arrays(self.total, ())
         arrays["variance"] = (self.variance, ("output",))
         return Answer(labels, arrays, groups)
-
-
-def _spread(
-    mean: Parts, every: Sequence[Parts], at_same: Parts, blocks: Sequence[Parts], squares: np.ndarray
-) -> dict[str, Known]:
-    best, base = mean.shares(), at_same.shares()
-    found = {}
-    shares, sampled = [one.shares() for one in every], [one.shares() for one in blocks]
-    relative = squares / np.where(mean.variance > 0, mean.variance, np.nan)
-    for name, value in best.items():
-        away = np.stack([share[name] for share in shares]) - base[name]
-        error = np.zeros(value.shape)
-        if sampled:
-            error = np.stack([share[name] for share in sampled]).std(axis=0, ddof=1) / np.sqrt(len(sampled))
-        with np.errstate(invalid="ignore"):
-            missed = _missed_by_draws(value, relative)
-            std = np.sqrt(away.var(axis=0, ddof=1) + error**2 + missed**2)
-            interval = _interval(value, away, np.hypot(SAMPLED * error, NORMAL * missed))
-        found[name] = (value + away.mean(axis=0), std, interval)
-    return found
-
-
-def _missed_by_draws(value: np.ndarray, relative: np.ndarray) -> np.ndarray:
-    """The standard deviation of an index S by errors that all draws share.
-
-    With a squared error of r² times the variance and a correlation ρ of it with what the input does, and with what the
-    others do, V S and V (1 - S) change by 2 ρ r V √S and 2 ρ r V √(1 - S), and S itself by 2 ρ r √(S (1 - S)); where S
-    is zero, by the share of r² that is the input's.
-    """
-    share = np.clip(value, 0.0, 1.0)
-    return np.sqrt(4.0 * SHARED**2 * relative * share * (1.0 - share) + (OF_ONE * relative) ** 2)
-
-
-def _interval(value: np.ndarray, away: np.ndarray, beyond: np.ndarray | float = 0.0) -> np.ndarray:
-    """The 95 % interval (last dimension) of indices from draws of their differences (S, …) from the mean's.
-
-    A draw of a function that does not depend on an input does so by accident, and its index, a square, lies above zero:
-    draws alone would exclude the truth. The interval holds their quantiles, and those of the differences turned around
-    (the "basic" interval of the bootstrap), as far as indices can lie. Of S draws the quantile is the one below which
-    one more draw would fall. What else is uncertain by `beyond` with the same probability is added as independent.
-    """
-    low, high = (np.quantile(away, q, axis=0, method="weibull") for q in (0.025, 0.975))
-    ends = -np.hypot(np.minimum(low, -high), beyond), np.hypot(np.maximum(high, -low), beyond)
-    return np.clip(np.stack([value + end for end in ends], axis=-1), 0.0, 1.0)
 
 
 def _arrays(values: dict[str, Known], field: tuple[str, ...]) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
