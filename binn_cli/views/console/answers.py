@@ -26,7 +26,7 @@ def inverse(record: RunRecord) -> Sequence[RenderableType]:
     targets = answer.scales.get("target")
     table = headed(
         (*(["target"] if targets is not None else []), "unknown"),
-        ("mean ± std", "95 % interval\nfrom", "to", "most\nprobable"),
+        ("mean ± std", "95 %\nfrom", "to", "most\nprobable"),
     )
     columns = [np.asarray(answer[name]) for name in ("mean", "std", "interval_95", "mode")]
     if targets is None:
