@@ -122,6 +122,10 @@ def _recorded(
     settings: Settings, recorder: Any, interruption: _Interruption, listeners: Sequence[Any], *, live: bool
 ) -> Path:
     directory = recorder.path.parent
+    if settings.output.figures:
+        from binn_cli.views.drawing import stand_by
+
+        stand_by()
     try:
         with ExitStack() as stack:
             if live:
@@ -193,15 +197,10 @@ def _finish_failed(recorder: Any, reason: str) -> None:
 def draw(directory: Path) -> None:
     """Draw the figures; the results are complete without them, so a failure is told and nothing more."""
     try:
-        from binn_cli.results import store
-        from binn_cli.views.plots import draw_record
-        from binn_cli.views.surface_file import write_surface_file
+        from binn_cli.views.drawing import draw_all
 
-        record = store.read(directory / store.FILE_NAME)
-        for path in draw_record(record, directory):
+        for path in draw_all(directory):
             LOG.info("drew %s", path)
-        if (written := write_surface_file(record, directory)) is not None:
-            LOG.info("wrote %s", written)
     except Exception as error:
         LOG.exception("the figures could not be drawn")
         print(

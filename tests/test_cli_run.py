@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from binn_cli.errors import DataError
 from binn_cli.results.record import Step
 from binn_cli.results.store import read
 from binn_cli.sweeps import job, sweeper
+from binn_cli.views import drawing
 from tests.shapes import are_checked
 
 QUICK = ["dataset=sine", "task=regress", "output.figures=false", "limits.isolate=false"]
@@ -188,7 +188,10 @@ def test_a_job_of_a_sweep_keeps_what_was_typed(task, capsys) -> None:
 
 
 def test_figures_that_cannot_be_drawn_do_not_fail_the_run(task, tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "binn_cli.views.plots", None)
+    def fail(directory: Path) -> list[Path]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(drawing, "draw_all", fail)
     assert main(["run", *QUICK[:2]]) == 0
     assert "the figures could not be drawn" in capsys.readouterr().err
     assert read(only_run(tmp_path) / "results.h5").status == "complete"

@@ -10,8 +10,9 @@ from typing import Any
 
 import jax
 
+from binn_cli.cores import available_cores
 from binn_cli.models.compilation_cache import keep_entries_whole
-from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
+from binn_cli.models.cores import mapped_ahead, one_blas_thread
 
 keep_entries_whole()
 

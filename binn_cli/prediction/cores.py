@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-import os
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from typing import Any, TypeVar
+
+from binn_cli.cores import available_cores
 
 Block = TypeVar("Block")
 Answer = TypeVar("Answer")
@@ -57,8 +58,3 @@ def on_all_cores(surrogate: Any, answer: Callable[[Any, Block], Answer], blocks:
 
 def _uses_one_core(surrogate: Any) -> bool:
     return type(getattr(surrogate, "inner", surrogate)).__module__ == ONE_CORE
-
-
-def available_cores() -> int:
-    """Those that this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

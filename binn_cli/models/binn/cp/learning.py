@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.cores import available_cores
 from binn_cli.models.binn.cp.gauss_newton import Fit, Problem, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.normal_equations import pack, unpack
 from binn_cli.models.binn.laplace import Summary, summarise
-from binn_cli.models.cores import available_cores, mapped_ahead
+from binn_cli.models.cores import mapped_ahead
 
 NOISE_FLOOR = 1e-12
 """Smallest noise variance of a standardised output: the squared residual is known no better than round-off."""

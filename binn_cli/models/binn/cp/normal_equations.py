@@ -21,10 +21,11 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.cores import available_cores
 from binn_cli.models.binn.cp.design import AxisDesign, contract_others, jacobian
 from binn_cli.models.binn.cp.moments import MANY_ROWS, Moments, inside, of_moments, polynomials
 from binn_cli.models.binn.laplace import Linearised
-from binn_cli.models.cores import available_cores, mapped_ahead, one_blas_thread
+from binn_cli.models.cores import mapped_ahead, one_blas_thread
 
 CHUNK_ENTRIES = 2**18
 """Numbers of one chunk's arrays when the rows of a table are many (2 MB): they stay in the second-level cache."""

@@ -1,0 +1,157 @@
+"""The files beside a run's results: all its figures and its surface, drawn here or by a process that stands by.
+
+Two thirds of a second of matplotlib are imported while the run computes, on another core, and several figures are drawn
+at once; a run whose fit takes a second ended two seconds after its tables before.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+from binn_cli.cores import available_cores
+from binn_cli.results.record import RunRecord
+from binn_cli.results.store import FILE_NAME, read
+
+
+class NotDrawn(Exception):
+    """The figures could not be drawn; the traceback of the process that tried."""
+
+
+class DrawingProcess:
+    """A process that imports what figures need, and then draws those of each directory that it is told."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        # Not in the group of this process: Ctrl-C is for the run, and this one ends with its pipe. -P: a file of the
+        # user's that is named as a module is not that module.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether it can still be asked."""
+        return self.owner == os.getpid() and self._process.poll() is None
+
+    def draw(self, directory: Path) -> list[Path]:
+        """Draw what a directory's results show.
+
+        Raises:
+            NotDrawn: if that failed.
+            OSError: if the process has ended.
+        """
+        asked, answers = self._process.stdin, self._process.stdout
+        assert asked is not None and answers is not None
+        asked.write(json.dumps(str(directory.resolve())) + "\n")
+        asked.flush()
+        answer = answers.readline()
+        if not answer:
+            raise OSError("the process that draws has ended")
+        told = json.loads(answer)
+        if "failed" in told:
+            raise NotDrawn(told["failed"])
+        return [directory / name for name in told["drawn"]]
+
+    def end(self) -> None:
+        """End it, without waiting for what it does."""
+        if self.owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+_standing_by: DrawingProcess | None = None
+
+
+def stand_by() -> None:
+    """Start the process that will draw, if there is a second core for it; the runs of a sweep share one."""
+    global _standing_by
+    if available_cores() < 2 or (_standing_by is not None and _standing_by.stands_by):
+        return
+    try:
+        _standing_by = DrawingProcess()
+    except OSError:  # no more processes are allowed
+        return
+    atexit.register(_standing_by.end)
+
+
+def draw_all(directory: Path) -> list[Path]:
+    """Draw what the results of a directory show: by the process that stands by, or here where there is none.
+
+    Returns:
+        The paths of all files written.
+
+    Raises:
+        NotDrawn: if the process that stands by could not.
+        BinnError: if there is no readable results file.
+    """
+    if _standing_by is not None and _standing_by.stands_by:
+        try:
+            return _standing_by.draw(directory)
+        except OSError:  # it was killed, as for the memory of the machine
+            pass
+    return _drawn(read(directory / FILE_NAME), directory, at_once=1)
+
+
+def _drawn(record: RunRecord, directory: Path, at_once: int) -> list[Path]:
+    from binn_cli.views.plots import FIGURES, draw_record
+    from binn_cli.views.surface_file import write_surface_file
+
+    written = write_surface_file(record, directory)
+    if at_once > 1 and sys.platform == "linux":
+        # Arguments of the initializer are inherited by a fork, not copied.
+        with multiprocessing.get_context("fork").Pool(at_once, _remember, (record, directory)) as pool:
+            found = [path for path in pool.map(_draw_remembered, FIGURES, chunksize=1) if path is not None]
+    else:
+        found = draw_record(record, directory)
+    return found if written is None else [*found, written]
+
+
+_remembered: tuple[RunRecord, Path]
+
+
+def _remember(record: RunRecord, directory: Path) -> None:
+    global _remembered
+    _remembered = record, directory
+
+
+def _draw_remembered(name: str) -> Path | None:
+    from binn_cli.views.plots import draw_figure
+
+    return draw_figure(*_remembered, name)
+
+
+def main() -> None:
+    """Answer each line of standard input, a directory, with one line: what was drawn, or why nothing was."""
+    from binn_cli.views.plots import FIGURES
+
+    for module, _ in FIGURES.values():
+        importlib.import_module(f"binn_cli.views.plots.{module}")
+    for line in sys.stdin:
+        directory = Path(json.loads(line))
+        try:
+            drawn = _drawn(read(directory / FILE_NAME), directory, at_once=available_cores())
+            answer: dict[str, object] = {"drawn": [path.name for path in drawn]}
+        except Exception:
+            answer = {"failed": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
