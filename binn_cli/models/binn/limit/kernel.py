@@ -25,6 +25,10 @@ from scipy.linalg.lapack import dpotrf, dpotri
 SMOOTHNESS = ("gaussian", "matern52", "matern32")
 """The correlations ρ, from infinitely to once differentiable functions."""
 
+SCALE = {"gaussian": -0.5, "matern52": 5.0, "matern32": 3.0}
+SLOPE = {"gaussian": -2.0, "matern52": 1.0 / 3.0, "matern32": 1.0}
+"""Factors of the squared distance inside ρ, and of ρ's derivative with respect to log ℓ as `_correlated` leaves it."""
+
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 JITTER = 8.0 * np.finfo(np.float64).eps
@@ -91,19 +95,29 @@ def correlation(squares: Float[np.ndarray, "*n"], smoothness: str) -> Float[np.n
     return (1.0 + r + r * r / 3.0 if smoothness == "matern52" else 1.0 + r) * np.exp(-r)
 
 
-def _correlated(
-    squares: Float[np.ndarray, "*n"], smoothness: str
-) -> tuple[Float[np.ndarray, "*n"], Float[np.ndarray, "*n"]]:
-    """ρ at squared distances in units of the length, and its derivative with respect to log ℓ."""
+def _correlated(scaled: Float[np.ndarray, "*n"], smoothness: str) -> Float[np.ndarray, "*n"]:
+    """ρ at squared distances, given in units of the length and times `SCALE`, which become the derivative of ρ with
+    respect to log ℓ over `SLOPE`.
+
+    Every step overwrites what it can: at the sizes of tables memory costs more than exponentials.
+    """
     if smoothness == "gaussian":
-        rho = np.exp(-0.5 * squares)
-        return rho, squares * rho
-    r2 = squares * (5.0 if smoothness == "matern52" else 3.0)
-    r = np.sqrt(r2)
-    falling = np.exp(-r)
-    if smoothness == "matern52":
-        return (1.0 + r + r2 / 3.0) * falling, r2 * (1.0 + r) / 3.0 * falling
-    return (1.0 + r) * falling, r2 * falling
+        rho = np.exp(scaled)
+        scaled *= rho
+        return rho
+    rho = np.sqrt(scaled)
+    falling = np.negative(rho)
+    np.exp(falling, out=falling)
+    rho += 1.0
+    rho *= falling
+    if smoothness == "matern32":
+        scaled *= falling
+        return rho
+    falling *= scaled
+    scaled *= rho
+    falling *= 1.0 / 3.0
+    rho += falling
+    return rho
 
 
 def covariance(
@@ -229,13 +243,15 @@ class Evidence:
         noise, jitter = np.exp(theta[:, 2 * d + 1]), JITTER * n * signal
         kernel = np.repeat(signal[:, None], len(later), axis=1)
         parts = []
+        inverse *= SCALE[self.smoothness]
         for inputs in self._together(len(theta)):
             own = share[:, inputs, None]
-            rho, slope = _correlated(self.squares[inputs] * inverse[:, inputs, None], self.smoothness)
-            factor = own * rho
+            slope = self.squares[inputs] * inverse[:, inputs, None]
+            factor = _correlated(slope, self.smoothness)
+            factor *= own
             factor += 1.0 - own
             kernel *= factor[:, 0] if factor.shape[1] == 1 else factor.prod(axis=1)
-            parts.append((inputs, rho, slope, factor))
+            parts.append((inputs, slope, factor))
         full = np.zeros((len(theta), n, n))
         full[:, later, earlier] = kernel
         full[:, diagonal, diagonal] = (signal + noise + jitter)[:, None]
@@ -251,15 +267,15 @@ class Evidence:
         along = outer[:, later, earlier]
         along *= kernel
         along *= 2.0  # every pair stands for two entries
-        gradient = np.empty_like(theta)
-        for inputs, rho, slope, factor in parts:
+        gradient, whole = np.empty_like(theta), along.sum(axis=1)
+        for inputs, slope, factor in parts:
             ratio = np.divide(along[:, None], factor, out=factor)
             own = share[:, inputs]
-            gradient[:, inputs] = -0.5 * own * np.einsum("bdm,bdm->bd", ratio, slope)
-            rho -= 1.0
-            changed = np.einsum("bdm,bdm->bd", ratio, rho)
-            gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * own * (1.0 - own) * changed
-        gradient[:, 2 * d] = -0.5 * (along.sum(axis=1) + (signal + jitter) * trace)
+            gradient[:, inputs] = -0.5 * SLOPE[self.smoothness] * own * np.einsum("bdm,bdm->bd", ratio, slope)
+            # s (ρ - 1) over the factor is one less one over the factor
+            changed = whole[:, None] - ratio.sum(axis=2)
+            gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * (1.0 - own) * changed
+        gradient[:, 2 * d] = -0.5 * (whole + (signal + jitter) * trace)
         gradient[:, 2 * d + 1] = -0.5 * trace * noise
         away = (theta - prior.mean) / prior.std
         value = np.where(refused, REFUSED, value + 0.5 * np.sum(away**2, axis=1))

@@ -16,6 +16,10 @@ an end is tried if the first is any better than none."""
 WORTH_WARPING = 5.0
 """Gain in log evidence below which a coordinate is left as it is."""
 
+PROBE, PROMISING = 0.1, 0.1
+"""A rate so small that the evidence changes in proportion to it, and the change per nat worth warping below which an
+input is left alone; a rate of 3 bends a coordinate 13 times as much."""
+
 STEPS = 6
 """Steps of L-BFGS from the hyperparameters so far by which a candidate is judged."""
 
@@ -51,19 +55,28 @@ def choose_rates(
     for d in map(int, np.argsort(-influence)):  # the input that matters most first
         if len(np.unique(points[:, d])) < 3:
             continue
+        probed = _with_rate(points, rates, d, PROBE, smoothness)
+        gain = value - float(probed(theta[None], targets, weights, prior)[0][0])
+        if abs(gain) < PROMISING * PROBE * WORTH_WARPING:
+            continue
         best = (value - WORTH_WARPING, 0.0, theta)
-        for end in RATES:
-            for rate in end:
-                tried = rates.copy()
-                tried[d] = rate
-                warped = Evidence.of(warp(points, tried), smoothness)
-                found, after = maximise(warped, targets, weights, prior, theta[None], steps=STEPS)
-                if after < best[0]:
-                    best = (after, rate, found)
-                if after >= value:
-                    break
+        for rate in RATES[0] if gain > 0.0 else RATES[1]:
+            warped = _with_rate(points, rates, d, rate, smoothness)
+            found, after = maximise(warped, targets, weights, prior, theta[None], steps=STEPS)
+            if after < best[0]:
+                best = (after, rate, found)
+            if after >= value:
+                break
         if best[1]:
             value, rates[d], theta = best
     if np.any(rates):
         theta, _ = maximise(Evidence.of(warp(points, rates), smoothness), targets, weights, prior, theta[None])
     return rates, theta
+
+
+def _with_rate(
+    points: Float[np.ndarray, "n D"], rates: Float[np.ndarray, " D"], d: int, rate: float, smoothness: str
+) -> Evidence:
+    tried = rates.copy()
+    tried[d] = rate
+    return Evidence.of(warp(points, tried), smoothness)
