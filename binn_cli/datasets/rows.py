@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.product import ProductData
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.errors import DataError
 
 Item = TypeVar("Item")
@@ -94,6 +94,16 @@ class TableRows:
         """See `RowChunks.chunks`."""
         for first, last in spans(size, begin, self.n_points if end is None else end):
             yield self.data.table(np.arange(first, last))
+
+
+def gathered(rows: RowChunks) -> ProductData:
+    """All rows as a table in memory, without units.
+
+    Raises:
+        DataError: if a row cannot be read or is not finite.
+    """
+    inputs, outputs = zip(*rows.chunks(rows.n_points), strict=True)
+    return ProductData((Axis("point", np.concatenate(inputs), rows.inputs),), np.concatenate(outputs), rows.outputs)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+from binn_cli.cores import available_cores
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 @functools.cache
@@ -52,6 +58,23 @@ def one_blas_thread() -> AbstractContextManager[None]:
     in busy loops: a fit of 1 s then took 12 s.
     """
     return _one_thread
+
+
+@functools.cache
+def _second_thread(process: int) -> ThreadPoolExecutor:
+    """A thread that is kept; a forked process has none of its parent's."""
+    del process
+    return ThreadPoolExecutor(1, "second core")
+
+
+def on_two_cores(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """Results for one item, or for two at once: for work of milliseconds, for which a pool of threads is not worth
+    starting."""
+    if len(items) < 2 or available_cores() < 2:
+        return [function(item) for item in items]
+    first, second = items
+    later = _second_thread(os.getpid()).submit(function, second)
+    return [function(first), later.result()]
 
 
 def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.datasets.rows import RowChunks
+from binn_cli.datasets.rows import RowChunks, gathered
 from binn_cli.errors import BinnError, DataError
 from binn_cli.models.binn.calibration import conformal_factors
 from binn_cli.models.binn.completion import Completion, complete
@@ -20,8 +20,8 @@ from binn_cli.models.binn.fitted import FittedBinn
 from binn_cli.models.binn.memory import Nothing, PastCases, Rows
 from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.noise import SEEN_ROWS, learn_field
-from binn_cli.models.binn.routes import decomposition
-from binn_cli.models.binn.rows.fit import fit_rows, update_rows
+from binn_cli.models.binn.routes import decomposition, states_structure
+from binn_cli.models.binn.rows.fit import fit_rows, refuse_whole_data, update_rows
 from binn_cli.models.binn.stated import fit_products
 from binn_cli.models.binn.table import SMALL_ROWS, Allowed, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
@@ -98,9 +98,16 @@ class Binn:
         return self._finish(fitted, diagnostics, data.n_points, began)
 
     def fit_rows(self, rows: RowChunks, *, domain: Float[np.ndarray, "D 2"] | None = None) -> FittedBinn:
-        """Learn from rows that are read in chunks; see `binn_cli.models.binn.rows.fit`."""
+        """Learn from rows that are read in chunks; see `binn_cli.models.binn.rows.fit`.
+
+        So few that a surrogate keeps them anyway are learned as a table in memory is: with the limit, and judged by
+        left-out rows.
+        """
         if self.config.noise == "varying":
             raise BinnError("model.noise=varying is learned from data in memory; take learned for rows read in chunks")
+        refuse_whole_data(self.config)
+        if rows.n_points <= KEPT_ROWS and not states_structure(self.config):
+            return self.fit(gathered(rows), domain=domain)
         return fit_rows(self.config, rows, domain)
 
     def remembers(self, fitted: FittedSurrogate) -> bool:

@@ -22,6 +22,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg.lapack import dpotrf, dpotri
 
+from binn_cli.models.cores import on_two_cores
+
 SMOOTHNESS = ("gaussian", "matern52", "matern32")
 """The correlations ρ, from infinitely to once differentiable functions."""
 
@@ -196,6 +198,9 @@ def nugget_variance(theta: Float[np.ndarray, " P"], points: int) -> float:
 CACHED_ENTRIES = 2**15
 """Numbers of one array up to which the correlations of several inputs are found together (256 kB)."""
 
+SHARED_ENTRIES = 2**17
+"""Numbers of all of them from which two cores find them."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -241,17 +246,25 @@ class Evidence:
         diagonal = np.arange(n)
         inverse, share, signal = np.exp(-2.0 * theta[:, :d]), _shares(theta, d), np.exp(theta[:, 2 * d])
         noise, jitter = np.exp(theta[:, 2 * d + 1]), JITTER * n * signal
-        kernel = np.repeat(signal[:, None], len(later), axis=1)
-        parts = []
         inverse *= SCALE[self.smoothness]
-        for inputs in self._together(len(theta)):
-            own = share[:, inputs, None]
-            slope = self.squares[inputs] * inverse[:, inputs, None]
-            factor = _correlated(slope, self.smoothness)
-            factor *= own
-            factor += 1.0 - own
-            kernel *= factor[:, 0] if factor.shape[1] == 1 else factor.prod(axis=1)
-            parts.append((inputs, slope, factor))
+
+        def correlate(several: list[slice]) -> tuple[np.ndarray, list[tuple[slice, np.ndarray, np.ndarray]]]:
+            product, parts = np.ones((len(theta), len(later))), []
+            for inputs in several:
+                own = share[:, inputs, None]
+                slope = self.squares[inputs] * inverse[:, inputs, None]
+                factor = _correlated(slope, self.smoothness)
+                factor *= own
+                factor += 1.0 - own
+                product *= factor[:, 0] if factor.shape[1] == 1 else factor.prod(axis=1)
+                parts.append((inputs, slope, factor))
+            return product, parts
+
+        halves = on_two_cores(correlate, self._shared_out(len(theta)))
+        kernel = halves[0][0]
+        kernel *= signal[:, None]
+        for product, _ in halves[1:]:
+            kernel *= product
         full = np.zeros((len(theta), n, n))
         full[:, later, earlier] = kernel
         full[:, diagonal, diagonal] = (signal + noise + jitter)[:, None]
@@ -268,25 +281,32 @@ class Evidence:
         along *= kernel
         along *= 2.0  # every pair stands for two entries
         gradient, whole = np.empty_like(theta), along.sum(axis=1)
-        for inputs, slope, factor in parts:
-            ratio = np.divide(along[:, None], factor, out=factor)
-            own = share[:, inputs]
-            gradient[:, inputs] = -0.5 * SLOPE[self.smoothness] * own * np.einsum("bdm,bdm->bd", ratio, slope)
-            # s (ρ - 1) over the factor is one less one over the factor
-            changed = whole[:, None] - ratio.sum(axis=2)
-            gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * (1.0 - own) * changed
+
+        def differentiate(parts: list[tuple[slice, np.ndarray, np.ndarray]]) -> None:
+            for inputs, slope, factor in parts:
+                ratio = np.divide(along[:, None], factor, out=factor)
+                own = share[:, inputs]
+                gradient[:, inputs] = -0.5 * SLOPE[self.smoothness] * own * np.einsum("bdm,bdm->bd", ratio, slope)
+                # s (ρ - 1) over the factor is one less one over the factor
+                changed = whole[:, None] - ratio.sum(axis=2)
+                gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * (1.0 - own) * changed
+
+        on_two_cores(differentiate, [parts for _, parts in halves])
         gradient[:, 2 * d] = -0.5 * (whole + (signal + jitter) * trace)
         gradient[:, 2 * d + 1] = -0.5 * trace * noise
         away = (theta - prior.mean) / prior.std
         value = np.where(refused, REFUSED, value + 0.5 * np.sum(away**2, axis=1))
         return value, gradient + away / prior.std
 
-    def _together(self, count: int) -> list[slice]:
-        """Inputs whose correlations are found together: all where pairs are few, one by one where each fills the
-        cache."""
+    def _shared_out(self, count: int) -> list[list[slice]]:
+        """Inputs whose correlations are found together, all where pairs are few, one by one where each fills the cache;
+        in two lists, where they are so many that a second thread is worth it."""
         inputs, pairs = self.squares.shape
         step = max(1, CACHED_ENTRIES // max(1, count * pairs))
-        return [slice(begin, min(begin + step, inputs)) for begin in range(0, inputs, step)]
+        together = [slice(begin, min(begin + step, inputs)) for begin in range(0, inputs, step)]
+        if len(together) < 2 or count * inputs * pairs < SHARED_ENTRIES:
+            return [together]
+        return [together[: len(together) // 2], together[len(together) // 2 :]]
 
 
 def _inverses(

@@ -67,7 +67,7 @@ def fit_rows(
         ConfigError: if the configuration asks for what needs all data at once.
         DataError: if a row cannot be read or is not finite.
     """
-    _refuse(config)
+    refuse_whole_data(config)
     began = time.perf_counter()
     size = rows_per_chunk(rows) if chunk is None else chunk
     scaling = "standard" if config.output_scaling == "auto" else config.output_scaling
@@ -186,7 +186,12 @@ class _Turned:
         return found._replace(gram=self.root.T @ found.gram @ self.root, gradient=self.root.T @ found.gradient)
 
 
-def _refuse(config: BinnConfig) -> None:
+def refuse_whole_data(config: BinnConfig) -> None:
+    """Complain of what needs all data at once.
+
+    Raises:
+        ConfigError: at the first such option.
+    """
     for key, value, instead in (
         ("decomposition", "tucker", "cp"), ("decomposition", "limit", "cp"), ("inference", "vb", "gauss_newton"),
     ):  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from binn_cli.models import cores
 from binn_cli.models.binn.limit.kernel import REFUSED, SMOOTHNESS, Evidence, Prior, covariance, noise_variance
 
 
@@ -46,6 +47,17 @@ def test_evidence_and_gradient(smoothness: str) -> None:
     step = 1e-5 * np.eye(len(theta))
     around = [evidence(theta + sign * step, targets, weights, prior)[0] for sign in (1.0, -1.0)]
     np.testing.assert_allclose(gradient[0], (around[0] - around[1]) / 2e-5, rtol=1e-5, atol=1e-6)
+
+
+def test_two_cores_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    x, targets, prior = rng.random((90, 40)), rng.standard_normal((90, 1)), Prior.weak(40)
+    theta, evidence = _theta(rng, 40)[None], Evidence.of(x)
+    assert len(evidence._shared_out(1)) == 2
+    both = evidence(theta, targets, np.ones(1), prior)
+    monkeypatch.setattr(cores, "available_cores", lambda: 1)
+    for shared, alone in zip(both, evidence(theta, targets, np.ones(1), prior), strict=True):
+        np.testing.assert_array_equal(shared, alone)
 
 
 def test_many_at_once_are_each_alone() -> None:
