@@ -22,6 +22,9 @@ from binn_cli.models.binn.tucker.blocks import (
 from binn_cli.models.binn.tucker.gauge import orthonormalise, rotate
 from binn_cli.models.binn.tucker.relevance import core_relevance, factor_relevance
 
+ROUND_OFF = 16.0 * np.finfo(np.float64).eps
+"""Of sums of products over all data, relative to their size."""
+
 NOISE_FLOOR = 1e-14
 """Smallest noise variance relative to that of the data: the squared residual is known no better than round-off."""
 
@@ -135,6 +138,11 @@ class Problem:
         """Smallest noise variance."""
         return NOISE_FLOOR * max(self.energy / self.count, SMALLEST_ENERGY)
 
+    @property
+    def round_off(self) -> float:
+        """What the mean square of the residual, a difference of energies, is uncertain by."""
+        return ROUND_OFF * self.energy / self.count
+
     def squared(self, misfit: float) -> float:
         """The squared residual of a block's misfit, no smaller than round-off."""
         return max(self.energy + misfit, self.floor * self.count)
@@ -221,7 +229,8 @@ def alternate(
             noise = problem.level(misfit, degrees)
         state = TuckerState(tuple(b.mean for b in blocks), variance, core.mean, core_variance, noise)
         if len(residual) > 1 and settings.tolerance > 0.0:
-            settled = abs(residual[-1] - residual[-2]) <= settings.tolerance * residual[-1]
+            last, before = residual[-1], residual[-2]
+            settled = abs(last - before) <= settings.tolerance * last or abs(last**2 - before**2) <= problem.round_off
     return _finish(problem, prior, state, settings, np.array(residual), degrees, settled or settings.tolerance == 0.0)
 
 
