@@ -29,8 +29,8 @@ def _check_page(path: Path) -> str:
     name = path.stem
     assert re.match(rf"# .+\n\n!\[.+\]\({name}\.png\)\n", text)
     made = (
-        rf"python -m tests\.studies {name}` on \d{{4}}-\d\d-\d\d, binn {re.escape(binn_cli.__version__)}, in \d+ "
-        rf"seconds"
+        rf"python -m tests\.studies {name}` on \d{{4}}-\d\d-\d\d, binn {re.escape(binn_cli.__version__)}, "
+        rf"(in \d+ seconds|from [\d,]+ kept results)"
     )
     assert re.search(made, " ".join(text.split()))
     assert "nan" not in text.lower()
@@ -155,7 +155,7 @@ def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     if name == "patches":
         sizes["dataset"] = Poisson(PoissonConfig(grid=6, candidates=6, train_cases=3, offgrid_points=20), 0)
     if name in ("estimates", "solving", "indices"):
-        sizes["kept"] = tmp_path / "kept"
+        sizes["path"] = tmp_path / "kept.jsonl"
     text = _check_page(studies.written(name, tmp_path, **sizes))
     if name == "bases":
         assert all(f"| {basis} |" in text for basis in BASES)
@@ -176,7 +176,7 @@ def test_the_recorder_of_studies_has_all_that_tasks_call() -> None:
     tasks = ROOT / "binn_cli" / "tasks"
     called = {
         name
-        for file in ("active_learn", "labelling", "regress")
+        for file in ("active_learn", "labelling", "regress", "rounds")
         for name in re.findall(r"recorder\.(\w+)\(", (tasks / f"{file}.py").read_text())
     }
     assert {"step", "describe", "calls"} <= called

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from binn_cli.config.schema import ActiveLearnConfig
-from binn_cli.datasets.dataset import AsksSolver, Dataset, HasFields, reading_of
-from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.errors import ConfigError, DataError
+from binn_cli.datasets.dataset import AsksSolver, Dataset, reading_of
+from binn_cli.datasets.product import ProductData
+from binn_cli.errors import ConfigError
 from binn_cli.models import scope
-from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Tree, Updates
+from binn_cli.models.surrogate import FittedSurrogate, Surrogate, Updates
 from binn_cli.results.provenance import peak_rss_bytes
 from binn_cli.results.record import Step, one_or_all
 from binn_cli.results.recorder import Recorder
@@ -21,40 +19,9 @@ from binn_cli.tasks.evaluation import PhaseTimings, Timer, compiling, domain_of,
 from binn_cli.tasks.labelling import failures, labelled, newly_asked
 from binn_cli.tasks.outlook import Outlook, Outlooks, diagnostics_of, scores_ahead, spread_of
 from binn_cli.tasks.proposing import next_cases
+from binn_cli.tasks.rounds import Round, begun, field_of, has_meshes_of_its_own, kept_of, resumed, thin_start
 from binn_cli.tasks.scoring import Scores, scores_of
 from binn_cli.tasks.stopping import Stopping, conclusion
-
-
-@dataclass(frozen=True)
-class Round:
-    """Where the loop stands.
-
-    Attributes:
-        number: 0 for the fit on the initial cases.
-        initial: rows of the pool that were labelled at the start.
-        acquired: rows labelled since, in order.
-        data: the values of all labelled cases.
-        fitted: the latest surrogate, None before the first fit.
-        latest: those of them that were labelled in this round.
-        chosen: the rows to label next, none after the last round.
-        slab: the data of the latest, None where there are none.
-        numbers: the round of each acquired row.
-    """
-
-    number: int
-    initial: tuple[int, ...]
-    acquired: tuple[int, ...]
-    data: ProductData
-    fitted: FittedSurrogate | None
-    latest: tuple[int, ...] = ()
-    chosen: tuple[int, ...] = ()
-    slab: ProductData | None = None
-    numbers: tuple[int, ...] = ()
-
-    @property
-    def asked(self) -> tuple[int, ...]:
-        """All rows that were asked for, those without an answer among them."""
-        return (*self.initial, *self.acquired)
 
 
 class ActiveLearn:
@@ -83,7 +50,7 @@ class ActiveLearn:
         stopping.require_room(newly_asked(dataset, initial))
         with Timer() as timer:
             recorder.describe(reading_of(dataset, recorder.announce))
-            state = self._resumed(dataset, model, recorder) if done else self._begun(dataset, initial, recorder)
+            state = resumed(dataset, model, recorder) if done else begun(dataset, initial, recorder)
             evaluation = {} if state is None else dataset.evaluation(recorder.announce)
         if state is None:
             return
@@ -102,7 +69,7 @@ class ActiveLearn:
             assert state.fitted is not None
             ahead = None if "test" in evaluation else scores_ahead(before, state.slab, timings, self.max_points)
             scores = self._scores(state, evaluation, ahead, timings, capacity, recorder)
-            expected = outlooks.of(state.fitted, before, state.slab, _field(dataset, state.data), timings)
+            expected = outlooks.of(state.fitted, before, state.slab, field_of(dataset, state.data), timings)
             asked = newly_asked(dataset, state.asked)
             why = stopping.reached(scores.metrics, expected, spread_of(state.data), asked) if number < rounds else ""
             if number < rounds and not why:
@@ -144,7 +111,7 @@ class ActiveLearn:
         ahead = scores_ahead(before, slab, timings, self.max_points)
         scores = self._scores(state, {}, ahead, timings, None, recorder)
         outlooks = Outlooks(self.config, dataset, record.steps)
-        expected = outlooks.of(state.fitted, before, slab, _field(dataset, data), timings)
+        expected = outlooks.of(state.fitted, before, slab, field_of(dataset, data), timings)
         rules = Stopping.of(self.config.stop, ())  # nobody counts the seconds of other people
         why = rules.reached(scores.metrics, expected, spread_of(data), newly_asked(dataset, known))
         recorder.conclude(f"{why}: no more simulations are needed" if why else "")
@@ -178,26 +145,12 @@ class ActiveLearn:
     def _capacity(self, dataset: Dataset, rounds: int, state: Round) -> int | None:
         """How many cases there will be in the end; None where nobody knows how many rows cases with points of their own
         will have."""
-        if _has_meshes_of_its_own(dataset, state.data):
+        if has_meshes_of_its_own(dataset, state.data):
             return None
         wanted = rounds * self.config.batch
         finite = not isinstance(dataset, AsksSolver) or dataset.is_finite
         more = min(wanted, self._left(dataset, state.initial)) if finite else wanted
         return max(len(state.initial) + more, state.data.axes[-1].size)
-
-    def _begun(self, dataset: Dataset, initial: tuple[int, ...], recorder: Recorder) -> Round | None:
-        """The state before the first fit; None where nothing is known and somebody else runs the solver.
-
-        Raises:
-            DataError: if no case has an answer.
-        """
-        data = labelled(dataset, initial, 0, recorder)
-        if data is None:
-            assert isinstance(dataset, AsksSolver)
-            if dataset.by_hand:
-                return None
-            raise DataError(dataset.no_answer(initial))
-        return Round(0, initial, (), data, None)
 
     def _fitted(
         self, dataset: Dataset, model: Surrogate, state: Round, timings: PhaseTimings, capacity: int | None
@@ -225,7 +178,7 @@ class ActiveLearn:
         in the first."""
         assert state.fitted is not None
         recorder.announce("choosing the next case", 0, 1)
-        field = _field(dataset, state.data)
+        field = field_of(dataset, state.data)
         with Timer() as timer:
             chosen, compiled = next_cases(
                 self.config, dataset, state.fitted, field, state.asked, state.number, batch, state.data.outputs
@@ -296,92 +249,15 @@ class ActiveLearn:
             notes=state.fitted.report.notes,
             cases=scores.cases,
             warnings=(
-                *(_thin_start(candidates, state.initial) if state.number == 0 else ()),
+                *(thin_start(candidates, state.initial) if state.number == 0 else ()),
                 *failures(dataset, state.number),
             ),
         )
         surrogate = scope.kept(state.fitted, scope.Scope.of(state.data))
-        kept: Tree = {
-            "initial": candidates.points[list(state.initial)],
-            "acquired": candidates.points[list(state.acquired)],
-            "held_out": candidates.points[list(dataset.held_out)],
-            "case_coordinates": np.array(names, dtype=str),
-            "initial_rows": np.asarray(state.initial, dtype=np.int64),
-            "acquired_rows": np.asarray(state.acquired, dtype=np.int64),
-            "chosen_rows": np.asarray(state.chosen, dtype=np.int64),
-        }
-        if isinstance(dataset, AsksSolver):
-            # Rows of candidates that were added on the way mean nothing to the next process.
-            kept = {
-                **kept,
-                "chosen": candidates.points[list(state.chosen)],
-                "acquired_in_round": np.asarray(state.numbers, dtype=np.int64),
-            }
-        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, state=kept, outputs=state.data.outputs)
-
-    def _resumed(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> Round:
-        """The state at the end of the last recorded round."""
-        record = recorder.record
-        assert record.state is not None and record.surrogate is not None
-        fitted = model.from_state(scope.own_state(record.surrogate))
-        if isinstance(dataset, AsksSolver):
-            return self._answered_again(dataset, record.state, len(record.steps) - 1, fitted, recorder)
-        initial, acquired, chosen = (_rows(record.state, f"{name}_rows") for name in ("initial", "acquired", "chosen"))
-        data = dataset.label([*initial, *acquired], recorder.announce)
-        return Round(len(record.steps) - 1, initial, acquired, data, fitted, chosen=chosen)
-
-    def _answered_again(
-        self, dataset: AsksSolver, kept: Tree, number: int, fitted: FittedSurrogate, recorder: Recorder
-    ) -> Round:
-        """The same of a solver, whose candidates are known by their parameters, and whose answers have been kept.
-
-        Raises:
-            DataError: if they have not.
-        """
-        initial, acquired, chosen = (
-            dataset.admitted(np.asarray(kept[name]).reshape(-1, len(dataset.space)))
-            for name in ("initial", "acquired", "chosen")
+        recorder.step(
+            step,
+            predictions=scores.predictions,
+            surrogate=surrogate,
+            state=kept_of(dataset, state),
+            outputs=state.data.outputs,
         )
-        numbers = _rows(kept, "acquired_in_round")
-        data = dataset.answered(initial, recorder.announce, 0)
-        for asking in dict.fromkeys(numbers):
-            rows = [row for row, its in zip(acquired, numbers, strict=True) if its == asking]
-            slab = dataset.answered(rows, recorder.announce, asking)
-            data = slab if data is None else data if slab is None else data.appended(slab)
-        if data is None:
-            raise DataError(dataset.no_answer(initial))
-        return Round(number, initial, acquired, data, fitted, chosen=chosen, numbers=numbers)
-
-
-def _rows(state: Tree, name: str) -> tuple[int, ...]:
-    return tuple(int(row) for row in np.atleast_1d(np.asarray(state[name])))
-
-
-def _has_meshes_of_its_own(dataset: Dataset, data: ProductData) -> bool:
-    """Whether a case adds rows rather than a point of the last axis."""
-    return dataset.candidates.coordinates != data.axes[-1].coordinates
-
-
-def _field(dataset: Dataset, data: ProductData) -> tuple[Axis, ...]:
-    """The axes of the field of a case that nobody has seen."""
-    return (
-        dataset.field_axes()
-        if isinstance(dataset, HasFields) and _has_meshes_of_its_own(dataset, data)
-        else data.axes[:-1]
-    )
-
-
-def _thin_start(candidates: Axis, initial: tuple[int, ...]) -> tuple[str, ...]:
-    """A warning where the initial cases, from which length scales are chosen once and for all, do not vary in a
-    coordinate."""
-    span, spread = np.ptp(candidates.points, axis=0), np.ptp(candidates.points[list(initial)], axis=0)
-    single = [
-        name for name, whole, part in zip(candidates.coordinates, span, spread, strict=True) if whole > 0 and part == 0
-    ]
-    if not single:
-        return ()
-    names = " and of ".join(single)
-    return (
-        f"the initial cases have a single value of {names}: a length scale chosen from them is a guess; raise "
-        f"task.initial",
-    )

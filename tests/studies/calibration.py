@@ -21,7 +21,7 @@ from binn_cli.models.binn.limit.kernel import Prior, bounds, covariance
 from binn_cli.models.binn.surrogate import Binn
 from tests.studies.computer_experiments import rows_of
 from tests.studies.kept import KeptRows, Row
-from tests.studies.page import Study, table
+from tests.studies.page import Study, lacking, table
 
 KEPT = Path("outputs") / "calibration.jsonl"
 LEVELS = (0.5, 0.68, 0.9, 0.95)
@@ -144,7 +144,9 @@ def study(names: Sequence[str] = tuple(PRIORS), replications: int = 400, path: P
         "distance",
         "p of 10 bins",
     )
-    return Study("Calibration by simulation", "\n\n".join([TEXT, table(headings, lines)]), _figure(found))
+    parts = [TEXT, table(headings, lines), lacking("", names, {name for name, p in found.items() if len(p)})]
+    whole = "\n\n".join(part for part in parts if part)
+    return Study("Calibration by simulation", whole, _figure(found), kept.rests_on)
 
 
 TEXT = """Functions are drawn from the prior of a decomposition, with lengths, shares and noise from theirs where these

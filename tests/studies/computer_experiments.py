@@ -84,12 +84,18 @@ def _piston(x: Inputs) -> Values:
     return 2.0 * np.pi * np.sqrt(mass / (spring + area**2 * gas / at_rest**2))
 
 
-def _ishigami(x: Inputs) -> Values:
+def ishigami_function(x: Inputs) -> Values:
+    """Ishigami and Homma's function of three inputs, a = 7 and b = 0.1."""
     return np.sin(x[:, 0]) * (1.0 + 0.1 * x[:, 2] ** 4) + 7.0 * np.sin(x[:, 1]) ** 2
 
 
-def _g_function(x: Inputs) -> Values:
-    a = np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])
+def g_weights(inputs: int) -> Float[np.ndarray, " D"]:
+    """How little each input of the g-function matters; four of them do."""
+    return np.concatenate([[0.0, 0.5, 3.0, 9.0], np.full(inputs - 4, 99.0)])
+
+
+def g_function(x: Inputs, a: Float[np.ndarray, " D"]) -> Values:
+    """Sobol's g-function."""
     return np.prod((np.abs(4.0 * x - 2.0) + a) / (1.0 + a), axis=1)
 
 
@@ -169,9 +175,9 @@ def _unit(function: Callable[[Inputs], Values], inputs: int, *, kept_aside: bool
 EXPERIMENTS = {
     "branin": Experiment(_branin, (-5.0, 0.0), (10.0, 15.0)),
     "camel": Experiment(_camel, (-2.0, -1.0), (2.0, 1.0)),
-    "ishigami": Experiment(_ishigami, (-np.pi,) * 3, (np.pi,) * 3),
+    "ishigami": Experiment(ishigami_function, (-np.pi,) * 3, (np.pi,) * 3),
     "otl circuit": Experiment(_otl_circuit, (50, 25, 0.5, 1.2, 0.25, 50), (150, 70, 3, 2.5, 1.2, 300)),
-    "g-function": _unit(_g_function, 6),
+    "g-function": _unit(lambda x: g_function(x, np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])), 6),
     "piston": Experiment(
         _piston, (30, 0.005, 0.002, 1000, 90_000, 290, 340), (60, 0.02, 0.01, 5000, 110_000, 296, 360)
     ),

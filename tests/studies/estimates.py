@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ from binn_cli.datasets.poisson_nd import PoissonNd
 from binn_cli.errors import BinnError
 from binn_cli.models.galerkin.model import Galerkin
 from binn_cli.views.plots.style import COLOURS, MARKERS
+from tests.studies.kept import KeptRows
 from tests.studies.page import Study, table
 
 Row = Mapping[str, Any]
@@ -45,7 +45,7 @@ ROUND_OFF = 1e-11
 """Relative error below which nobody can say how much of it is round-off of the exact solution."""
 
 MOST_POINTS = {"heat3d": 25, "poisson_nd": 33}
-KEPT = Path("outputs") / "study_estimates"
+KEPT = Path("outputs") / "estimates.jsonl"
 
 
 def _poisson(rng: np.random.Generator) -> Solvable:
@@ -180,25 +180,16 @@ def measured(seed: int, number: int) -> Row:
     }
 
 
-def measurements(seed: int, count: int, directory: Path) -> list[Row]:
-    """The rows of so many combinations; what is kept is not measured again."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{seed}.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    known = {row["number"] for row in rows}
-    with threadpool_limits(1, user_api="blas"), path.open("a") as file:
-        for number in range(count):
-            if number not in known:
-                rows.append(measured(seed, number))
-                file.write(json.dumps(rows[-1]) + "\n")
-                file.flush()
-    return [row for row in rows if row["number"] < count]
-
-
-def study(counts: Mapping[int, int] | None = None, kept: Path = KEPT) -> Study:
+def study(counts: Mapping[int, int] | None = None, path: Path = KEPT, asks: bool = True) -> Study:
     """Effectivity over the error, for the combinations that were looked at and for those that were not."""
     counts = {DEVELOPMENT: 108, UNSEEN: 108} if counts is None else counts
-    found = {seed: measurements(seed, count, kept) for seed, count in counts.items()}
+    kept, found = KeptRows(path, asks), dict[int, list[Row]]()
+    with threadpool_limits(1, user_api="blas"):
+        for seed, count in counts.items():
+            known = [
+                kept.row({"seed": seed, "number": n}, lambda s=seed, n=n: dict(measured(s, n))) for n in range(count)
+            ]
+            found[seed] = [row for row in known if row is not None]
     solved = {seed: [row for row in rows if "error" not in row] for seed, rows in found.items()}
     names = {DEVELOPMENT: "looked at", UNSEEN: "not looked at"}
     rows = [_summary(names[seed], own) for seed, own in solved.items()]
@@ -211,8 +202,7 @@ in time from 0 to 5, and 5 to 65 points an axis. The true error is that at 20,00
 estimate over it. The estimate was made with the first {counts.get(DEVELOPMENT, 0)} combinations; the others were drawn
 afterwards, from another seed. Where the true error is below {ROUND_OFF:g} of the solution, it is round-off, of the
 exact solution as well; these are not counted. `sure` is how often no warning says that the estimate is a guess.
-{_said_of_refused(refused)} Combinations are kept as they are measured (`{KEPT}`), and the time below is
-that of what was new.
+{_said_of_refused(refused)} Combinations are kept as they are measured (`{KEPT}`).
 
 """
     headings = (
@@ -226,7 +216,9 @@ that of what was new.
         "95 % intervals hold",
         "estimate / fit, processor time",
     )
-    return Study("How well the error of a solution is known", text + table(headings, rows), _figure(solved))
+    return Study(
+        "How well the error of a solution is known", text + table(headings, rows), _figure(solved), kept.rests_on
+    )
 
 
 def _said_of_refused(rows: Sequence[Row]) -> str:

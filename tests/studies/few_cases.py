@@ -17,7 +17,7 @@ from tests.studies.closed_fields import HEAT_RANGES, SURFACES, heat_cases, heat_
 from tests.studies.kept import KeptRows, Row
 from tests.studies.loop import settings_of
 from tests.studies.outside import pod_gp
-from tests.studies.page import Study, table
+from tests.studies.page import Study, lacking, table
 
 KEPT = Path("outputs") / "few_cases.jsonl"
 MODELS = ("binn", "POD + GP")
@@ -111,13 +111,26 @@ def study(
             for i, output in enumerate(outputs):
                 rows.append(
                     (
-                        name, output, model, f"{np.median(error[:, i]):.3g}", f"{error[:, i].max():.3g}",
+                        name, output, model, str(len(found)),
+                        f"{np.median(error[:, i]):.3g}", f"{error[:, i].max():.3g}",
                         f"{coverage[:, i].mean():.3f}", f"{coverage[:, i].min():.3f}",
                         f"{np.median(honesty[:, i]):.2f}",
                     )
                 )  # fmt: skip
-    headings = ("surface", "output", "model", "median error", "largest", "mean coverage", "least", "spread over error")
-    parts += ["## One condition left out, of ten", table(headings, rows)]
+    headings = (
+        "surface",
+        "output",
+        "model",
+        "cases",
+        "median error",
+        "largest",
+        "mean coverage",
+        "least",
+        "spread over error",
+    )
+    both = [f"{name} by {model}" for name in surfaces for model in models]
+    absent = lacking("", both, {f"{name} by {model}" for name, _, model, *_ in rows})
+    parts += ["## One condition left out, of ten", table(headings, rows) if rows else "", absent]
     plate, points = [], {}
     for count in counts:
         for model in models:
@@ -135,8 +148,11 @@ def study(
                 )
             )  # fmt: skip
     headings = ("cases", "draws", "model", "RMSE", "largest", "mean coverage", "least", "seconds")
-    parts += ["## A heated plate from random cases", table(headings, plate)]
-    return Study("Few cases of fields", "\n\n".join(parts), _figure(points, counts, models))
+    sizes = [f"{count} cases by {model}" for count in counts for model in models]
+    absent = lacking("", sizes, {f"{count} cases by {model}" for count, _, model, *_ in plate})
+    parts += ["## A heated plate from random cases", table(headings, plate) if plate else "", absent]
+    text = "\n\n".join(part for part in parts if part)
+    return Study("Few cases of fields", text, _figure(points, counts, models), kept.rests_on)
 
 
 TEXT = """Two surfaces of 2,400 points have fields in closed form for ten flight conditions (altitude, Reynolds

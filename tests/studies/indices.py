@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from binn_cli.results.answers import Answer
 from binn_cli.tasks.questions.sensitivity.task import Sensitivity
 from binn_cli.tasks.questions.source import Source
 from binn_cli.views.plots.style import COLOURS
+from tests.studies.computer_experiments import g_function, g_weights, ishigami_function
+from tests.studies.kept import KeptRows
 from tests.studies.loop import Memory
 from tests.studies.page import Study, table
 from tests.tasks.questions.exact import source_of
@@ -34,7 +35,7 @@ BUDGETS = {
 }
 """Runs, and how many random designs of so many."""
 
-KEPT = Path("outputs") / "study_indices"
+KEPT = Path("outputs") / "indices.jsonl"
 PLACES, TIMES, LATEST = 9, 5, 0.1
 BOX = {"k": (1.0, 2.0), "P": (1.0, 3.0), "Q": (-1.0, 1.0)}
 """Of the field u = P sin(πx) exp(-kπ²t) + Q sin(2πx), whose indices have closed forms."""
@@ -65,24 +66,22 @@ class Problem:
 
 def ishigami() -> Problem:
     """Ishigami and Homma's function of three inputs."""
-
-    def function(x: np.ndarray) -> np.ndarray:
-        return np.sin(x[:, 0]) + 7.0 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
-
     one, two, pair = 0.5 * (1.0 + 0.1 * np.pi**4 / 5.0) ** 2, 49.0 / 8.0, 0.01 * np.pi**8 * 8.0 / 225.0
     whole = one + two + pair
     ranges = {f"x{i}": (-np.pi, np.pi) for i in (1, 2, 3)}
-    return Problem(function, ranges, np.array([one, two, 0.0]) / whole, np.array([one + pair, two, pair]) / whole)
+    return Problem(
+        ishigami_function, ranges, np.array([one, two, 0.0]) / whole, np.array([one + pair, two, pair]) / whole
+    )
 
 
 def sobol_g(inputs: int) -> Problem:
     """Sobol's g-function, four of whose inputs matter."""
-    a = np.concatenate([[0.0, 0.5, 3.0, 9.0], np.full(inputs - 4, 99.0)])
+    a = g_weights(inputs)
     own = 1.0 / 3.0 / (1.0 + a) ** 2
     whole = np.prod(1.0 + own) - 1.0
     ranges = {f"x{i + 1}": (0.0, 1.0) for i in range(inputs)}
     return Problem(
-        lambda x: np.prod((np.abs(4.0 * x - 2.0) + a) / (1.0 + a), axis=1), ranges, own / whole,
+        lambda x: g_function(x, a), ranges, own / whole,
         own * (whole + 1.0) / (1.0 + own) / whole,
     )  # fmt: skip
 
@@ -189,7 +188,7 @@ def measured(name: str, runs: int, seed: int) -> Row:
     seconds = time.process_time() - began
     held = (intervals[..., 0] <= exact + 1e-12) & (exact <= intervals[..., 1] + 1e-12)
     row = {"name": name, "runs": runs, "seed": seed, "error": float(np.abs(found - exact).max()),
-           "held": int(held.sum()), "of": int(held.size), "width": float(np.mean(np.diff(intervals))),
+           "held": int(held.sum()), "asked": int(held.size), "width": float(np.mean(np.diff(intervals))),
            "seconds": seconds}  # fmt: skip
     if not problem.field:
         row["salib"], row["salib_runs"] = _of_salib(problem, runs, seed)
@@ -210,26 +209,16 @@ def _of_salib(problem: Problem, runs: int, seed: int) -> tuple[float, int]:
     return float(np.abs(away).max()), len(points)
 
 
-def measurements(budgets: Mapping[str, Mapping[int, int]], directory: Path) -> list[Row]:
-    """The rows of all designs; what is kept is not measured again."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / "rows.jsonl"
-    kept = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    known = {(row["name"], row["runs"], row["seed"]): row for row in kept}
-    wanted = [(name, runs, seed) for name, own in budgets.items() for runs, seeds in own.items()
-              for seed in range(10, 10 + seeds)]  # fmt: skip
-    with path.open("a") as file:
-        for key in wanted:
-            if key not in known:
-                known[key] = measured(*key)
-                file.write(json.dumps(known[key]) + "\n")
-                file.flush()
-    return [known[key] for key in wanted]
-
-
-def study(budgets: Mapping[str, Mapping[int, int]] = BUDGETS, kept: Path = KEPT) -> Study:
+def study(budgets: Mapping[str, Mapping[int, int]] = BUDGETS, path: Path = KEPT) -> Study:
     """Errors and coverage from so many runs."""
-    rows = measurements(budgets, kept)
+    kept, rows = KeptRows(path), list[Row]()
+    for name, own in budgets.items():
+        for runs, seeds in own.items():
+            for seed in range(10, 10 + seeds):
+                of = {"name": name, "runs": runs, "seed": seed}
+                row = kept.row(of, lambda n=name, r=runs, s=seed: dict(measured(n, r, s)))
+                assert row is not None
+                rows.append(row)
     exact = {name: exact_error(problems()[name]) for name in budgets}
     figure = Figure(figsize=(3.1 * len(budgets), 3.2), layout="constrained")
     lines = []
@@ -242,12 +231,12 @@ def study(budgets: Mapping[str, Mapping[int, int]] = BUDGETS, kept: Path = KEPT)
             lines.append(_line(name, runs, here, theirs))
         axes.set(title=name, xlabel="runs", ylabel="largest error of an index" if not lines[1:] else "")
     figure.axes[0].set_ylabel("largest error of an index")
-    return Study("Sobol indices from few runs", _text(rows, exact) + _table(lines), figure)
+    return Study("Sobol indices from few runs", _text(rows, exact) + _table(lines), figure, kept.rests_on)
 
 
 def _line(name: str, runs: int, here: Sequence[Row], theirs: Sequence[Row]) -> list[str]:
     other = f"{np.median([row['salib'] for row in theirs]):.2g} from {theirs[0]['salib_runs']}" if theirs else ""
-    held, of = sum(row["held"] for row in here), sum(row["of"] for row in here)
+    held, of = sum(row["held"] for row in here), sum(row["asked"] for row in here)
     return [name, str(runs), str(len(here)), f"{np.median([row['error'] for row in here]):.1e}",
             f"{held / of:.1%} of {of}", f"{np.mean([row['width'] for row in here]):.1e}", other,
             f"{np.mean([row['seconds'] for row in here]):.0f}"]  # fmt: skip
@@ -255,7 +244,7 @@ def _line(name: str, runs: int, here: Sequence[Row], theirs: Sequence[Row]) -> l
 
 def _text(rows: Sequence[Row], exact: Mapping[str, float]) -> str:
     whole = "; ".join(f"{name} {error:.0e}" for name, error in exact.items())
-    held, of = sum(row["held"] for row in rows), sum(row["of"] for row in rows)
+    held, of = sum(row["held"] for row in rows), sum(row["asked"] for row in rows)
     return f"""
 First-order and total indices of functions whose indices are known exactly: the largest error of any of them, as the
 median over random designs, and how many of the exact ones lie in our 95 % intervals (filled circles in the figure).
@@ -265,8 +254,7 @@ k, P and Q at every point of x and t.
 
 With the function itself in the place of a surrogate the largest errors are: {whole}.
 
-Of all exact indices below, {held / of:.1%} lie in the intervals. Designs are kept as they are measured (`{KEPT}`), and
-the time below is that of what was new.
+Of all exact indices below, {held / of:.1%} lie in the intervals. Designs are kept as they are measured (`{KEPT}`).
 
 """
 

@@ -15,7 +15,7 @@ from binn_cli.datasets.rows import TableRows
 from tests.studies.computer_experiments import EXPERIMENTS, rows_of
 from tests.studies.kept import KeptRows, Row
 from tests.studies.loop import settings_of
-from tests.studies.page import Study, table
+from tests.studies.page import Study, lacking, table
 from tests.studies.tables import average, outcome
 
 KEPT = Path("outputs") / "noise.jsonl"
@@ -75,7 +75,7 @@ def study(
                     waves.setdefault((streams, number), []).append(row)
     rows = [
         (
-            f"{number:,}", "streamed" if streams else "in memory",
+            f"{number:,}", "streamed" if streams else "in memory", str(len(own)),
             f"{np.exp(np.mean(np.log([r['rmse'] for r in own]))):.2e}",
             f"{min(r['honesty'] for r in own):.2f} to {max(r['honesty'] for r in own):.2f}",
             f"{np.mean([r['coverage'] for r in own]):.3f}",
@@ -84,11 +84,24 @@ def study(
         )
         for (streams, number), own in waves.items()
     ]  # fmt: skip
-    headings = ("rows", "read", "RMSE", "standard deviation over error", "95 % covers", "noise found", "seconds")
+    headings = (
+        "rows",
+        "read",
+        "draws",
+        "RMSE",
+        "standard deviation over error",
+        "95 % covers",
+        "noise found",
+        "seconds",
+    )
     parts = [TEXT.format(noise=NOISE), "## From 30 rows to a million", table(headings, rows)]
+    parts += [
+        lacking("", (f"{n:,} rows in memory" for n in numbers), {f"{n:,} rows in memory" for s, n in waves if not s}),
+        lacking("", (f"{n:,} rows streamed" for n in streamed), {f"{n:,} rows streamed" for s, n in waves if s}),
+    ]
     for size in sizes:
-        parts += [f"## Ten functions with noise, {size} points an input", _functions(kept, names, size, seeds)]
-    return Study("Noisy data", "\n\n".join(parts), _figure(waves))
+        parts += [f"## Ten functions with noise, {size} points an input", *_functions(kept, names, size, seeds)]
+    return Study("Noisy data", "\n\n".join(part for part in parts if part), _figure(waves), kept.rests_on)
 
 
 TEXT = """The function sin(6 x1) cos(3 x2) is learned from random rows with noise of standard deviation {noise}. The
@@ -97,7 +110,8 @@ its mean against the function without noise. The ten functions are those of [tab
 of 5 % and 20 % of their standard deviation on what is learned."""
 
 
-def _functions(kept: KeptRows, names: Sequence[str], size: int, seeds: Sequence[int]) -> str:
+def _functions(kept: KeptRows, names: Sequence[str], size: int, seeds: Sequence[int]) -> list[str]:
+    """The table, and what is not in it."""
     rows = []
     for name in names:
         for share in SHARES:
@@ -115,7 +129,7 @@ def _functions(kept: KeptRows, names: Sequence[str], size: int, seeds: Sequence[
                 continue
             rows.append(
                 (
-                    name, f"{share:.0%}",
+                    name, f"{share:.0%}", str(min(map(len, found.values()))),
                     *(f"{average(own, 'rel_rmse'):.3g}" for own in found.values()),
                     *(f"{average(own, 'coverage'):.3f}" for own in found.values()),
                     *(f"{average(own, 'honesty'):.2f}" for own in found.values()),
@@ -127,7 +141,11 @@ def _functions(kept: KeptRows, names: Sequence[str], size: int, seeds: Sequence[
         for what in ("error", "covers", "spread over error", "noise found")
         for model in ("binn", "gp")
     ]
-    return table(("function", "noise", *both), rows)
+    cells = {f"{name} at {noise}" for name, noise, *_ in rows}
+    asked = (f"{name} at {share:.0%}" for name in names for share in SHARES)
+    if not rows:
+        return ["None of it is measured yet."]
+    return [table(("function", "noise", "designs", *both), rows), lacking("", asked, cells)]
 
 
 def _figure(waves: dict[tuple[bool, int], list[Row]]) -> Figure:

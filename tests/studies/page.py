@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,13 @@ class Study:
         title: heading of the page.
         text: Markdown below the figure.
         figure: the figure.
+        rests_on: of a study that keeps its results, how many there are and what they took; see `KeptRows.rests_on`.
     """
 
     title: str
     text: str
     figure: Figure
+    rests_on: str = ""
 
 
 def write(name: str, study: Study, directory: Path, seconds: float) -> Path:
@@ -37,9 +39,9 @@ def write(name: str, study: Study, directory: Path, seconds: float) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     saved(study.figure, directory / f"{name}.png")
     made = f"Written by `python -m tests.studies {name}` on {provenance.now()[:10]}, binn {binn_cli.__version__}, "
-    made += f"in {seconds:.0f} seconds on {os.cpu_count()} CPUs, compilation included."
+    made += study.rests_on or f"in {seconds:.0f} seconds on {os.cpu_count()} CPUs, compilation included"
     path = directory / f"{name}.md"
-    text = f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{wrapped(study.text)}\n\n{wrapped(made)}\n"
+    text = f"# {study.title}\n\n![{study.title}]({name}.png)\n\n{wrapped(study.text)}\n\n{wrapped(made)}.\n"
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -64,6 +66,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def lacking(what: str, asked: Iterable[object], there: Container[object]) -> str:
+    """A sentence that names what a study asks for and does not have; empty where it has all."""
+    names = [str(name) for name in asked if name not in there]
+    return f"Not measured, and so not in the table: {what}{', '.join(names)}." if names else ""
 
 
 def decay(sizes: Sequence[float], values: Sequence[float]) -> float:

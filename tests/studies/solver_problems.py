@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from tests.studies.computer_experiments import EXPERIMENTS
 
 
 def branin(x1: float, x2: float) -> float:
     """Branin's function, two parameters."""
-    well = (x2 - 5.1 / (4 * np.pi**2) * x1**2 + 5 / np.pi * x1 - 6) ** 2
-    return float(well + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x1) + 10)
+    return _value("branin", x1, x2)
 
 
 def borehole(rw: float, r: float, Tu: float, Hu: float, Tl: float, Hl: float, L: float, Kw: float) -> float:
     """Flow through a borehole (Harper and Gupta 1983), eight parameters."""
-    log = np.log(r / rw)
-    return float(2 * np.pi * Tu * (Hu - Hl) / (log * (1 + 2 * L * Tu / (log * rw**2 * Kw) + Tu / Tl)))
+    return _value("borehole", rw, r, Tu, Hu, Tl, Hl, L, Kw)
+
+
+def _value(name: str, *inputs: float) -> float:
+    return float(EXPERIMENTS[name].function(np.array([inputs]))[0])
+
+
+def _ranges(name: str, inputs: Sequence[str]) -> str:
+    one = EXPERIMENTS[name]
+    ends = (f"{key}: [{low}, {high}]" for key, low, high in zip(inputs, one.low, one.high, strict=True))
+    return f"{{{', '.join(ends)}}}"
 
 
 def heat(k: float, P: float, centre: float, width: float) -> dict[str, np.ndarray]:
@@ -31,9 +43,8 @@ def heat(k: float, P: float, centre: float, width: float) -> dict[str, np.ndarra
 
 
 RANGES = {
-    "branin": "{x1: [-5, 10], x2: [0, 15]}",
-    "borehole": "{rw: [0.05, 0.15], r: [100, 50000], Tu: [63070, 115600], Hu: [990, 1110], Tl: [63.1, 116], "
-    "Hl: [700, 820], L: [1120, 1680], Kw: [9855, 12045]}",
+    "branin": _ranges("branin", ("x1", "x2")),
+    "borehole": _ranges("borehole", ("rw", "r", "Tu", "Hu", "Tl", "Hl", "L", "Kw")),
     "heat": "{k: [1, 4], P: [100, 200], centre: [0.3, 0.7], width: [0.1, 0.3]}",
 }
 OUTPUTS = {"branin": "f", "borehole": "f", "heat": "u"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from binn_cli.datasets.heat3d import Heat3d
 from binn_cli.datasets.poisson_nd import PoissonNd
 from binn_cli.models.galerkin.model import Galerkin
 from binn_cli.views.plots.style import COLOURS, MARKERS
+from tests.studies.kept import KeptRows
 from tests.studies.page import Study, decay, table
 
 Row = Mapping[str, Any]
@@ -30,7 +30,7 @@ is against finite elements on the same mesh)."""
 POISSON, HEAT = (4, 6, 8, 12, 16, 24, 32, 48, 64), (9, 13, 17, 25, 33, 51, 75, 101)
 DIMENSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 STATED = 32
-KEPT = Path("outputs") / "study_solving"
+KEPT = Path("outputs") / "solving.jsonl"
 
 
 def measured(name: str, points: int) -> Row:
@@ -58,32 +58,23 @@ def measured(name: str, points: int) -> Row:
     }
 
 
-def measurements(wanted: Sequence[tuple[str, int]], directory: Path) -> dict[tuple[str, int], Row]:
-    """The rows of so many solutions; what is kept is not measured again."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / "rows.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    known = {(row["name"], row["points"]): row for row in rows}
-    with threadpool_limits(1, user_api="blas"), path.open("a") as file:
-        for name, points in wanted:
-            if (name, points) not in known:
-                known[name, points] = measured(name, points)
-                file.write(json.dumps(known[name, points]) + "\n")
-                file.flush()
-    return {key: known[key] for key in wanted}
-
-
 def study(
     poisson: Sequence[int] = POISSON,
     heat: Sequence[int] = HEAT,
     dimensions: Sequence[int] = DIMENSIONS,
-    kept: Path = KEPT,
+    path: Path = KEPT,
 ) -> Study:
     """Error against seconds, and seconds against points and dimensions."""
     curves = {name: heat if name == "heat3d" else poisson for name in INN_TD}
     wanted = [(name, points) for name, own in curves.items() for points in own]
     by_dimension = [(f"poisson_nd {d}", max(poisson) if STATED not in poisson else STATED) for d in dimensions]
-    found = measurements(list(dict.fromkeys([*wanted, *by_dimension])), kept)
+    kept, found = KeptRows(path), dict[tuple[str, int], Row]()
+    with threadpool_limits(1, user_api="blas"):
+        for name, points in dict.fromkeys([*wanted, *by_dimension]):
+            of = {"name": name, "points": points}
+            row = kept.row(of, lambda n=name, p=points: dict(measured(n, p)))
+            assert row is not None
+            found[name, points] = row
     curve = {name: [found[name, points] for points in own] for name, own in curves.items()}
     wide = [found[key] for key in by_dimension]
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
@@ -105,7 +96,7 @@ def study(
                 theirs = "{1:.1e} in {0:g} s".format(*INN_TD[name]) if row["points"] in (STATED, 101) else ""
             rows.append([name, str(row["points"]), f"{row['unknowns']:.1e}", f"{row['error']:.1e}",
                          f"{row['estimate']:.1e}", f"{row['fit']:.2f}", f"{row['est']:.2f}", theirs])  # fmt: skip
-    return Study("What accuracy costs without data", _text(curve, wide) + _table(rows), figure)
+    return Study("What accuracy costs without data", _text(curve, wide) + _table(rows), figure, kept.rests_on)
 
 
 def _errors(axes: Axes, curve: Mapping[str, Sequence[Row]]) -> None:
@@ -126,7 +117,7 @@ def _text(curve: Mapping[str, Sequence[Row]], wide: Sequence[Row]) -> str:
 Relative errors at 20,000 random points of the whole domain, against the closed form or the series; seconds are those of
 one processor. INN-TD's are its authors' own, on a workstation's GPU, and for heat3d against finite elements on the
 same mesh. The time of an estimate is that of the solutions in richer spaces by which the error is known. Solutions
-are kept as they are measured (`{KEPT}`), and the time below is that of what was new.
+are kept as they are measured (`{KEPT}`).
 
 - heat3d has the six inputs x, y, z, t, k and P: over {heat[0]["points"]} to
   {heat[-1]["points"]} points an axis the time grows as the power {growth:.1f} of the points, its unknowns as the power

@@ -14,7 +14,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from tests.studies.computer_experiments import EXPERIMENTS, rows_of
 from tests.studies.kept import KeptRows, Row
 from tests.studies.loop import Memory, score, settings_of
-from tests.studies.page import Study, table
+from tests.studies.page import Study, lacking, table
 
 KEPT = Path("outputs") / "table_loops.jsonl"
 POOL, TESTED, FIRST, ROUNDS = 400, 1000, 8, 30
@@ -113,8 +113,9 @@ def study(
     )  # fmt: skip
     verdict = f"`ivr` has the smaller geometric mean error over all rounds on {ahead} of {counted} functions."
     text = TEXT.format(first=FIRST, pool=POOL, rounds=rounds, tested=TESTED)
-    parts = [text, table(headings, rows), verdict]
-    return Study("Active learning on tables", "\n\n".join(parts), _figure(found, names))
+    parts = [text, table(headings, rows), lacking("", names, {name for name, *_ in rows}), verdict]
+    whole = "\n\n".join(part for part in parts if part)
+    return Study("Active learning on tables", whole, _figure(found, names), kept.rests_on)
 
 
 TEXT = """From {first} rows of a pool of {pool}, one more in each of {rounds} rounds, chosen by expected reduction of

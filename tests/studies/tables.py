@@ -18,7 +18,7 @@ from tests.studies.computer_experiments import EXPERIMENTS, TEST_POINTS, TEST_SE
 from tests.studies.kept import KeptRows, Row
 from tests.studies.loop import settings_of
 from tests.studies.outside import Said, installed, kriging, vecchia
-from tests.studies.page import Study, table
+from tests.studies.page import Study, lacking, table
 
 KEPT = Path("outputs") / "tables.jsonl"
 SIZES, SEEDS = (10, 50), (1, 2, 3)
@@ -116,10 +116,13 @@ def study(
                         found.setdefault((size, name, model), []).append(row)
     parts = [TEXT.format(points=TEST_POINTS, rows=COSTLY_ROWS), _absent(models)]
     for size in sizes:
-        parts += [f"## {size} points an input", _designs(found, size), _verdict(found, size, names)]
-        for title, (metric, form) in METRICS.items():
+        parts += [f"## {size} points an input", _designs(found, size), *_not_measured(found, size, names, models)]
+        parts += [_verdict(found, size, names)]
+        for title, (metric, form) in METRICS.items() if any(own == size for own, *_ in found) else ():
             parts += [f"### {title[0].upper()}{title[1:]}", _scores(found, size, names, models, metric, form)]
-    return Study("Tables of few rows", "\n\n".join(part for part in parts if part), _figure(found, sizes, names))
+    return Study(
+        "Tables of few rows", "\n\n".join(part for part in parts if part), _figure(found, sizes, names), kept.rests_on
+    )
 
 
 TEXT = """Every model learns Latin hypercubes of 10 and of 50 points for each input, and is asked at {points:,} other
@@ -136,7 +139,17 @@ def _absent(models: Sequence[str]) -> str:
 
 def _designs(found: dict[tuple[int, str, str], list[Row]], size: int) -> str:
     counts = {len(rows) for (own, _, model), rows in found.items() if own == size and model in ("binn", "gp")}
+    if not counts:
+        return ""
     return f"`binn` and `gp` have learned {' or '.join(map(str, sorted(counts)))} designs of each function."
+
+
+def _not_measured(found: dict, size: int, names: Sequence[str], models: Sequence[str]) -> list[str]:
+    """Models without a single result of this size, and functions that both of ours have not learned."""
+    there = {model for own, _, model in found if own == size}
+    known = {name for own, name, _ in found if own == size}
+    told = [model for model in models if model in there or model not in OUTSIDE or installed(OUTSIDE[model][0])]
+    return [lacking("", told, there), lacking("the functions ", names, known) if known else ""]
 
 
 def average(rows: Sequence[Row], metric: str) -> float:
@@ -181,7 +194,8 @@ def _verdict(found: dict, size: int, names: Sequence[str]) -> str:
     text = (
         f"Over {len(both)} functions, the error of `binn` is {np.exp(np.mean(np.log(to_gp))):.2f} times that of `gp` "
     )
-    text += f"(geometric mean) and at most {ratios[worst]:.2f} times that of the best of `gp` and SMT's kriging "
+    against = [m for m in RIVALS if any((size, name, m) in found for name in both)]
+    text += f"(geometric mean) and at most {ratios[worst]:.2f} times that of the best of {' and '.join(against)} "
     text += f"({worst}); its 95 % intervals cover {np.mean(list(coverage.values())):.3f} on average and at least "
     text += f"{coverage[least]:.3f} ({least}); its NLPD is at most {density[most]:+.2f} from that of `gp` ({most})."
     return text

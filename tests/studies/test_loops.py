@@ -119,22 +119,27 @@ def test_comparison(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("BINN_STUDIES", str(tmp_path))
     sizes = {"rounds": 2, "test_cases": 20, "problems": ("branin",), "variants": ("ivr", "ivr, pool", "random")}
+    sizes["path"] = tmp_path / "anywhere.jsonl"
     rows = _rows(anywhere.study(1, **sizes, processes=0).text)
     assert [row[:2] for row in rows] == [["branin", "ivr"], ["branin", "ivr, pool"], ["branin", "random"]]
     first = [json.loads(line)["result"][0] for line in (tmp_path / "anywhere.jsonl").read_text().splitlines()]
     assert len(first) == 3 and np.ptp(first) < 1e-9, "all begin with the same cases, and are judged by the same"
-    areas = [float(row[2]) for row in rows]
-    assert rows[0][3] == f"{int(areas[0] < areas[2])} of 1" and rows[0][4] == ""
+    areas = [float(row[3]) for row in rows]
+    assert rows[0][4] == f"{int(areas[0] < areas[2])} of 1" and rows[0][5] == ""
     monkeypatch.setattr(anywhere, "log_errors", None)
-    assert _rows(anywhere.study(1, **sizes, processes=0).text) == rows, "what is kept is read"
+    again = anywhere.study(2, **sizes, processes=0, asks=False)
+    assert _rows(again.text) == rows and "3 kept results of 6 that the study asks for" in again.rests_on, (
+        "what is kept is read"
+    )
 
 
 @pytest.mark.thorough
-def test_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(stopping, "SHARES", {"branin": 2.0})
-    ((*_, stopped, within, over, rounds),) = _rows(stopping.study({"branin": 1}, 3, 20, 0).text)
+    ((*_, stopped, within, over, rounds),) = _rows(
+        stopping.study({"branin": 1}, 3, 20, 0, tmp_path / "kept.jsonl").text
+    )
     assert (stopped, within, rounds) == ("1 of 1", "1 of 1", "0 to 0") and 0 < float(over.split(" to ")[0]) < 2
 
 
@@ -155,7 +160,7 @@ def test_noise(tmp_path: Path) -> None:
     study = noise.study((100,), (3000,), (1,), ("branin",), path=tmp_path / "noise.jsonl")
     rows = _rows(study.text.split("## Ten functions")[0])
     assert [row[:2] for row in rows] == [["100", "in memory"], ["3,000", "streamed"]]
-    assert all(0.3 < float(row[3].split()[0]) < 3.0 for row in rows)
+    assert all(0.3 < float(row[4].split()[0]) < 3.0 for row in rows)
 
 
 @pytest.mark.thorough

@@ -23,26 +23,20 @@ from binn_cli.tasks.questions.sensitivity.intervals import SHARED, interval_of, 
 from binn_cli.tasks.questions.sensitivity.task import Sensitivity
 from binn_cli.tasks.questions.source import Group, Source
 from tests.studies import indices
+from tests.studies.computer_experiments import g_weights
 from tests.tasks.questions.exact import source_of
 
 
-def _ishigami(unit: np.ndarray) -> np.ndarray:
-    x = np.pi * (2.0 * unit - 1.0)
-    return (np.sin(x[:, 0]) + 7.0 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0]))[:, None]
-
-
-def _ishigami_indices() -> tuple[np.ndarray, np.ndarray, float]:
-    first = 0.5 * (1.0 + 0.1 * np.pi**4 / 5.0) ** 2
-    second, pair = 7.0**2 / 8.0, 0.1**2 * np.pi**8 * 8.0 / 225.0
-    total = first + second + pair
-    return np.array([first, second, 0.0]) / total, np.array([first + pair, second, pair]) / total, pair / total
-
-
 def test_ishigami_by_quadrature_and_by_samples() -> None:
-    first, total, pair = _ishigami_indices()
+    problem = indices.ishigami()
+    first, total, pair = problem.first, problem.total, problem.total[2]
+
+    def ishigami(unit: np.ndarray) -> np.ndarray:
+        return problem.function(np.pi * (2.0 * unit - 1.0))[:, None]
+
     rules = [nodes_of(0, 24)] * 3
-    by_grid = parts_on_grid(_ishigami(grid_of([x for x, _ in rules])), [w for _, w in rules]).shares()
-    by_samples = parts_from_samples(_ishigami, 3, 8192, 0)[0].shares()
+    by_grid = parts_on_grid(ishigami(grid_of([x for x, _ in rules])), [w for _, w in rules]).shares()
+    by_samples = parts_from_samples(ishigami, 3, 8192, 0)[0].shares()
     for found, tolerance in ((by_grid, 1e-9), (by_samples, 1e-3)):
         assert np.allclose(found["first_order"][:, 0], first, atol=tolerance)
         assert np.allclose(found["total"][:, 0], total, atol=tolerance)
@@ -51,21 +45,15 @@ def test_ishigami_by_quadrature_and_by_samples() -> None:
 
 @pytest.mark.parametrize("inputs", [6, pytest.param(20, marks=pytest.mark.thorough)])
 def test_the_g_function_within_a_thousandth(inputs: int) -> None:
-    a = np.concatenate([[0.0, 0.5, 3.0, 9.0], np.full(inputs - 4, 99.0)])
-    own = 1.0 / 3.0 / (1.0 + a) ** 2
-    whole = np.prod(1.0 + own) - 1.0
-
-    def g(unit: np.ndarray) -> np.ndarray:
-        return np.prod((np.abs(4.0 * unit - 2.0) + a) / (1.0 + a), axis=1)[:, None]
-
-    found = parts_from_samples(g, inputs, 32768, [0, 91])[0].shares()
-    assert np.allclose(found["first_order"][:, 0], own / whole, atol=1e-3)
-    assert np.allclose(found["total"][:, 0], own * (whole + 1.0) / (1.0 + own) / whole, atol=1e-3)
+    problem = indices.sobol_g(inputs)
+    found = parts_from_samples(lambda unit: problem.function(unit)[:, None], inputs, 32768, [0, 91])[0].shares()
+    assert np.allclose(found["first_order"][:, 0], problem.first, atol=1e-3)
+    assert np.allclose(found["total"][:, 0], problem.total, atol=1e-3)
 
 
 @pytest.mark.parametrize("inputs", [6, 20])
 def test_the_g_function_in_closed_form(inputs: int) -> None:
-    a = np.concatenate([[0.0, 0.5, 3.0, 9.0], np.full(inputs - 4, 99.0)])
+    a, exact = g_weights(inputs), indices.sobol_g(inputs)
     own = 1.0 / 3.0 / (1.0 + a) ** 2
     whole = np.prod(1.0 + own) - 1.0
     g = SumOfProducts(
@@ -77,8 +65,8 @@ def test_the_g_function_in_closed_form(inputs: int) -> None:
     assert parts is not None
     found = parts.shares()
     assert parts.mean[0] == pytest.approx(3.0) and parts.variance[0] == pytest.approx(whole)
-    assert np.allclose(found["first_order"][:, 0], own / whole, atol=1e-10)
-    assert np.allclose(found["total"][:, 0], own * (whole + 1.0) / (1.0 + own) / whole, atol=1e-10)
+    assert np.allclose(found["first_order"][:, 0], exact.first, atol=1e-10)
+    assert np.allclose(found["total"][:, 0], exact.total, atol=1e-10)
     assert found["second_order"][0, 1, 0] == pytest.approx(own[0] * own[1] / whole)
 
 
