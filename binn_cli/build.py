@@ -51,6 +51,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "mlp": "binn_cli.models.networks.model:Mlp",
         "kan": "binn_cli.models.networks.model:Kan",
         "inn": "binn_cli.models.networks.model:Inn",
+        "diffusion": "binn_cli.models.diffusion.model:Diffusion",
         "galerkin": "binn_cli.models.galerkin.model:Galerkin",
     },
     "task": {
@@ -65,7 +66,7 @@ CLASSES: dict[str, dict[str, str]] = {
 }
 """The class of every option of every group, as `module:name`."""
 
-EXTRAS = {"optax": "networks", "blackjax": "blackjax"}
+EXTRAS = {"optax": "networks", "equinox": "networks", "blackjax": "blackjax"}
 """The extra of pyproject.toml that brings a Python module."""
 
 

@@ -29,6 +29,7 @@ LARGE = {
     ("task", "scaling"),
     ("model", "mlp"),
     ("model", "inn"),
+    ("model", "diffusion"),
     ("model", "gp_sparse"),
     ("dataset", "heat3d"),
 }
@@ -85,6 +86,7 @@ TINY = {
     ("model", "gp_local"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "mlp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "kan"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "diffusion"): f"dataset=sine task=regress budget=smoke model.width=8 {SINE}",
     ("model", "inn"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("task", "active_learn"): f"dataset=sine task.rounds=2 {SINE}",
     ("task", "regress"): f"dataset=poisson {POISSON} {BRISK}",
@@ -157,6 +159,7 @@ N_TRAIN = {
     ("model", "mlp"): [30],
     ("model", "kan"): [30],
     ("model", "inn"): [30],
+    ("model", "diffusion"): [30],
     ("model", "galerkin"): [0],
     ("task", "active_learn"): [8, 9, 10],
     ("task", "regress"): [216 * 4],
@@ -196,7 +199,7 @@ MODEL_DIAGNOSTICS |= {
     "bnn_laplace": "log_evidence",
     "bnn_swag": "loss",
 }
-MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn"), "n_parameters")
+MODEL_DIAGNOSTICS |= dict.fromkeys(("mlp", "kan", "inn", "diffusion"), "n_parameters")
 MODEL_DIAGNOSTICS["galerkin"] = "ranks"
 """A diagnostic that each model keeps."""
 

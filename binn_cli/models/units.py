@@ -56,7 +56,7 @@ class Units:
         self,
         mean: Float[np.ndarray, "*n L"],
         variance: Float[np.ndarray, "*n L"],
-        noise: Float[np.ndarray, " L"],
+        noise: Float[np.ndarray, "*#n L"],
         compile_seconds: float,
     ) -> Prediction:
         """Mean, epistemic variance and noise variance of these units, in original ones."""

@@ -73,6 +73,7 @@ MODELS = (
     Entry("gp_sparse", {"iterations": 30, "inducing": 150}, tolerance=1e-3),
     Entry("gp_local", {"iterations": 30}, tolerance=1e-4),
     *(Entry(name) for name in ("mlp", "kan", "inn")),
+    Entry("diffusion", {"width": 24, "blocks": 2, "members": 2}),
 )
 """Every model of the program; a new one is a line here."""
 

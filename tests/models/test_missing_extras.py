@@ -7,8 +7,12 @@ import sys
 
 from binn_cli.build import CLASSES
 
-NEEDS = {"mlp": "optax", "kan": "optax", "inn": "optax", "bnn_mh": "blackjax", "bnn_sgld": "blackjax"}
-EXTRAS = {"optax": "networks", "blackjax": "blackjax"}
+NEEDS = {
+    **dict.fromkeys(("mlp", "kan", "inn"), "optax"),
+    "diffusion": "equinox",
+    **dict.fromkeys(("bnn_mh", "bnn_sgld"), "blackjax"),
+}
+EXTRAS = {"optax": "networks", "equinox": "networks", "blackjax": "blackjax"}
 
 SCRIPT = """
 import sys

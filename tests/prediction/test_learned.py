@@ -35,7 +35,7 @@ def learned(name: str) -> Learned:
 
 LONG = [
     pytest.param(name, marks=pytest.mark.thorough)
-    for name in ("gp_sparse", "gp_grid", "bnn_laplace", "bnn_nuts", "kan", "inn")
+    for name in ("gp_sparse", "gp_grid", "bnn_laplace", "bnn_nuts", "kan", "inn", "diffusion")
 ]
 
 

@@ -32,7 +32,7 @@ from binn_cli.config.schema.equations import (
     PoissonNdConfig,
 )
 from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
-from binn_cli.config.schema.networks import InnConfig, KanConfig, MlpConfig
+from binn_cli.config.schema.networks import DiffusionConfig, InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.questions import InverseConfig, OptimizeConfig, SensitivityConfig
 from binn_cli.config.schema.simulator import SimulatorConfig
 from binn_cli.config.schema.snapshots import SnapshotsConfig
@@ -51,6 +51,7 @@ __all__ = [
     "BinnConfig",
     "BinnPaperConfig",
     "BlendedNetConfig",
+    "DiffusionConfig",
     "EquationConfig",
     "GalerkinConfig",
     "GpConfig",
@@ -153,6 +154,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "mlp": MlpConfig,
         "kan": KanConfig,
         "inn": InnConfig,
+        "diffusion": DiffusionConfig,
         "galerkin": GalerkinConfig,
     },
     "task": {

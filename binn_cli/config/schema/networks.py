@@ -1,4 +1,4 @@
-"""The schemas of the deterministic networks: model=mlp, kan and inn."""
+"""The schemas of the networks that are not Bayesian: model=mlp, kan, inn and diffusion."""
 
 from __future__ import annotations
 
@@ -81,3 +81,30 @@ class InnConfig(NetworkConfig):
         within("model.centers", self.centers, 2, 100_000)
         at_least("model.padding", self.padding, 0)
         within("model.length", self.length, 1e-3, 1e3)
+
+
+@dataclass
+class DiffusionConfig(NetworkConfig):
+    """conf/model/diffusion.yaml"""
+
+    name: str = "diffusion"
+    steps: int = 20_000
+    steps_again: int = 5000
+    learning_rate: float = 0.002
+    patience: int = 5000
+    width: int = 56
+    blocks: int = 3
+    members: int = 4
+    averaging: float = 0.999
+    draws: int = 8
+    sampling_steps: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("model.steps_again", self.steps_again, 1)
+        within("model.width", self.width, 1, 100_000)
+        within("model.blocks", self.blocks, 0, 1000)
+        within("model.members", self.members, 1, 256)
+        within("model.averaging", self.averaging, 0.0, 0.99999)
+        within("model.draws", self.draws, 2, 4096)
+        within("model.sampling_steps", self.sampling_steps, 2, 10_000)
