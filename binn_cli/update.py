@@ -95,7 +95,7 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
             peak_rss_bytes=peak_rss_bytes(),
             diagnostics=grown.surrogate.report.diagnostics,
             notes=grown.surrogate.report.notes,
-            cases=scores.cases,
+            cases=scores.cases | {NEW: _cases(learned.scope, content.x)},
         )
         surrogate = kept(grown.surrogate, grown.scope)
         recorder.step(step, predictions=scores.predictions, surrogate=surrogate, outputs=learned.outputs)
@@ -125,8 +125,13 @@ def _with_test(ahead: Scores, grown: Learned, record: RunRecord, timings: PhaseT
         {**ahead.metrics, **found.metrics},
         {TEST: len(known.inputs)} if sampled else {},
         found.predictions and replace(found.predictions, stride=known.stride, n_points_total=known.n_points_total),
-        {**ahead.cases, **found.cases},
+        {**ahead.cases, TEST: _cases(grown.scope, known.inputs)},
     )
+
+
+def _cases(scope: Scope, x: np.ndarray) -> int:
+    """How many cases rows are of: themselves, or of a surrogate of fields the different places along its last axis."""
+    return len(x) if len(scope.widths) == 1 else len(np.unique(x[:, -scope.widths[-1] :], axis=0))
 
 
 def _origin(before: Path) -> dict[str, str]:

@@ -136,7 +136,7 @@ def test_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_stopping(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(stopping, "SHARES", {"branin": 2.0})
+    monkeypatch.setattr(stopping, "SHARES", {"branin": 20.0})
     ((*_, stopped, within, over, rounds),) = _rows(
         stopping.study({"branin": 1}, 3, 20, 0, tmp_path / "kept.jsonl").text
     )
