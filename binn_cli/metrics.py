@@ -38,9 +38,10 @@ class Tally:
 
     Attributes:
         points: how many points N.
-        truth: (L,) mean of the truth, and `truth_squares` the sum of squares about it.
+        truth: (L,) mean of the truth, and `truth_norm` the root of the sum of squares about it.
         largest: (L,) largest size of the truth.
         sums: (L,) sums over the points by name.
+        norms: (L,) roots of sums of squares over the points by name: squares alone may be smaller than any number.
         max_error: (L,) largest absolute error.
         within: (L, P) points inside the central interval of each level of `LEVELS` and of the grid of the
             miscalibration area.
@@ -48,9 +49,10 @@ class Tally:
 
     points: int
     truth: Float[np.ndarray, " L"]
-    truth_squares: Float[np.ndarray, " L"]
+    truth_norm: Float[np.ndarray, " L"]
     largest: Float[np.ndarray, " L"]
     sums: Mapping[str, Float[np.ndarray, " L"]]
+    norms: Mapping[str, Float[np.ndarray, " L"]]
     max_error: Float[np.ndarray, " L"]
     within: Float[np.ndarray, "L P"]
 
@@ -70,13 +72,14 @@ class Tally:
         columns = [[np.ascontiguousarray(a[:, i]) for a in (truth, mean, std)] for i in range(outputs)]
         with np.errstate(invalid="ignore", over="ignore"):
             centre = truth.mean(axis=0)
-            sums, within = zip(*(_sums_of_output(*column) for column in columns), strict=True)
+            sums, norms, within = zip(*(_sums_of_output(*column) for column in columns), strict=True)
             return cls(
                 points=len(truth),
                 truth=centre,
-                truth_squares=np.sum((truth - centre) ** 2, axis=0),
+                truth_norm=np.array([_norm(own - middle) for (own, _, _), middle in zip(columns, centre, strict=True)]),
                 largest=np.abs(truth).max(axis=0),
                 sums={name: np.array([own[name] for own in sums]) for name in sums[0]},
+                norms={name: np.array([own[name] for own in norms]) for name in norms[0]},
                 max_error=np.abs(mean - truth).max(axis=0),
                 within=np.array(within),
             )
@@ -87,9 +90,12 @@ class Tally:
         return Tally(
             points=points,
             truth=self.truth + apart * (other.points / points),
-            truth_squares=self.truth_squares + other.truth_squares + apart**2 * (self.points * other.points / points),
+            truth_norm=np.hypot(
+                np.hypot(self.truth_norm, other.truth_norm), apart * np.sqrt(self.points * other.points / points)
+            ),
             largest=np.maximum(self.largest, other.largest),
             sums={name: own + other.sums[name] for name, own in self.sums.items()},
+            norms={name: np.hypot(own, other.norms[name]) for name, own in self.norms.items()},
             max_error=np.maximum(self.max_error, other.max_error),
             within=self.within + other.within,
         )
@@ -97,7 +103,8 @@ class Tally:
     def metrics(self) -> dict[str, Float[np.ndarray, " L"]]:
         """Every metric of `METRICS` for each output; see `score`."""
         mean = {name: total / self.points for name, total in self.sums.items()}
-        rmse, spread = np.sqrt(mean["error_squares"]), np.sqrt(self.truth_squares / self.points)
+        root = np.sqrt(self.points)
+        rmse, spread = self.norms["error"] / root, self.truth_norm / root
         # a constant computed in floating point has a spread of a few units in the last place
         varies = spread > 8 * np.finfo(float).eps * self.largest
         relative = np.where(varies, rmse / np.where(varies, spread, 1.0), np.nan)
@@ -112,7 +119,7 @@ class Tally:
             "crps": mean["crps"],
             **{f"coverage_{level}": coverage[:, i] for i, level in enumerate(LEVELS)},
             "miscalibration_area": np.mean(np.abs(coverage[:, len(LEVELS) :] - _GRID), axis=1),
-            "sharpness": np.sqrt(mean["variance"]),
+            "sharpness": self.norms["std"] / root,
             "interval_score_95": mean["interval"],
         }
 
@@ -150,8 +157,10 @@ def observed_coverage(
     return _within(np.abs(truth - mean) / _floored(truth, mean, std), np.asarray(levels)) / truth.size
 
 
-def _sums_of_output(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-    """Sums over the points of one output, and how many of them lie inside each interval."""
+def _sums_of_output(
+    truth: np.ndarray, mean: np.ndarray, std: np.ndarray
+) -> tuple[dict[str, float], dict[str, float], np.ndarray]:
+    """Sums over the points of one output, roots of sums of squares, and how many lie inside each interval."""
     import scoringrules
 
     error, floored = np.abs(truth - mean), _floored(truth, mean, std)
@@ -159,15 +168,22 @@ def _sums_of_output(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tup
     reach = _half_width(np.array([0.95]))[0] * floored
     sums = {
         "error": np.sum(error),
-        "error_squares": np.sum(error**2),
         "nlpd": np.sum(0.5 * z**2 + np.log(floored)) + 0.5 * np.log(2 * np.pi) * z.size,
         "crps": np.sum(scoringrules.crps_normal(truth, mean, floored, backend="numpy")),
-        "variance": np.sum(std**2),
         "interval": np.sum(scoringrules.interval_score(truth, mean - reach, mean + reach, 0.05, backend="numpy")),
     }
-    return {name: float(total) for name, total in sums.items()}, _within(
-        z, np.array([*(np.array(LEVELS) / 100), *_GRID])
-    )
+    norms = {"error": _norm(error), "std": _norm(std)}
+    levels = np.array([*(np.array(LEVELS) / 100), *_GRID])
+    return {name: float(total) for name, total in sums.items()}, norms, _within(z, levels)
+
+
+def _norm(values: np.ndarray) -> float:
+    """The root of the sum of squares; by their exponent, so that no square underflows or overflows."""
+    largest = float(np.max(np.abs(values)))
+    if not 0.0 < largest < np.inf:
+        return largest
+    unit = 2.0 ** np.frexp(largest)[1]
+    return float(unit * np.sqrt(np.sum((values / unit) ** 2)))
 
 
 def _within(z: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -186,3 +186,25 @@ def test_two_million_points_in_seconds():
     with unchecked():
         score(mean + 1, gaussian(mean, 1.0))
     assert time.perf_counter() - begin < 10
+
+
+@pytest.mark.parametrize("unit", [1e-170, 1e150])
+def test_scores_of_outputs_whose_squares_are_no_numbers(unit: float) -> None:
+    rng = np.random.default_rng(5)
+    truth, mean = rng.standard_normal((2, 30, 1))
+    plain = Prediction(mean, np.full((30, 1), 0.2), np.full((30, 1), 0.1))
+    scaled = Prediction(mean * unit, plain.epistemic_var, plain.noise_var, unit=np.array([unit]))
+    expected, found = score(truth, plain), score(truth * unit, scaled)
+    parts = Tally.of(
+        truth[:7] * unit, Prediction(mean[:7] * unit, plain.epistemic_var[:7], plain.noise_var[:7], unit=unit)
+    )
+    rest = Tally.of(
+        truth[7:] * unit, Prediction(mean[7:] * unit, plain.epistemic_var[7:], plain.noise_var[7:], unit=unit)
+    )
+    for name, value in (parts + rest).metrics().items():
+        np.testing.assert_allclose(value, found[name], rtol=1e-12)
+    for name in ("rel_rmse", "r2", "coverage_95", "miscalibration_area"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12)
+    for name in ("rmse", "crps", "sharpness", "mae"):
+        np.testing.assert_allclose(found[name], expected[name] * unit, rtol=1e-12)
+    np.testing.assert_allclose(found["nlpd"], expected["nlpd"] + np.log(unit), rtol=1e-12)

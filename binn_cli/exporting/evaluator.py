@@ -25,12 +25,12 @@ class Surrogate:
         parts = [self._scaled(self._columns(points[b : b + ROWS]), std) for b in range(0, max(len(points), 1), ROWS)]
         mean, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
         scale = self.a["output_scale"]
-        wider = (scale * self.a["calibration"]) ** 2
+        wider = scale * self.a["calibration"]  # behind the root: its square may be no number
         mean = mean * scale + self.a["output_shift"]
         if not std:
             return mean, None, None
-        variance = np.maximum(variance, 0.0) * wider
-        return mean, np.sqrt(variance), np.sqrt(variance + self.a["noise"] * wider)
+        variance = np.maximum(variance, 0.0)
+        return mean, np.sqrt(variance) * wider, np.sqrt(variance + self.a["noise"]) * wider
 
     def _columns(self, points):
         """Inputs as the surrogate sees them: logarithms, cosines and sines, choices; then on [0, 1]."""

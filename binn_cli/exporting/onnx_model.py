@@ -108,11 +108,12 @@ def _predicted(g: _Graph, a: Arrays) -> tuple[str, str, str]:
         mean, variance = _tucker(g, a, f"{k}/", x) if str(a[f"{k}/kind"]) == "tucker" else _mixture(g, a, f"{k}/", x)
         means.append(g.reshaped(mean, -1, 1))
         variances.append(g.reshaped(variance, -1, 1))
-    wider = (a["output_scale"] * a["calibration"]) ** 2
+    wider = (a["output_scale"] * a["calibration"])[None]  # behind the root: its square may be no number
     scaled = g.op("Mul", g.op("Concat", *means, axis=1), a["output_scale"][None])
-    variance = g.op("Mul", g.op("Max", g.op("Concat", *variances, axis=1), np.zeros((1, 1))), wider[None])
-    total = g.op("Add", variance, (a["noise"] * wider)[None])
-    return g.op("Add", scaled, a["output_shift"][None]), g.op("Sqrt", variance), g.op("Sqrt", total)
+    variance = g.op("Max", g.op("Concat", *variances, axis=1), np.zeros((1, 1)))
+    total = g.op("Add", variance, a["noise"][None])
+    epistemic, whole = (g.op("Mul", g.op("Sqrt", own), wider) for own in (variance, total))
+    return g.op("Add", scaled, a["output_shift"][None]), epistemic, whole
 
 
 def _columns(g: _Graph, a: Arrays) -> list[str]:

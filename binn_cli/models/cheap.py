@@ -158,6 +158,7 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
         epistemic_var=np.concatenate([part.epistemic_var for part in parts]),
         noise_var=np.concatenate([part.noise_var for part in parts]),
         compile_seconds=sum(part.compile_seconds for part in parts),
+        unit=parts[0].unit,
     )
 
 
@@ -168,4 +169,5 @@ def reshaped(found: Prediction, change: Callable[[np.ndarray], np.ndarray]) -> P
         epistemic_var=change(np.asarray(found.epistemic_var)),
         noise_var=change(np.asarray(found.noise_var)),
         compile_seconds=found.compile_seconds,
+        unit=found.unit,
     )

@@ -102,7 +102,7 @@ class _Assumed:
 
     def _at(self, points: np.ndarray) -> np.ndarray:
         found = self.surrogate.predict([Axis("point", points, self.scope.inputs)])
-        std = np.sqrt(np.maximum(found.epistemic_var, 0.0))
+        std = np.sqrt(np.maximum(found.epistemic_var, 0.0)) * found.unit
         fields = np.cos(_unit(points, self.scope) @ self.frequencies.T + self.phases) @ self.weights
         return np.moveaxis(fields.reshape(len(points), self.draws, self.outputs), 1, 0) * std
 

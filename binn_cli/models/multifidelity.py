@@ -175,9 +175,10 @@ class FittedOnCheapCases(FittedOnCheap):
 def _sum(rest: Prediction, cheap: Prediction, rho: Float[np.ndarray, " L"], added: np.ndarray) -> Prediction:
     return Prediction(
         mean=rest.mean + rho * cheap.mean,
-        epistemic_var=rest.epistemic_var + added,
+        epistemic_var=rest.epistemic_var + added / np.square(rest.unit),
         noise_var=rest.noise_var,
         compile_seconds=rest.compile_seconds + cheap.compile_seconds,
+        unit=rest.unit,
     )
 
 

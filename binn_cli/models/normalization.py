@@ -15,6 +15,9 @@ from binn_cli.errors import DataError
 FAR_FROM_ZERO = 10.0
 """Mean over standard deviation from which on an output is centred although its zero may mean something."""
 
+SQUARABLE = 1e-130, 1e130
+"""Scales between which variances, some 1e-30 of the squared scale too, are numbers."""
+
 ROWS_AT_ONCE = 64
 """Points that are scaled as one row of numbers."""
 
@@ -99,6 +102,12 @@ class OutputMap:
             centred = np.abs(mean) > FAR_FROM_ZERO * deviation
         size = np.where(centred, deviation, np.sqrt(np.mean(relative**2, axis=1)))
         return cls._guarded(np.asarray(np.where(centred, mean, 0.0) * unit), np.asarray(size * unit))
+
+    @property
+    def variance_unit(self) -> Float[np.ndarray, " L"]:
+        """(L,) in whose squares variances are given: 1, or the scale where its square is no number."""
+        squarable = (self.scale > SQUARABLE[0]) & (self.scale < SQUARABLE[1])
+        return np.where(squarable, 1.0, self.scale)
 
     @classmethod
     def from_sums(

@@ -44,17 +44,25 @@ class Prediction:
         epistemic_var: same shape, variance due to what the model does not know; NaN where only the mean was asked for.
         noise_var: same shape, variance of the observation noise.
         compile_seconds: time that this prediction spent compiling.
+        unit: (L,) in whose squares both variances are: 1 but for outputs so small or large that squares of them are no
+            numbers.
     """
 
     mean: Float[np.ndarray, "*points L"]
     epistemic_var: Float[np.ndarray, "*points L"]
     noise_var: Float[np.ndarray, "*points L"]
     compile_seconds: float = 0.0
+    unit: Float[np.ndarray, " L"] | float = 1.0
+
+    @property
+    def epistemic_std(self) -> Float[np.ndarray, "*points L"]:
+        """Standard deviation due to what the model does not know."""
+        return np.sqrt(self.epistemic_var) * self.unit
 
     @property
     def total_std(self) -> Float[np.ndarray, "*points L"]:
         """Standard deviation of a new observation."""
-        return np.sqrt(self.epistemic_var + self.noise_var)
+        return np.sqrt(self.epistemic_var + self.noise_var) * self.unit
 
 
 ROUND_OFF = 1e-12

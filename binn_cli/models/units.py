@@ -60,10 +60,11 @@ class Units:
         compile_seconds: float,
     ) -> Prediction:
         """Mean, epistemic variance and noise variance of these units, in original ones."""
-        scale = self.outputs.scale
-        spread = np.broadcast_to(noise * scale**2, mean.shape)
+        scale, unit = self.outputs.scale, self.outputs.variance_unit
+        squared = (scale / unit) ** 2
+        spread = np.broadcast_to(noise * squared, mean.shape)
         return Prediction(
-            mean * scale + self.outputs.shift, np.maximum(variance, 0.0) * scale**2, spread, compile_seconds
+            mean * scale + self.outputs.shift, np.maximum(variance, 0.0) * squared, spread, compile_seconds, unit
         )
 
     def tree(self) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _answer(
     points = tuple(axis.points for axis in axes)
     if not std:
         return Answer(points, found.mean, None, None, outside, corner)
-    return Answer(points, found.mean, np.sqrt(found.epistemic_var), found.total_std, outside, corner)
+    return Answer(points, found.mean, found.epistemic_std, found.total_std, outside, corner)
 
 
 def takes_variance(surrogate: FittedSurrogate) -> bool:

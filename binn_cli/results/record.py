@@ -134,11 +134,11 @@ class Predictions:
         """A sample of at most `max_points` points of a split and its prediction, evenly strided over the flat
         points."""
         rows = strided(data, max_points)
-        flat = (
+        mean, epistemic, noise = (
             np.asarray(a).reshape(-1, len(data.outputs))[rows]
             for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
         )
-        return cls.at(data.table(rows), data, Prediction(*flat), rows)
+        return cls.at(data.table(rows), data, Prediction(mean, epistemic, noise, unit=prediction.unit), rows)
 
     @classmethod
     def at(
@@ -156,15 +156,15 @@ class Predictions:
             prediction: (n, L) at the points.
             rows: which points of the split they are.
         """
-        mean, epistemic, noise = (
-            np.asarray(a, dtype=np.float64) for a in (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+        mean, epistemic, total = (
+            np.asarray(a, dtype=np.float64) for a in (prediction.mean, prediction.epistemic_std, prediction.total_std)
         )
         return cls(
             inputs=points[0],
             truth=points[1],
             mean=mean,
-            std_epistemic=np.sqrt(epistemic),
-            std_total=np.sqrt(epistemic + noise),
+            std_epistemic=epistemic,
+            std_total=total,
             input_names=split.inputs,
             output_names=split.outputs,
             stride=int(rows[1] - rows[0]) if len(rows) > 1 else split.n_points,

@@ -48,8 +48,8 @@ class SurfacePrediction:
         tables = (
             surface.data.values,
             prediction.mean,
-            prediction.epistemic_var,
-            prediction.epistemic_var + prediction.noise_var,
+            prediction.epistemic_std,
+            prediction.total_std,
         )
         truth, mean, epistemic, total = (
             np.asarray(table, dtype=np.float64).reshape(len(surface.points), -1) for table in tables
@@ -61,8 +61,8 @@ class SurfacePrediction:
             triangles=surface.triangles,
             truth=truth,
             mean=mean,
-            std_epistemic=np.sqrt(epistemic),
-            std_total=np.sqrt(total),
+            std_epistemic=epistemic,
+            std_total=total,
             output_names=surface.data.outputs,
         )
 

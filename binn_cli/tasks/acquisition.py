@@ -55,7 +55,8 @@ class Aim:
         """Mean of what is to become small, and its standard deviation as if errors within a case were one, for cases on
         the last axis."""
         mean = np.asarray(prediction.mean)[..., self.output]
-        std = np.sqrt(np.maximum(np.asarray(prediction.epistemic_var)[..., self.output], 0.0))
+        unit = np.broadcast_to(prediction.unit, prediction.mean.shape[-1:])[self.output]
+        std = unit * np.sqrt(np.maximum(np.asarray(prediction.epistemic_var)[..., self.output], 0.0))
         within = tuple(range(mean.ndim - 1))
         return self.sign * mean.mean(axis=within), std.mean(axis=within)
 
@@ -102,7 +103,7 @@ class AcquisitionContext:
         if self._std is None:
             prediction = self.fitted.predict([*self.points, self.candidates])
             self.compile_seconds += prediction.compile_seconds
-            std = np.sqrt(np.moveaxis(prediction.epistemic_var, -1, 0))  # outputs first, candidates last
+            std = np.moveaxis(prediction.epistemic_std, -1, 0)  # outputs first, candidates last
             largest = std.reshape(len(std), -1).max(axis=1)
             std = std / np.where(largest > 0, largest, 1.0).reshape(-1, *[1] * (std.ndim - 1)) if len(std) > 1 else std
             self._std = std.reshape(-1, self.candidates.size)

@@ -183,7 +183,7 @@ def _predicted(fitted: FittedSurrogate, part: ProductData, width: int, timings: 
     timings.compile += found.compile_seconds
     timings.predict += timer.seconds - found.compile_seconds
     own = (slice(None),) * len(others) + (slice(0, cases.size),)
-    return Prediction(found.mean[own], found.epistemic_var[own], found.noise_var[own])
+    return Prediction(found.mean[own], found.epistemic_var[own], found.noise_var[own], unit=found.unit)
 
 
 def _tally(part: ProductData, prediction: Prediction) -> Tally:
@@ -191,7 +191,9 @@ def _tally(part: ProductData, prediction: Prediction) -> Tally:
     seen = part.observed
     if seen is None:
         return Tally.of(part.values, prediction)
-    there = Prediction(prediction.mean[seen], prediction.epistemic_var[seen], prediction.noise_var[seen])
+    there = Prediction(
+        prediction.mean[seen], prediction.epistemic_var[seen], prediction.noise_var[seen], unit=prediction.unit
+    )
     return Tally.of(part.values[seen], there)
 
 
@@ -204,6 +206,7 @@ class _Sample:
         shape = (len(wanted), len(split.outputs))
         self._inputs = np.empty((len(wanted), len(split.inputs)))
         self._columns = [np.empty(shape) for _ in range(4)]
+        self._unit: np.ndarray | float = 1.0
 
     def add(self, first: int, part: ProductData, prediction: Prediction) -> None:
         """Take what is wanted out of a part that begins at a row of the last axis."""
@@ -212,7 +215,7 @@ class _Sample:
         here = np.flatnonzero((case >= first) & (case < first + size))
         rows = outer[here] * size + case[here] - first
         self._inputs[here], truth = part.table(rows)
-        found = (prediction.mean, prediction.epistemic_var, prediction.noise_var)
+        found, self._unit = (prediction.mean, prediction.epistemic_var, prediction.noise_var), prediction.unit
         for column, values in zip(
             self._columns, (truth, *(a.reshape(part.n_points, -1)[rows] for a in found)), strict=True
         ):
@@ -221,4 +224,5 @@ class _Sample:
     def predictions(self) -> Predictions:
         """All that was wanted."""
         truth, mean, epistemic, noise = self._columns
-        return Predictions.at((self._inputs, truth), self._split, Prediction(mean, epistemic, noise), self._wanted)
+        found = Prediction(mean, epistemic, noise, unit=self._unit)
+        return Predictions.at((self._inputs, truth), self._split, found, self._wanted)

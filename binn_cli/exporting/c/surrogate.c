@@ -677,9 +677,9 @@ int binn_predict(const binn_surrogate *s, const double *points, size_t n, double
                 size_t place = (begin + w) * (size_t)s->outputs + (size_t)k;
                 mean[place] = middle[w] * scale->values[k] + shift->values[k];
                 if (!with_std) continue;
-                double variance = fmax(spread[w], 0.0) * wider * wider;
-                if (std_epistemic) std_epistemic[place] = sqrt(variance);
-                if (std_total) std_total[place] = sqrt(variance + noise->values[k] * wider * wider);
+                double variance = fmax(spread[w], 0.0); /* the square of the scale may be no number */
+                if (std_epistemic) std_epistemic[place] = sqrt(variance) * wider;
+                if (std_total) std_total[place] = sqrt(variance + noise->values[k]) * wider;
             }
         }
     }

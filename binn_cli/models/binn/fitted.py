@@ -79,15 +79,15 @@ class FittedBinn:
         with one_blas_thread():
             found = [posterior.moments(points, variance=variance) for posterior in self.posteriors]
         mean = np.stack([m for m, _ in found], axis=-1)
-        scale, wider = self.units.outputs.scale, self.calibration**2
+        scale, unit, wider = self.units.outputs.scale, self.units.outputs.variance_unit, self.calibration**2
         mean *= scale
         mean += self.units.outputs.shift
         spread = np.broadcast_to(np.nan, mean.shape)
         if variance:
             spread = np.stack([v for _, v in found if v is not None], axis=-1)
-            spread *= scale**2 * wider
-        noise = np.broadcast_to(self.noise * scale**2 * wider, mean.shape)
-        return Prediction(mean, spread, noise * self._factors(points) if self.fields else noise)
+            spread *= (scale / unit) ** 2 * wider
+        noise = np.broadcast_to(self.noise * (scale / unit) ** 2 * wider, mean.shape)
+        return Prediction(mean, spread, noise * self._factors(points) if self.fields else noise, unit=unit)
 
     def _factors(self, points: Sequence[Float[np.ndarray, "n D"]]) -> Float[np.ndarray, "*n L"]:
         """By what the noise variance of every output is multiplied on the product of axes."""

@@ -78,7 +78,7 @@ class TableFit:
     Attributes:
         members: what predicts, and the weight of each.
         noise: σ² in standardised units.
-        widening: factor on all variances, since left-out rows were farther off than these said.
+        widening: factor on all variances, since left-out rows were farther off, or far nearer, than these said.
         candidates: all that were judged.
         scores: (n,) by how many standard deviations every row was missed by a fit without it, where that is known.
         rows: (m,) which rows were left out in turn; all, unless they are many.
@@ -182,6 +182,7 @@ def fit_table(
     if n <= SMALL_ROWS:
         plain: list[tuple[Member, float]] = [*((limit.process, weight) for limit, weight in kept), *of_products]
         widening = widening_of(target, mean, spread, members, plain, seed)
+        noise *= min(widening, 1.0)
         scores = np.abs(target - mean) / np.sqrt(widening * spread)
     order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
     products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)

@@ -170,7 +170,8 @@ class Source:
         mean = np.asarray(found.mean, dtype=float)
         if not variance:
             return mean, np.zeros(mean.shape), np.zeros(mean.shape)
-        epistemic, noise = (np.asarray(part, dtype=float) for part in (found.epistemic_var, found.noise_var))
+        squared = np.square(found.unit)
+        epistemic, noise = (np.asarray(part * squared) for part in (found.epistemic_var, found.noise_var))
         return mean, np.maximum(epistemic, 0.0), np.broadcast_to(noise, mean.shape)
 
 

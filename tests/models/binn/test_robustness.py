@@ -93,3 +93,15 @@ def test_the_wrong_number_of_coordinates_is_refused() -> None:
     fitted = Binn(BinnConfig(sweeps=2)).fit(problem("line"))
     with pytest.raises(DataError, match="2 coordinates, but the surrogate has learned 1"):
         fitted.predict([Axis("point", np.zeros((3, 2)), ("x", "y"))])
+
+
+@pytest.mark.parametrize("unit", [2.0**-565, 2.0**500])
+def test_outputs_whose_squares_are_no_numbers(unit: float) -> None:
+    x = np.random.default_rng(0).random((24, 2))
+    data = ProductData((Axis("point", x, ("a", "b")),), np.sin(3 * x[:, :1]) + x[:, 1:], ("u",))
+    near, far = (
+        Binn(BinnConfig()).fit(replace(data, values=data.values * own)).predict(data.axes) for own in (1, unit)
+    )
+    np.testing.assert_allclose(far.mean, near.mean * unit, rtol=1e-5)
+    np.testing.assert_allclose(far.total_std, near.total_std * unit, rtol=0.05)
+    assert (far.epistemic_std > 0).all()

@@ -140,3 +140,12 @@ def test_says_what_is_wrong() -> None:
     data = ProductData((Axis("point", np.linspace(0, 1, 60)[:, None], ("x",)),), np.ones((60, 1)), ("y",))
     with pytest.raises(DataError, match=r"not positive definite.*raise model.noise_variance"):
         Gp(GpConfig(hyperparameters="fixed", noise_variance=1e-30, length=3.0)).fit(data)
+
+
+def test_simulations_without_noise_are_not_missed_by_far_less_than_is_said() -> None:
+    """A plane, of which the smallest noise that the search allows is much too large."""
+    x, new = np.random.default_rng(0).random((2, 80, 2))
+    data = ProductData((Axis("point", x, ("a", "b")),), x[:, :1] + 2.0 * x[:, 1:], ("u",))
+    found = Gp(GpConfig(starts=2, iterations=60)).fit(data).predict([Axis("point", new, ("a", "b"))])
+    error = np.sqrt(np.mean((found.mean - new[:, :1] - 2.0 * new[:, 1:]) ** 2))
+    assert 0.5 < np.sqrt(np.mean(found.total_std**2)) / error < 5.0

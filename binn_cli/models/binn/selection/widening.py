@@ -1,4 +1,4 @@
-"""By how much the variances of a mixture are too small, told by rows that it has not seen."""
+"""By how much the variances of a mixture are too small or too large, told by rows that it has not seen."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from binn_cli.models.binn.mixture import Member, mix
 PSEUDO_ROWS = 5.0
 """Rows that count as having been predicted just as well as was said."""
 
+MANY_ROWS, MARGIN = 50, 2.0
+"""Rows that may say that variances are too large, and by how much less than they say these become smaller."""
+
 
 def widening_of(
     y: Float[np.ndarray, " n"],
@@ -22,10 +25,13 @@ def widening_of(
     plain: Sequence[tuple[Member, float]],
     seed: int,
 ) -> float:
-    """By how much variances are too small: the mean square of left-out rows in units of what was said of them.
+    """The factor that variances need: the mean square of left-out rows in units of what was said of them.
 
     What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain`
     has the same members without that. A few rows that are far off count as much as ones at four standard deviations.
+
+    Below 1 only where many rows were missed by less than seven tenths of what was said: the noise of simulations
+    without any cannot be learned below the round-off of large covariance matrices, and takes part in the variance.
 
     Args:
         y: the rows' values.
@@ -35,6 +41,8 @@ def widening_of(
         seed: of the points at which both are compared.
     """
     squares = np.minimum((y - mean) ** 2 / spread, 16.0)
+    if len(y) >= MANY_ROWS and MARGIN * np.mean(squares) < 1.0:
+        return MARGIN * max(float(np.mean(squares)), np.finfo(float).eps)
     factor = (float(np.sum(squares)) + PSEUDO_ROWS) / (len(y) + PSEUDO_ROWS)
     member = members[0][0]
     dimensions = member.points.shape[1] if isinstance(member, Process) else len(member.features)
