@@ -78,10 +78,10 @@ def test_a_stated_line_is_read_once() -> None:
 
 
 def test_what_was_taken_of_rows_that_are_streamed_is_said() -> None:
-    fitted = Binn(BinnConfig()).fit(TableRows(SCATTERED))
+    fitted = fit_rows(BinnConfig(), TableRows(SCATTERED))
     modes = int(fitted.report.diagnostics["modes"][0])
     assert fitted.report.notes == (f"took {modes} modes, the likeliest on a sample of {SCATTERED.n_points:,} rows",)
-    assert Binn(CONFIG).fit(TableRows(SCATTERED)).report.notes == ()
+    assert fit_rows(CONFIG, TableRows(SCATTERED)).report.notes == ()
 
 
 def test_a_grid_is_read_as_the_table_it_is() -> None:
