@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -31,6 +32,9 @@ PRIOR_VARIANCES: dict[str, Callable[[int, int], float]] = {
 
 Layers = list[dict[str, Any]]
 
+Variances = tuple[tuple[float, float], ...]
+"""Prior variances of a weight and of a bias, layer by layer."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -39,20 +43,30 @@ class Network:
     Attributes:
         sizes: number of units of every layer, inputs and outputs included; two numbers make a linear model.
         activation: a name of `ACTIVATIONS`, applied between layers.
-        prior: a name of `PRIOR_VARIANCES`.
+        prior: a name of `PRIOR_VARIANCES`, or `function`.
+        variances: with `function`, the variances of every layer.
     """
 
     sizes: tuple[int, ...]
     activation: str = "tanh"
     prior: str = "fan_in"
+    variances: Variances = ()
+
+    @property
+    def layer_variances(self) -> Variances:
+        """Prior variances of a weight and of a bias, layer by layer."""
+        if self.prior == "function":
+            return self.variances
+        variance = PRIOR_VARIANCES[self.prior]
+        return tuple((variance(a, b), 1.0) for a, b in pairwise(self.sizes))
 
     def _layers(self, weight: Callable[[int, int], Any], bias: Callable[[int], Any]) -> Layers:
-        return [{"weight": weight(a, b), "bias": bias(b)} for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
+        return [{"weight": weight(a, b), "bias": bias(b)} for a, b in pairwise(self.sizes)]
 
     @property
     def n_weights(self) -> int:
         """Number of weights and biases."""
-        return sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+        return sum((a + 1) * b for a, b in pairwise(self.sizes))
 
     @property
     def n_last(self) -> int:
@@ -70,10 +84,13 @@ class Network:
     @functools.cached_property
     def prior_std(self) -> Float[np.ndarray, " W"]:
         """Prior standard deviation of every entry of the vector; the prior mean is zero."""
-        variance = PRIOR_VARIANCES[self.prior]
-        layers = self._layers(lambda a, b: np.full((a, b), math.sqrt(variance(a, b))), lambda b: np.ones(b))
-        # Flattened as ravel_pytree does, but outside of any tracing.
-        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(layers)])
+        # Biases before weights, as ravel_pytree has them.
+        parts = [
+            np.full(size, math.sqrt(variance))
+            for (weight, bias), (a, b) in zip(self.layer_variances, pairwise(self.sizes), strict=True)
+            for variance, size in ((bias, b), (weight, a * b))
+        ]
+        return np.concatenate(parts)
 
     def features(self, layers: Layers, x: Float[Array, "n D"]) -> Float[Array, "n H"]:
         """What the last layer sees: the units of the last hidden layer, or the inputs where there is none."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from binn_cli.config.ranges import at_least, one_of, positive, valid_seed, within
 
 ACTIVATIONS = ("tanh", "relu", "silu", "gelu", "sin")
-PRIORS = ("fan_in", "unit", "xavier")
+PRIORS = ("fan_in", "unit", "xavier", "function")
+KERNELS = ("rbf", "matern52", "matern32")
 METRICS = ("curvature", "adapted", "identity")
 MOST_UNITS = 4096
 """Units of a layer, and draws that are kept, beyond which a slip of the finger is more likely than a wish."""
@@ -21,6 +22,9 @@ class NetworkConfig:
     widths: list[int] = field(default_factory=lambda: [64, 64])
     activation: str = "tanh"
     prior: str = "fan_in"
+    prior_kernel: str = "rbf"
+    prior_length: float = 0.3
+    prior_variance: float = 1.0
     noise: str = "learned"
     noise_variance: float = 1e-3
     temperature: float = 1.0
@@ -32,6 +36,9 @@ class NetworkConfig:
             within("model.widths", width, 1, MOST_UNITS)
         one_of("model.activation", self.activation, ACTIVATIONS)
         one_of("model.prior", self.prior, PRIORS)
+        one_of("model.prior_kernel", self.prior_kernel, KERNELS)
+        within("model.prior_length", self.prior_length, 0.01, 100.0)
+        within("model.prior_variance", self.prior_variance, 1e-6, 1e6)
         one_of("model.noise", self.noise, ("learned", "fixed"))
         within("model.noise_variance", self.noise_variance, 1e-12, 1e6)
         within("model.temperature", self.temperature, 1e-6, 1e6)

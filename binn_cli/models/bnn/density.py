@@ -60,7 +60,8 @@ class Density:
 
     @classmethod
     def of(cls, config: NetworkConfig, inputs: int, outputs: int) -> Density:
-        """The density that a configuration describes, for data of so many inputs and outputs."""
+        """The density that a configuration describes, for data of so many inputs and outputs; the variances of a prior
+        in function space are not yet there."""
         network = Network((inputs, *config.widths, outputs), config.activation, config.prior)
         return cls(
             network,

@@ -101,6 +101,8 @@ class FittedBnn:
             "activation": density.network.activation,
             "prior": density.network.prior,
         }
+        if density.network.variances:
+            network["variances"] = np.asarray(density.network.variances)
         noise = {name: getattr(density, name) for name in ("noise_variance", "learned", "temperature", "precision")}
         return {
             "kind": self.kind,
@@ -116,7 +118,10 @@ def from_tree(state: Tree) -> dict[str, Any]:
     """The fields of the surrogate that `FittedBnn.state` described; its report is empty."""
     network = state["network"]
     sizes = tuple(int(size) for size in np.asarray(network["sizes"]))
-    density = Density(Network(sizes, str(network["activation"]), str(network["prior"])), **state["density"])
+    pairs = np.asarray(network.get("variances", ())).reshape(-1, 2).tolist()
+    variances = tuple((weight, bias) for weight, bias in pairs)
+    of_network = Network(sizes, str(network["activation"]), str(network["prior"]), variances)
+    density = Density(of_network, **state["density"])
     return {
         "kind": state["kind"],
         "density": density,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from binn_cli.config.schema.bnn import NetworkConfig
 from binn_cli.datasets.product import ProductData
 from binn_cli.models.bnn.density import Density
 from binn_cli.models.bnn.fitted import FittedBnn, from_tree
+from binn_cli.models.bnn.function_prior import GaussianProcess, fitted_prior
 from binn_cli.models.bnn.learning_data import LearningData, learning_data
 from binn_cli.models.compilation import Stopwatch
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
@@ -82,7 +83,7 @@ class Bnn(ABC, Generic[Config]):
     ) -> FittedBnn:
         """Infer the weights; see `Surrogate.fit`."""
         watch, began = Stopwatch(), time.perf_counter()
-        density = Density.of(self.config, len(data.inputs), len(data.outputs))
+        density, prior = self._density(len(data.inputs), len(data.outputs), watch)
         warm = self._usable(warm_start, density)
         # Weights mean something in the units of their own fit only.
         units = warm.units if warm is not None else Units.of(data, domain, "standard")
@@ -100,11 +101,26 @@ class Bnn(ABC, Generic[Config]):
         )
         diagnostics = {
             **found.diagnostics,
+            **prior,
             "noise_std": np.exp(0.5 * noise).mean(axis=(0, 1)) * units.outputs.scale,
             "points_used": np.asarray(learning.used),
         }
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, diagnostics)
         return self.fitted_class(self.name, density, found.vectors, units, found.continuation, report)
+
+    def _density(self, inputs: int, outputs: int, watch: Stopwatch) -> tuple[Density, dict[str, np.ndarray]]:
+        """The density, and what is to be told of its prior."""
+        config, density = self.config, Density.of(self.config, inputs, outputs)
+        if config.prior != "function":
+            return density, {}
+        process = GaussianProcess(config.prior_kernel, float(config.prior_length), float(config.prior_variance))
+        found = fitted_prior(density.network, process, config.seed, watch)
+        told = {
+            "prior_distance": np.asarray(found.distance),
+            "prior_distance_fan_in": np.asarray(found.before),
+            "prior_variances": np.asarray(found.network.variances),
+        }
+        return replace(density, network=found.network), told
 
     def _usable(self, warm_start: Any, density: Density) -> FittedBnn | None:
         """A surrogate that can be gone on from: of this kind, and with the same vector."""
