@@ -42,7 +42,7 @@ studies: $(STAMP)
 
 # Every experiment of the paper, and ours. What is complete is not run again, what was interrupted goes on; a job that
 # fails does not stop the others.
-EXPERIMENTS := fig3 fig3_limit inn_td inn_td_heat table3 few_cases acquisitions cold_posterior table2 fig4 table4
+EXPERIMENTS := fig3 fig3_limit inn_td inn_td_heat table3 few_cases acquisitions cold_posterior table1 table2 fig4 table4
 BUDGET ?= quick
 REPRODUCED ?= outputs/reproduce
 

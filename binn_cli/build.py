@@ -48,6 +48,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "gp_grid": "binn_cli.models.gp.grid:GpGrid",
         "gp_sparse": "binn_cli.models.gp.sparse:GpSparse",
         "gp_local": "binn_cli.models.gp.local:GpLocal",
+        "gp_vecchia": "binn_cli.models.gp.vecchia:GpVecchia",
         "mlp": "binn_cli.models.networks.model:Mlp",
         "kan": "binn_cli.models.networks.model:Kan",
         "inn": "binn_cli.models.networks.model:Inn",
@@ -66,7 +67,7 @@ CLASSES: dict[str, dict[str, str]] = {
 }
 """The class of every option of every group, as `module:name`."""
 
-EXTRAS = {"optax": "networks", "equinox": "networks", "blackjax": "blackjax"}
+EXTRAS = {"optax": "networks", "equinox": "networks", "blackjax": "blackjax", "gpboost": "vecchia"}
 """The extra of pyproject.toml that brings a Python module."""
 
 

@@ -210,6 +210,7 @@ COMMANDS: dict[str, str | None] = {
     # docs/paper.md
     "binn run experiment=fig3": f"{PAPER} seed=0 {NO_FIGURES}",
     "binn run experiment=fig4": f"{PAPER} task.sizes=[40] task.repeats=1 {NO_FIGURES}",
+    "binn run experiment=table1": f"model=inn,binn_paper seed=0 budget=smoke {NO_FIGURES}",
     "binn run experiment=table3": (
         f"{PAPER} {POISSON} dataset.initial_cases=3 task.rounds=1 model.sweeps=2 model.modes=2"
     ),

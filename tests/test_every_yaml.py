@@ -26,6 +26,7 @@ LARGE = {
     ("model", "bnn_nuts"),
     ("model", "kan"),
     ("model", "gp_local"),
+    ("model", "gp_vecchia"),
     ("task", "scaling"),
     ("model", "mlp"),
     ("model", "inn"),
@@ -84,6 +85,7 @@ TINY = {
     ("model", "gp_grid"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_sparse"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "gp_local"): f"dataset=sine task=regress budget=smoke {SINE}",
+    ("model", "gp_vecchia"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "mlp"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "kan"): f"dataset=sine task=regress budget=smoke {SINE}",
     ("model", "diffusion"): f"dataset=sine task=regress budget=smoke model.width=8 {SINE}",
@@ -106,6 +108,7 @@ TINY = {
     ("experiment", "inn_td_heat"): "dataset.points=9",
     ("experiment", "fig3_limit"): f"hydra.mode=RUN {SINE}",
     ("experiment", "fig4"): "hydra.mode=RUN dataset.n_test=40 task.sizes=[20] task.repeats=1",
+    ("experiment", "table1"): f"hydra.mode=RUN {HEAT} {BRISK}",
     ("experiment", "table2"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
     ("experiment", "table2_smooth"): "hydra.mode=RUN model=binn dataset.outputs=[cp] dataset.stride=30 model.sweeps=2",
     (
@@ -156,6 +159,7 @@ N_TRAIN = {
     ("model", "gp_grid"): [30],
     ("model", "gp_sparse"): [30],
     ("model", "gp_local"): [30],
+    ("model", "gp_vecchia"): [30],
     ("model", "mlp"): [30],
     ("model", "kan"): [30],
     ("model", "inn"): [30],
@@ -176,6 +180,7 @@ N_TRAIN = {
     ("experiment", "fig3_limit"): [30],
     ("experiment", "fig4"): [20],
     ("experiment", "smoke"): [30],
+    ("experiment", "table1"): [36 * 4 * 5],
     ("experiment", "table2"): [101 * 9],
     ("experiment", "table2_smooth"): [101 * 8],
     ("experiment", "table3"): [216 * 3, 216 * 4],
@@ -190,6 +195,7 @@ MODEL_DIAGNOSTICS = {
     "gp_grid": "log_evidence",
     "gp_sparse": "log_evidence_bound",
     "gp_local": "log_evidence_experts",
+    "gp_vecchia": "log_evidence",
 }
 MODEL_DIAGNOSTICS |= dict.fromkeys(("bnn_nuts", "bnn_hmc", "bnn_mh", "bnn_sgld"), "log_density")
 MODEL_DIAGNOSTICS |= {

@@ -83,6 +83,7 @@ class Step:
             `cautions`.
         notes: sentences on what the model chose, such as which decomposition.
         cases: how many cases, or rows of a table, a split's metrics rest on; known while the run goes on.
+        predicted: points that were predicted in the seconds of that phase; 0 where nobody counted.
     """
 
     n_train: int
@@ -96,6 +97,7 @@ class Step:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cases: Mapping[str, int] = field(default_factory=dict)
+    predicted: int = 0
 
 
 @dataclass(frozen=True)

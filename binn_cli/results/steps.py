@@ -10,7 +10,7 @@ import numpy as np
 from binn_cli.results.dimensions import TRUE_NAME, contents, dataset, free_name, length_scale, scaled_group, values_of
 from binn_cli.results.record import RunRecord, Step, one_or_all
 
-_ACQUIRED, _SCORED = "acquired_", "n_scored_"
+_ACQUIRED, _SCORED, _PREDICTED = "acquired_", "n_scored_", "n_predicted"
 
 
 def write_steps(file: h5py.File, record: RunRecord) -> None:
@@ -25,6 +25,8 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
     for split in dict.fromkeys(split for step in steps for split in step.scored):
         scored = [step.scored.get(split, step.n_train) for step in steps]
         dataset(group, _SCORED + split, np.array(scored, dtype=np.int64), ("step",))
+    if any(step.predicted for step in steps):
+        dataset(group, _PREDICTED, np.array([step.predicted for step in steps], dtype=np.int64), ("step",))
     for name in ("warnings", "notes"):
         said = [getattr(step, name) for step in steps]
         if any(said):
@@ -39,7 +41,7 @@ def write_steps(file: h5py.File, record: RunRecord) -> None:
     _write_diagnostics(file, steps)
 
 
-LISTED = ("fit_seconds",)
+LISTED = ("fit_seconds", "n_parameters", "effective_parameters")
 """The diagnostics that lists of runs show."""
 
 
@@ -49,6 +51,7 @@ def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]
     columns, timings = contents(file["step"]), contents(file["timings"])
     peak = values_of(file["resources/peak_rss_bytes"])
     n_train = columns.pop("n_train")
+    predicted = columns.pop(_PREDICTED, np.zeros(len(n_train)))
     warnings, notes = (columns.pop(name, np.full(len(n_train), "")) for name in ("warnings", "notes"))
     scored = {name.removeprefix(_SCORED): columns.pop(name) for name in tuple(columns) if name.startswith(_SCORED)}
     acquired = {
@@ -73,6 +76,7 @@ def read_steps(file: h5py.File, *, diagnostics: bool = True) -> tuple[Step, ...]
             scored={split: int(counts[i]) for split, counts in scored.items() if counts[i] != n_train[i]},
             warnings=tuple(str(warnings[i]).splitlines()),
             notes=tuple(str(notes[i]).splitlines()),
+            predicted=int(predicted[i]),
         )
         for i in range(len(n_train))
     )

@@ -217,7 +217,8 @@ class ActiveLearn:
         if ahead is None:
             return scores
         cases = {**scores.cases, "ahead": ahead.cases["test"]}
-        return Scores({**scores.metrics, "ahead": ahead.metrics["test"]}, scores.scored, ahead.predictions, cases)
+        metrics = {**scores.metrics, "ahead": ahead.metrics["test"]}
+        return Scores(metrics, scores.scored, ahead.predictions, cases, scores.predicted + ahead.predicted)
 
     def _record(
         self,
@@ -248,6 +249,7 @@ class ActiveLearn:
             diagnostics={**state.fitted.report.diagnostics, **diagnostics_of(expected)},
             notes=state.fitted.report.notes,
             cases=scores.cases,
+            predicted=scores.predicted,
             warnings=(
                 *(thin_start(candidates, state.initial) if state.number == 0 else ()),
                 *failures(dataset, state.number),

@@ -93,6 +93,7 @@ class Regress:
             diagnostics=fitted.report.diagnostics,
             notes=fitted.report.notes,
             cases=scores.cases,
+            predicted=scores.predicted,
             warnings=(
                 *_told(n_train, given.available),
                 *(dataset.remarks() if isinstance(dataset, StreamsRows) else ()),

@@ -45,12 +45,14 @@ class Scores:
         scored: number of points by split, where its metrics are from a sample.
         predictions: at a sample of the split `test`, or of another that was asked for; None where none was asked for.
         cases: how many cases, or rows of a table, every split's metrics rest on.
+        predicted: points of all splits together, which took the seconds of prediction.
     """
 
     metrics: dict[str, dict[str, np.ndarray]]
     scored: dict[str, int]
     predictions: Predictions | None
     cases: dict[str, int]
+    predicted: int = 0
 
 
 def scores_of(
@@ -77,7 +79,7 @@ def scores_of(
         kept_split: that split.
         announce: told which split is predicted and how far it is.
     """
-    metrics, scored, cases, kept = {}, {}, {}, None
+    metrics, scored, cases, kept, predicted = {}, {}, {}, None, 0
     for name, split in splits.items():
         width = None
         if name == "train" and isinstance(split, ProductData):
@@ -98,9 +100,10 @@ def scores_of(
             sample.add(first, part, prediction)
             done += part.n_points
         assert tally is not None
+        predicted += done
         metrics[name] = tally.metrics()
         kept = sample.predictions() if len(wanted) else kept
-    return Scores(metrics, scored, kept, cases)
+    return Scores(metrics, scored, kept, cases, predicted)
 
 
 def _training(split: ProductData, capacity: int | None) -> tuple[ProductData, int]:

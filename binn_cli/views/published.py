@@ -1,4 +1,4 @@
-"""What the B-INN paper reports in Table 2 (BlendedNet), to stand beside runs."""
+"""What the B-INN paper reports in Table 1 (architectures) and Table 2 (BlendedNet), to stand beside runs."""
 
 from __future__ import annotations
 
@@ -45,3 +45,30 @@ TABLE_2 = {
 }
 TABLE_2 |= {(output, "binn_paper"): TABLE_2[output, "binn"] for output in OUTPUTS}
 """By output and model."""
+
+
+TABLE_1_SOURCE = "Park et al., B-INN, 2026, Table 1"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the table says of one.
+
+    Attributes:
+        weights: how their number grows, with H hidden layers, M neurons or modes, D inputs, L outputs, J points of a
+            grid and splines of order k.
+        depth: what is said of it; empty for what is not in the table.
+    """
+
+    weights: str = ""
+    depth: str = ""
+
+
+TABLE_1 = {
+    "mlp": Architecture("O(H M²)", "depth is preferred"),
+    "kan": Architecture("O(H M² (J + k))", "depth is needed"),
+    "inn": Architecture("M D J L", "one hidden layer is enough"),
+    "binn": Architecture(),
+    "binn_paper": Architecture(),
+}
+"""By model; the last two are INN with a posterior."""

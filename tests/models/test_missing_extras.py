@@ -11,8 +11,9 @@ NEEDS = {
     **dict.fromkeys(("mlp", "kan", "inn"), "optax"),
     "diffusion": "equinox",
     **dict.fromkeys(("bnn_mh", "bnn_sgld"), "blackjax"),
+    "gp_vecchia": "gpboost",
 }
-EXTRAS = {"optax": "networks", "equinox": "networks", "blackjax": "blackjax"}
+EXTRAS = {"optax": "networks", "equinox": "networks", "blackjax": "blackjax", "gpboost": "vecchia"}
 
 SCRIPT = """
 import sys

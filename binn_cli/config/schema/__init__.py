@@ -31,7 +31,7 @@ from binn_cli.config.schema.equations import (
     HelmholtzConfig,
     PoissonNdConfig,
 )
-from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig
+from binn_cli.config.schema.gp import GpConfig, GpGridConfig, GpLocalConfig, GpSparseConfig, GpVecchiaConfig
 from binn_cli.config.schema.networks import DiffusionConfig, InnConfig, KanConfig, MlpConfig
 from binn_cli.config.schema.questions import InverseConfig, OptimizeConfig, SensitivityConfig
 from binn_cli.config.schema.simulator import SimulatorConfig
@@ -58,6 +58,7 @@ __all__ = [
     "GpGridConfig",
     "GpLocalConfig",
     "GpSparseConfig",
+    "GpVecchiaConfig",
     "Heat3dConfig",
     "HeatConfig",
     "HelmholtzConfig",
@@ -151,6 +152,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "gp_grid": GpGridConfig,
         "gp_sparse": GpSparseConfig,
         "gp_local": GpLocalConfig,
+        "gp_vecchia": GpVecchiaConfig,
         "mlp": MlpConfig,
         "kan": KanConfig,
         "inn": InnConfig,

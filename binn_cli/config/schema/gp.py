@@ -1,4 +1,5 @@
-"""The schemas of the Gaussian processes: model=gp, gp_grid, gp_sparse and gp_local."""
+"""The schemas of the Gaussian processes: model=gp, gp_grid, gp_sparse, gp_local and
+gp_vecchia."""
 
 from __future__ import annotations
 
@@ -132,3 +133,20 @@ class GpLocalConfig(KernelConfig):
         at_least("model.evidence_points", self.evidence_points, 2)
         at_least("model.evidence_experts", self.evidence_experts, 1)
         within("model.memory", self.memory, 0.0, 1.0)
+
+
+@dataclass
+class GpVecchiaConfig(KernelConfig):
+    """conf/model/gp_vecchia.yaml"""
+
+    name: str = "gp_vecchia"
+    starts: int = 1
+    neighbours: int = 20
+    evidence_points: int = 1000
+    vecchia_points: int = 5000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within("model.neighbours", self.neighbours, 1, 1000)
+        at_least("model.evidence_points", self.evidence_points, 2)
+        at_least("model.vecchia_points", self.vecchia_points, 2)

@@ -147,12 +147,16 @@ def _headed(names: Iterable[str]) -> Table:
 def _print_published(fates: Sequence[Fate]) -> None:
     """Print what the jobs found beside what is published of the same, where something is."""
     files = [path for fate in fates if fate.succeeded and (path := fate.results) is not None]
-    published = [
-        path for path, head in heads_of(files).items() if isinstance(head, Head) and head.dataset == "blendednet"
-    ]
-    if published:
+    heads = {path: head for path, head in heads_of(files).items() if isinstance(head, Head) and head.task == "regress"}
+    published = [path for path, head in heads.items() if head.dataset == "blendednet"]
+    models = [head.model for head in heads.values()]
+    if published or len(models) > 2:
         from binn_cli.results.store import read
+        from binn_cli.views.console.architectures import are_compared, compare_architectures
         from binn_cli.views.console.comparison import compare
 
         sys.stdout.flush()
-        compare([read(path).without_arrays for path in published])
+        if published:
+            compare([read(path).without_arrays for path in published])
+        if are_compared(models):
+            compare_architectures([read(path, arrays=False) for path in heads])

@@ -19,6 +19,7 @@ from binn_cli.results.found import find_runs
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import FILE_NAME, read
 from binn_cli.views.console.answers import as_plain
+from binn_cli.views.console.architectures import compare_architectures
 from binn_cli.views.console.comparison import compare
 from binn_cli.views.console.fates import fate_table
 from binn_cli.views.console.streams import Notices, Results
@@ -78,6 +79,7 @@ def show(paths: Sequence[Path], as_json: bool = False) -> int:
         shown += map(_without_results, without)
         print(json.dumps(shown, indent=2, allow_nan=False, ensure_ascii=False))
     else:
+        compare_architectures(records, console)
         compare(records, console)
     return status
 

@@ -13,6 +13,7 @@ NAMES = {
     "gp_grid": "GP of the grid",
     "gp_sparse": "sparse GP",
     "gp_local": "local GPs",
+    "gp_vecchia": "Vecchia GP",
     "binn": "B-INN (ours)",
     "binn_paper": "B-INN (paper)",
     "bnn_mh": "BNN-MH",
