@@ -65,9 +65,9 @@ class Architecture:
 
 
 TABLE_1 = {
-    "mlp": Architecture("O(H M²)", "depth is preferred"),
-    "kan": Architecture("O(H M² (J + k))", "depth is needed"),
-    "inn": Architecture("M D J L", "one hidden layer is enough"),
+    "mlp": Architecture("O(HM²)", "depth is preferred"),
+    "kan": Architecture("O(HM²(J+k))", "depth is needed"),
+    "inn": Architecture("MDJL", "one hidden layer is enough"),
     "binn": Architecture(),
     "binn_paper": Architecture(),
 }

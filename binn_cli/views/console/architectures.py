@@ -29,32 +29,31 @@ def are_compared(models: Iterable[str]) -> bool:
 def compare_architectures(records: Sequence[RunRecord], console: Console | None = None) -> bool:
     """Print the comparison, on stderr unless a console is given; gives whether the runs call for one."""
     groups = _grouped(records)
-    if not are_compared(model for _, model, *_ in groups):
+    if not are_compared(model for *_, model, _ in groups):
         return False
     console = console or Notices()
-    for data in dict.fromkeys(name for name, *_ in groups):
-        own = {group: runs for group, runs in groups.items() if group[0] == data}
-        heading = f"{TABLE_1_SOURCE}, beside these runs on {data}"
+    for data in dict.fromkeys(group[:2] for group in groups):
+        own = {group: runs for group, runs in groups.items() if group[:2] == data}
+        heading = f"{TABLE_1_SOURCE}, beside these runs on {data[1]:,} points of {data[0]}"
         console.print(heading, style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(_table(own))
     console.print(_explanation(), style="dim", markup=False, highlight=False)
     return True
 
 
-Group = tuple[str, str, int, int]
-"""Data, model, training points and weights: what runs have in common that differ in their seeds alone."""
+Group = tuple[str, int, str, int]
+"""Data, training points, model and weights: what runs have in common that differ in their seeds alone."""
 
 
 def _table(groups: Mapping[Group, Sequence[RunRecord]]) -> Table:
     """One row for each model and size."""
     table = headed(
-        ("model",), ("runs", "points", "weights", *("RMSE\n" + split for split in JUDGED_ON), "fit", "points\na second")
+        ("model",), ("runs", "weights", *("RMSE\n" + split for split in JUDGED_ON), "fit", "points\na second")
     )
-    for (_, model, points, weights), runs in groups.items():
+    for (*_, model, weights), runs in groups.items():
         table.add_row(
             model,
             str(len(runs)),
-            f"{points:,}",
             f"{weights:,}" if weights else quantities.MISSING,
             *(_error(runs, split) for split in JUDGED_ON),
             quantities.seconds(float(np.mean([run.steps[-1].timings.get("fit", np.nan) for run in runs]))),
@@ -69,10 +68,10 @@ def _grouped(records: Sequence[RunRecord]) -> dict[Group, list[RunRecord]]:
     for record in records:
         header = record.header
         if header.task == "regress" and record.status == COMPLETE and record.steps and header.model in TABLE_1:
-            group = header.data, header.model, record.steps[-1].n_train, _weights(record)
+            group = header.data, record.steps[-1].n_train, header.model, _weights(record)
             found.setdefault(group, []).append(record)
     order = list(TABLE_1)
-    return dict(sorted(found.items(), key=lambda item: (item[0][0], order.index(item[0][1]), *item[0][2:])))
+    return dict(sorted(found.items(), key=lambda item: (*item[0][:2], order.index(item[0][2]), item[0][3])))
 
 
 def _weights(record: RunRecord) -> int:
