@@ -55,7 +55,7 @@ def test_as_in_memory(kind: str, scaling: str) -> None:
 
 
 def test_few_rows_are_learned_as_a_table_in_memory_is() -> None:
-    x = np.random.default_rng(3).random((40, 2))
+    x = np.random.default_rng(3).random((12, 2))
     data = ProductData((Axis("point", x, ("a", "b")),), (np.sin(3 * x[:, :1]) + x[:, 1:]), ("u",))
     axis = Axis("point", np.random.default_rng(4).random((50, 2)), ("a", "b"))
     streamed, whole = (Binn(BinnConfig()).fit(d).predict([axis]) for d in (TableRows(data), data))
