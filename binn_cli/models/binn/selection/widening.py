@@ -13,7 +13,7 @@ from binn_cli.models.binn.mixture import Member, mix
 PSEUDO_ROWS = 5.0
 """Rows that count as having been predicted just as well as was said."""
 
-MANY_ROWS, MARGIN = 50, 2.0
+MANY_ROWS, MARGIN = 50, 3.0
 """Rows that may say that variances are too large, and by how much less than they say these become smaller."""
 
 
@@ -30,7 +30,7 @@ def widening_of(
     What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain`
     has the same members without that. A few rows that are far off count as much as ones at four standard deviations.
 
-    Below 1 only where many rows were missed by less than seven tenths of what was said: the noise of simulations
+    Below 1 only where many rows were missed by less than six tenths of what was said: the noise of simulations
     without any cannot be learned below the round-off of large covariance matrices, and takes part in the variance.
 
     Args:
