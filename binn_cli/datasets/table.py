@@ -137,8 +137,9 @@ class Table:
     def held_out(self) -> tuple[int, ...]:
         """The candidates that are set aside, ascending; none where the test has a file of its own."""
         units = self._arrangement.units
-        chosen = self._set_aside(int(units.max()) + 1)
-        return tuple(np.flatnonzero(np.isin(units, chosen)).tolist())
+        aside = np.zeros(int(units.max()) + 1, dtype=bool)
+        aside[self._set_aside(len(aside))] = True
+        return tuple(np.flatnonzero(aside[units]).tolist())
 
     def _set_aside(self, n: int) -> Int[np.ndarray, " E"]:
         """So many of n rows, or simulations, as `test_share` says."""
@@ -156,7 +157,7 @@ class Table:
     @cached_property
     def order(self) -> Int[np.ndarray, " n"]:
         """All other candidates in random order."""
-        left = np.setdiff1d(np.arange(self.candidates.size), np.asarray(self.held_out, dtype=int))
+        left = np.delete(np.arange(self.candidates.size), np.asarray(self.held_out, dtype=int))
         order = stream(self.seed, "table order").permutation(left)
         order.flags.writeable = False
         return order

@@ -141,7 +141,7 @@ class Snapshots:
     @cached_property
     def order(self) -> Int[np.ndarray, " n"]:
         """All other simulations in random order."""
-        left = np.setdiff1d(np.arange(self.candidates.size), np.asarray(self.held_out, dtype=int))
+        left = np.delete(np.arange(self.candidates.size), np.asarray(self.held_out, dtype=int))
         order = stream(self.seed, "snapshots order").permutation(left)
         order.flags.writeable = False
         return order
