@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from binn_cli.results.record import Predictions, RunRecord
 from binn_cli.views.plots.style import BLUE, INK, SKY, VERMILION, label, legends_above, panels
+
+FEW, MOST_DRAWN = 300, 2000
+"""Points that are drawn with a mark each, and most that are drawn, evenly spread over the others."""
+
+MANY: dict[str, Any] = {"markersize": 1.2, "markeredgewidth": 0, "zorder": 1}
+"""How many points look: small, below the curve."""
 
 _REACH = 1.959964
 """Half the width of the central 95 % interval in standard deviations."""
@@ -41,20 +49,29 @@ def _bands(ax: Axes, shown: Predictions, i: int) -> None:
     ax.fill_between(
         x, mean - epistemic, mean + epistemic, color=BLUE, alpha=0.35, linewidth=0, label="95 %, model only"
     )
-    ax.plot(x, mean, color=BLUE, label="mean")
-    ax.plot(x, truth, "o", color=INK, markersize=2.6, alpha=0.5, markeredgewidth=0, label="test points")
+    ax.plot(x, mean, color=BLUE, label="mean", zorder=3)
+    some = _spread(len(x))
+    ax.plot(x[some], truth[some], "o", color=INK, alpha=0.5, label="test points", **_dots(len(x), 2.6))
 
 
 def _training(ax: Axes, record: RunRecord, i: int) -> None:
     state = record.state or {}
     if "train_inputs" in state and "train_truth" in state:
         inputs, values = np.asarray(state["train_inputs"]), np.asarray(state["train_truth"])
+        some = _spread(len(inputs))
+        look = {"markersize": 4.5, "markeredgewidth": 1.2} if len(inputs) <= FEW else _dots(len(inputs), 2.6)
+        mark = "x" if len(inputs) <= FEW else "o"
         ax.plot(
-            inputs[:, 0],
-            values[:, i],
-            "x",
-            color=VERMILION,
-            markersize=4.5,
-            markeredgewidth=1.2,
+            inputs[some, 0], values[some, i], mark, color=VERMILION, **look, alpha=1.0 if len(inputs) <= FEW else 0.5,
             label="training points",
-        )
+        )  # fmt: skip
+
+
+def _spread(count: int) -> np.ndarray:
+    """Which of so many points are drawn."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_DRAWN)).round().astype(int))
+
+
+def _dots(count: int, size: float) -> dict[str, Any]:
+    """Dots that leave the curve to be seen: small and below it where they are many."""
+    return {"markersize": size, "markeredgewidth": 0} if count <= FEW else MANY
