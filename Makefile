@@ -39,6 +39,7 @@ bench: $(STAMP)
 
 studies: $(STAMP)
 	$(BIN)/python -m tests.studies
+	$(BIN)/python -m tests.studies.gallery
 
 # Every experiment of the paper, and ours. What is complete is not run again, what was interrupted goes on; a job that
 # fails does not stop the others.

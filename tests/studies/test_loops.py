@@ -16,6 +16,7 @@ from tests.studies import (
     comparison,
     cost,
     few_cases,
+    inference,
     noise,
     seeds,
     sensitivity,
@@ -161,6 +162,16 @@ def test_noise(tmp_path: Path) -> None:
     rows = _rows(study.text.split("## Ten functions")[0])
     assert [row[:2] for row in rows] == [["100", "in memory"], ["3,000", "streamed"]]
     assert all(0.3 < float(row[4].split()[0]) < 3.0 for row in rows)
+
+
+@pytest.mark.thorough
+def test_inference(tmp_path: Path) -> None:
+    models = ("bnn_nuts", "bnn_laplace")
+    study = inference.study(models, (0,), 120, tmp_path / "inference.jsonl", ("budget=smoke", "dataset.n_test=30"))
+    rows, quality = (_rows(part) for part in study.text.split("## How good"))
+    assert [row[0] for row in rows] == [row[0] for row in quality] == ["NUTS", "Laplace"]
+    assert rows[0][4] == "1.00, outside 1.00", "NUTS is its own reference"
+    assert rows[1][1].startswith("low: ") and rows[1][1].endswith(" s") and 0.0 <= float(quality[1][3]) <= 1.0
 
 
 @pytest.mark.thorough
