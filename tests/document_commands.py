@@ -223,6 +223,12 @@ COMMANDS: dict[str, str | None] = {
     "binn run experiment=acquisitions": f"seed=0 task.acquisition=random budget=smoke {NO_FIGURES}",
     "binn run experiment=table3 model=binn_paper": f"budget=smoke {NO_FIGURES}",
     "binn run experiment=fig3 budget=paper dry_run=true": "",
+    # docs/gallery.md: composed, not run.
+    "binn run task=active_learn dataset=heat task.rounds=10": "",
+    "binn run dataset=blendednet task=regress dataset.outputs=[cp] dataset.test_cases=[case_136]": "",
+    "binn run dataset=sine task=scaling task.sizes=[100,1000,10000,100000]": "",
+    "binn run task=sensitivity task.run=outputs/*_active_learn_heat_binn": "",
+    "binn run -m model=binn,gp,gp_local,mlp,kan,inn dataset=sine task=regress": "",
     # docs/performance.md and docs/studies/
     "make bench": None,
     "make studies": None,

@@ -27,6 +27,7 @@ STUDIES = (
     "stopping",
     "cost",
     "comparison",
+    "inference",
     "estimates",
     "solving",
     "indices",

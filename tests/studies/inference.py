@@ -116,11 +116,11 @@ def study(
 
 TEXT = """A lecture that this program follows compares ways to infer Bayesian networks by adjectives. Here they stand
 before a number each. The problem is that of Fig. 3: {small} noisy points of sin 3x + 0.3 cos 9x in [−1, 1], budget
-`quick`, seeds: {seeds}. Training: seconds of the fit without compilation. Inference: microseconds a point, of {asked}
-at once. Scalability: the exponent r of seconds ~ N^r between {small} and {large} points; at 0 the time does not depend
-on the data, above 1 more than proportionally. Posterior: the standard deviation of the function over that of NUTS among
-the data, and between |x| = 1 and {beyond}. Quality: the share of new observations in 95 % intervals, among the data and
-outside."""
+`quick`, {seeds} seeds. Training: seconds of the fit without compilation, by the clock: where the machine did other
+things, only ratios of several times say something. Inference: microseconds a point, of {asked} at once. Scalability:
+the exponent r of seconds ~ N^r between {small} and {large} points; at 0 the time does not depend on the data, above 1
+more than proportionally. Posterior: the standard deviation of the function over that of NUTS among the data, and
+between |x| = 1 and {beyond}. Quality: the share of new observations in 95 % intervals, among the data and outside."""
 
 READING = """The number of modes of a posterior is not measured: what it would change, the spread beyond the data, is.
 NUTS stands for the true posterior, whose chains are not exactly that; R-hat says how far several agree on predictions.

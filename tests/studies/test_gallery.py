@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,16 @@ import pytest
 from PIL import Image
 
 from tests.studies import gallery
-from tests.studies.gallery import PICTURES, reduced, written
+from tests.studies.gallery import DOCS, PICTURES, reduced, written
+
+
+def test_the_kept_page_names_the_run_of_every_picture() -> None:
+    text = " ".join((DOCS / "gallery.md").read_text(encoding="utf-8").split())
+    assert 3 <= len(PICTURES) <= 6
+    for picture in PICTURES:
+        part = text.partition(f"(pictures/gallery_{picture.name}.png)")[2].partition("## ")[0]
+        assert f"`binn {picture.words}`" in part
+        assert re.search(r"config ids? `[0-9a-f]{16}`.*; commit [0-9a-f]{7}; \d{4}-\d\d-\d\d\.", part), picture.name
 
 
 def test_pictures_are_made_small(tmp_path: Path) -> None:
