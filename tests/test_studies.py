@@ -126,6 +126,13 @@ def test_best_basis_is_judged_off_the_grid() -> None:
 TINY: dict[str, dict[str, object]] = {
     "gp_limit": {"modes": (1, 4), "draws": 4000},
     "posterior_limit": {"modes": (1, 4), "draws": 1000},
+    "prior_draws": {
+        "widths": (4,),
+        "draws": 300,
+        "modes": (1, 2, 4),
+        "seeds": (0,),
+        "words": ("budget=smoke", "model.widths=[4]", "dataset.n_train=15"),
+    },
     "mean_field": {"cases": ((1, 1),), "noises": (0.2,), "draws": 20},
     "bases": {},
     "patches": {"patches": (Patch(), Patch(1, 2)), "nodes": (9,), "centers": (5,)},
@@ -134,7 +141,7 @@ TINY: dict[str, dict[str, object]] = {
     "indices": {"budgets": {"ishigami": {40: 1}, "field": {12: 1}}},
 }
 """The studies of fits and loops are run in tests/studies."""
-LONG = {"patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}
+LONG = {"prior_draws", "patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}
 
 
 def test_every_study_is_run_somewhere() -> None:
@@ -145,7 +152,10 @@ def test_every_study_is_run_somewhere() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", thorough_for({"patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}, TINY)
+    "name",
+    thorough_for(
+        {"prior_draws", "patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}, TINY
+    ),
 )
 def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     sizes = dict(TINY[name])

@@ -16,6 +16,7 @@ from tests.studies.page import Study, write
 STUDIES = (
     "gp_limit",
     "posterior_limit",
+    "prior_draws",
     "mean_field",
     "bases",
     "patches",
