@@ -27,8 +27,7 @@ def somewhere() -> list[Axis]:
     return [Axis("point", points, ("a", "b"))]
 
 
-@pytest.mark.parametrize("kernel", ("rbf", "matern52"))
-@pytest.mark.parametrize("outputs", ("separate", "shared"))
+@pytest.mark.parametrize(("kernel", "outputs"), (("rbf", "shared"), ("matern52", "separate")))
 def test_equals_the_exact_process_where_neighbours_are_all(kernel: str, outputs: str) -> None:
     data, settings = scattered(), {**FIXED, "kernel": kernel, "outputs": outputs}
     ours, theirs = (
