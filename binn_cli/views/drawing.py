@@ -76,13 +76,19 @@ class DrawingProcess:
                     pipe.close()
 
 
+def has_matplotlib() -> bool:
+    """Whether this process has imported already what takes longest."""
+    return "matplotlib.figure" in sys.modules
+
+
 _standing_by: DrawingProcess | None = None
 
 
 def stand_by() -> None:
-    """Start the process that will draw, if there is a second core for it; the runs of a sweep share one."""
+    """Start the process that will draw, if there is a second core for it and something to be gained; the runs of a
+    sweep share one."""
     global _standing_by
-    if available_cores() < 2 or (_standing_by is not None and _standing_by.stands_by):
+    if available_cores() < 2 or has_matplotlib() or (_standing_by is not None and _standing_by.stands_by):
         return
     try:
         _standing_by = DrawingProcess()

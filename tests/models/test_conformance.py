@@ -17,7 +17,19 @@ NOT_LEARNING = ("galerkin",)
 """Models that have an equation instead of data; see tests/models/galerkin."""
 
 DATA = {"line": line, "grid": grid}
-LONG = ("bnn_nuts", "bnn_hmc", "bnn_vi", "bnn_ensemble", "bnn_mh", "bnn_sgld", "bnn_swag", "kan", "inn", "diffusion")
+LONG = (
+    "bnn_nuts",
+    "bnn_hmc",
+    "bnn_vi",
+    "bnn_ensemble",
+    "bnn_mh",
+    "bnn_sgld",
+    "bnn_swag",
+    "kan",
+    "inn",
+    "diffusion",
+    "gp_vecchia",
+)
 """Models that take long to compile; those that stay share their network, their training and their learning data."""
 EACH = pytest.mark.parametrize(
     "index",

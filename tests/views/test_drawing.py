@@ -41,6 +41,7 @@ def test_what_fails_is_told_and_the_next_is_drawn(process: DrawingProcess, recor
 
 def test_without_it_the_figures_are_drawn_here(records: dict[str, RunRecord], tmp_path: Path, monkeypatch):
     monkeypatch.setattr(drawing, "available_cores", lambda: 2)
+    monkeypatch.setattr(drawing, "has_matplotlib", lambda: False)
     monkeypatch.setattr(drawing, "_standing_by", None)
     drawing.stand_by()
     process = drawing._standing_by
@@ -50,8 +51,10 @@ def test_without_it_the_figures_are_drawn_here(records: dict[str, RunRecord], tm
     assert {path.name for path in drawing.draw_all(tmp_path)} >= {"parity.png", "calibration.png"}
 
 
-def test_one_core_draws_when_it_has_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "available_cores", lambda: 1)
+@pytest.mark.parametrize(("cores", "imported"), [(1, False), (2, True)])
+def test_one_core_draws_when_it_has_computed(cores: int, imported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "available_cores", lambda: cores)
+    monkeypatch.setattr(drawing, "has_matplotlib", lambda: imported)
     monkeypatch.setattr(drawing, "_standing_by", None)
     drawing.stand_by()
     assert drawing._standing_by is None

@@ -138,6 +138,7 @@ def test_the_variance_is_that_of_the_posterior_with_hardly_any_noise() -> None:
     assert (prediction.epistemic_var > 0).all() and (prediction.epistemic_var <= prediction.noise_var + round_off).all()
 
 
+@pytest.mark.thorough
 def test_simulation_data_are_learned_to_round_off() -> None:
     """Poisson with 5 cases: held-out cases and points off the grid, where the closed form is known."""
     dataset = Poisson(PoissonConfig(train_cases=5, candidates=20, offgrid_points=500), 0)

@@ -125,7 +125,8 @@ def test_the_command_says_place_and_value(a_run: Path, tmp_path: Path, capsys: p
     assert "at the optimum" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.thorough), 3])
+@pytest.mark.thorough
+@pytest.mark.parametrize("batch", [1, 3])
 def test_active_learning_finds_the_best_case_of_a_pool(batch: int, tmp_path: Path) -> None:
     a, b = np.meshgrid(np.linspace(-1.0, 1.0, 15), np.linspace(-1.0, 1.0, 15))
     y = (a - 0.3) ** 2 + 2.0 * (b + 0.15) ** 2
