@@ -237,6 +237,7 @@ def assert_continued(before: RunRecord, after: RunRecord) -> None:
     assert after.provenance["start_time"] == before.provenance["start_time"] and "resume_time" in after.provenance
 
 
+@pytest.mark.thorough
 def test_two_runs_at_once_and_what_show_says_of_them(binn, environment, tmp_path) -> None:
     command = [*PROGRAM, "run", "dataset=sine", "task=regress", *BRISK.split()]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

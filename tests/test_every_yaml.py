@@ -26,6 +26,7 @@ LARGE = {
     ("model", "bnn_nuts"),
     ("model", "kan"),
     ("model", "gp_local"),
+    ("model", "gp_grid"),
     ("model", "gp_vecchia"),
     ("task", "scaling"),
     ("model", "mlp"),

@@ -29,6 +29,8 @@ LONG = (
     "inn",
     "diffusion",
     "gp_vecchia",
+    "gp_local",
+    "gp_sparse",
 )
 """Models that take long to compile; those that stay share their network, their training and their learning data."""
 EACH = pytest.mark.parametrize(

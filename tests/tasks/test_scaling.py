@@ -224,6 +224,7 @@ def test_sizes_run_in_fresh_processes(tmp_path, monkeypatch) -> None:
         assert step.peak_rss_bytes > 10**7
 
 
+@pytest.mark.thorough
 def test_a_size_that_would_not_fit_in_memory_is_skipped(tmp_path: Path) -> None:
     resolved = sine() | {"model": {"name": "gp", "memory": 1e-6, "iterations": 0}}
     recorder = new_recorder(tmp_path, "scaling")

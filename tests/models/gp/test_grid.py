@@ -93,7 +93,8 @@ def test_axes_may_be_grouped_in_any_way(split: tuple[int, ...]) -> None:
     np.testing.assert_allclose(product.epistemic_var.reshape(-1, 1), scattered.epistemic_var, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("kernel", ["rbf", pytest.param("matern52", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("kernel", ["rbf", "matern52"])
 def test_gradient_of_the_evidence_and_cases_that_only_fill_up(kernel: str) -> None:
     data = small("mixed")
     units = Units.of(data, None, "scale")
@@ -153,6 +154,7 @@ def test_simulation_data_are_learned_to_round_off() -> None:
     assert (fitted.report.diagnostics["log_evidence"] > start.report.diagnostics["log_evidence"]).all()
 
 
+@pytest.mark.thorough
 def test_a_transient_is_learned_in_a_bent_coordinate() -> None:
     """Decays of rate 30 to 150 on 40 points that are dense at 0, judged between them."""
     x, rates = np.geomspace(1e-4, 1.0, 40), np.linspace(30, 150, 5)
@@ -180,6 +182,7 @@ def test_a_warm_start_goes_on_from_where_the_last_round_ended() -> None:
     assert float(warm.report.diagnostics["log_evidence"][0]) >= float(cold.report.diagnostics["log_evidence"][0]) - 1e-6
 
 
+@pytest.mark.thorough
 def test_a_large_grid_is_thinned_whatever_the_order_of_its_rows() -> None:
     data = problem("mixed")
     units = Units.of(data, None, "scale")
