@@ -17,6 +17,13 @@ MOST_ASKED = 1000
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint is one sentence."""
 
+    @classmethod
+    def of_a_run(cls, prog: str, description: str, run: str = "the run") -> Parser:
+        """One whose first argument is a run."""
+        parser = cls(prog=prog, description=description)
+        parser.add_argument("run", type=path_of, metavar="RUN", help=f"directory of {run}, or its results.h5")
+        return parser
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave with status 2."""
         self.exit(MISUSE, f"{self.prog}: {message}; see {self.prog} --help\n")

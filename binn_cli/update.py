@@ -87,24 +87,33 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
         recorder.identify(_identity(record, settings, digest))
         if record.calls is not None:
             recorder.calls(record.calls)
-        step = Step(
-            n_train=(record.steps[-1].n_train if record.steps else 0) + len(content.x),
-            metrics=scores.metrics,
-            scored=scores.scored,
-            timings=timings.as_dict(),
-            peak_rss_bytes=peak_rss_bytes(),
-            diagnostics=grown.surrogate.report.diagnostics,
-            notes=grown.surrogate.report.notes,
-            cases=scores.cases | {NEW: _cases(learned.scope, content.x)},
+        recorder.step(
+            _step(record, grown, scores, timings, content.x),
+            predictions=scores.predictions,
+            surrogate=kept(grown.surrogate, grown.scope),
+            outputs=learned.outputs,
         )
-        surrogate = kept(grown.surrogate, grown.scope)
-        recorder.step(step, predictions=scores.predictions, surrogate=surrogate, outputs=learned.outputs)
         recorder.finish("complete", None)
         if settings.output.figures:
             draw(directory)
     _say(learned.outputs, record, scores)
     print(recorder.path)
     return 0
+
+
+def _step(record: RunRecord, grown: Learned, scores: Scores, timings: PhaseTimings, x: np.ndarray) -> Step:
+    """The one step of the new run."""
+    report = grown.surrogate.report
+    return Step(
+        n_train=(record.steps[-1].n_train if record.steps else 0) + len(x),
+        metrics=scores.metrics,
+        scored=scores.scored,
+        timings=timings.as_dict(),
+        peak_rss_bytes=peak_rss_bytes(),
+        diagnostics=report.diagnostics,
+        notes=report.notes,
+        cases=scores.cases | {NEW: _cases(grown.scope, x)},
+    )
 
 
 def _table(scope: Scope, x: np.ndarray, y: np.ndarray) -> ProductData:

@@ -157,10 +157,10 @@ def _figures(arguments: Sequence[str]) -> int:
 
 
 def _rerun(arguments: Sequence[str]) -> int:
-    parser = Parser(
-        prog="binn rerun", description="Run a run again from its file alone, and say whether the numbers agree."
+    parser = Parser.of_a_run(
+        "binn rerun",
+        "Run a run again from its file alone, and say whether the numbers agree.",
     )
-    parser.add_argument("run", type=path_of, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument(
         "changes",
         nargs="*",
@@ -197,8 +197,10 @@ def _check(arguments: Sequence[str]) -> int:
 
 
 def _predict(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn predict", description="What the surrogate of a run says at the points of a file.")
-    parser.add_argument("run", type=path_of, metavar="RUN", help="directory of the run, or its results.h5")
+    parser = Parser.of_a_run(
+        "binn predict",
+        "What the surrogate of a run says at the points of a file.",
+    )
     parser.add_argument(
         "points",
         type=path_of,
@@ -237,10 +239,10 @@ def _predict(arguments: Sequence[str]) -> int:
 
 
 def _update(arguments: Sequence[str]) -> int:
-    parser = Parser(
-        prog="binn update", description="Learn on from more rows, without the old ones; the run stays as it is."
+    parser = Parser.of_a_run(
+        "binn update",
+        "Learn on from more rows, without the old ones; the run stays as it is.",
     )
-    parser.add_argument("run", type=path_of, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument("rows", type=path_of, metavar="NEWDATA", help="a table with a column per input and output")
     parser.add_argument(
         "options",
@@ -269,9 +271,8 @@ def _update(arguments: Sequence[str]) -> int:
 
 
 def _ask(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn ask", description="Which simulations to make next, and what each is expected to bring.")
-    parser.add_argument(
-        "run", type=path_of, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5"
+    parser = Parser.of_a_run(
+        "binn ask", "Which simulations to make next, and what each is expected to bring.", "a run of dataset=simulator"
     )
     parser.add_argument("-n", type=count_of, default=1, metavar="COUNT", help="how many cases; 1 by default")
     form = parser.add_mutually_exclusive_group()
@@ -284,9 +285,8 @@ def _ask(arguments: Sequence[str]) -> int:
 
 
 def _tell(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn tell", description="Take in what simulations have found, and learn from it.")
-    parser.add_argument(
-        "run", type=path_of, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5"
+    parser = Parser.of_a_run(
+        "binn tell", "Take in what simulations have found, and learn from it.", "a run of dataset=simulator"
     )
     parser.add_argument(
         "results",
@@ -304,10 +304,7 @@ def _tell(arguments: Sequence[str]) -> int:
 
 
 def _status(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="binn status", description="How the simulations of a run stand.")
-    parser.add_argument(
-        "run", type=path_of, metavar="RUN", help="directory of a run of dataset=simulator, or its results.h5"
-    )
+    parser = Parser.of_a_run("binn status", "How the simulations of a run stand.", "a run of dataset=simulator")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
     from binn_cli.campaign.status import status
@@ -316,10 +313,10 @@ def _status(arguments: Sequence[str]) -> int:
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    parser = Parser(
-        prog="binn serve", description="Answer UM-Bridge requests with the surrogate of a run, until Ctrl-C."
+    parser = Parser.of_a_run(
+        "binn serve",
+        "Answer UM-Bridge requests with the surrogate of a run, until Ctrl-C.",
     )
-    parser.add_argument("run", type=path_of, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument("--port", type=port_of, default=4242, metavar="N", help="where to listen; 4242 by default")
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS", help="127.0.0.1, this machine alone, by default"
@@ -331,10 +328,10 @@ def _serve(arguments: Sequence[str]) -> int:
 
 
 def _export(arguments: Sequence[str]) -> int:
-    parser = Parser(
-        prog="binn export", description="The surrogate of a run as an evaluator in NumPy and C that stands alone."
+    parser = Parser.of_a_run(
+        "binn export",
+        "The surrogate of a run as an evaluator in NumPy and C that stands alone.",
     )
-    parser.add_argument("run", type=path_of, metavar="RUN", help="directory of the run, or its results.h5")
     parser.add_argument("-o", "--output", type=path_of, required=True, metavar="DIR", help="a new directory")
     parser.add_argument("--fmu", action="store_true", help="also FMUs for FMI 2 and 3, which takes a C compiler")
     parser.add_argument("--onnx", action="store_true", help="also an ONNX graph of mean and standard deviations")

@@ -22,6 +22,11 @@ ROWS_AT_ONCE = 64
 """Points that are scaled as one row of numbers."""
 
 
+def squarable_unit(size: Float[np.ndarray, " L"]) -> Float[np.ndarray, " L"]:
+    """(L,) a unit in which values of such sizes can be squared: 1 for all but the smallest and the largest."""
+    return np.where((size == 0.0) | ((size > SQUARABLE[0]) & (size < SQUARABLE[1])), 1.0, size)
+
+
 @dataclass(frozen=True)
 class InputMap:
     """The affine map of every coordinate onto [0, 1].
@@ -106,8 +111,7 @@ class OutputMap:
     @property
     def variance_unit(self) -> Float[np.ndarray, " L"]:
         """(L,) in whose squares variances are given: 1, or the scale where its square is no number."""
-        squarable = (self.scale > SQUARABLE[0]) & (self.scale < SQUARABLE[1])
-        return np.where(squarable, 1.0, self.scale)
+        return squarable_unit(self.scale)
 
     @classmethod
     def from_sums(
@@ -117,14 +121,17 @@ class OutputMap:
         squares: Float[np.ndarray, " L"],
         about: Float[np.ndarray, " L"],
         scaling: str,
+        unit: Float[np.ndarray, " L"] | float = 1.0,
     ) -> OutputMap:
-        """The same map from sums over n values and their squares, both taken about the value `about`."""
+        """The same map from sums over n values and their squares, both taken about the value `about`, all four in
+        `unit`."""
         if scaling == "none":
             return cls(np.zeros(len(total)), np.ones(len(total)))
         mean = total / n
         if scaling == "standard":
-            return cls._guarded(about + mean, np.sqrt(np.maximum(squares / n - mean**2, 0.0)))
-        return cls._guarded(np.zeros(len(total)), np.sqrt(np.maximum(squares / n + 2.0 * about * mean + about**2, 0.0)))
+            return cls._guarded((about + mean) * unit, np.sqrt(np.maximum(squares / n - mean**2, 0.0)) * unit)
+        size = np.sqrt(np.maximum(squares / n + 2.0 * about * mean + about**2, 0.0))
+        return cls._guarded(np.zeros(len(total)), size * unit)
 
     @classmethod
     def _guarded(cls, shift: Float[np.ndarray, " L"], size: Float[np.ndarray, " L"]) -> OutputMap:

@@ -194,4 +194,4 @@ class Search:
         prediction = self._fitted.predict([*self._points, self._dataset.space.axis(points)])
         self._compiled += prediction.compile_seconds
         variance = np.maximum(np.asarray(prediction.epistemic_var), 0.0)
-        return np.sqrt(variance.reshape(-1, len(points), variance.shape[-1]))
+        return np.sqrt(variance.reshape(-1, len(points), variance.shape[-1])) * prediction.unit

@@ -61,7 +61,7 @@ def outlook(fitted: FittedSurrogate, slab: Sequence[Axis], cases: Axis, seed: in
     """
     prediction = fitted.predict([*acquisition_points(slab, POINTS), cases])
     variance = np.asarray(prediction.epistemic_var)
-    rmse = np.sqrt(np.maximum(variance.reshape(-1, variance.shape[-1]), 0.0).mean(axis=0))
+    rmse = np.sqrt(np.maximum(variance.reshape(-1, variance.shape[-1]), 0.0).mean(axis=0)) * prediction.unit
     compiling = prediction.compile_seconds
     gain = float("nan")
     if isinstance(fitted, KnowsCases):
@@ -131,7 +131,11 @@ def surprises(before: FittedSurrogate, slab: ProductData) -> tuple[float, ...]:
         values = np.take(values, np.arange(0, axis.size, max(1, axis.size // 16)), axis=a)
     prediction = before.predict([*points, slab.axes[-1]])
     variance = np.asarray(prediction.epistemic_var) + np.asarray(prediction.noise_var)
-    squares = np.moveaxis((values - prediction.mean) ** 2, -2, 0).reshape(slab.axes[-1].size, -1).mean(axis=1)
+    squares = (
+        np.moveaxis(((values - prediction.mean) / prediction.unit) ** 2, -2, 0)
+        .reshape(slab.axes[-1].size, -1)
+        .mean(axis=1)
+    )
     expected = np.moveaxis(variance, -2, 0).reshape(slab.axes[-1].size, -1).mean(axis=1)
     return tuple(np.sqrt(squares / np.maximum(expected, np.finfo(float).tiny)).tolist())
 

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from binn_cli.cores import available_cores
@@ -122,8 +123,9 @@ def _drawn(record: RunRecord, directory: Path, at_once: int) -> list[Path]:
     written = write_surface_file(record, directory)
     if at_once > 1 and sys.platform == "linux":
         # Arguments of the initializer are inherited by a fork, not copied.
-        with multiprocessing.get_context("fork").Pool(at_once, _remember, (record, directory)) as pool:
-            found = [path for path in pool.map(_draw_remembered, FIGURES, chunksize=1) if path is not None]
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(at_once, fork, _remember, (record, directory)) as pool:
+            found = [path for path in pool.map(_draw_remembered, FIGURES) if path is not None]
     else:
         found = draw_record(record, directory)
     return found if written is None else [*found, written]

@@ -136,6 +136,8 @@ class Binn:
         _same_shape(fitted, data)
         if isinstance(data, ProductData) and data.observed is not None:
             data = _filled(fitted, data) if isinstance(memory, PastCases) else data.scattered()
+        if isinstance(memory, Rows) and not isinstance(data, ProductData) and data.n_points <= KEPT_ROWS:
+            data = gathered(data)
         if isinstance(memory, PastCases) and isinstance(data, ProductData):
             if forgetting != 1.0:
                 raise BinnError(f"forgetting is {forgetting}, but cases on a grid are all weighed alike")

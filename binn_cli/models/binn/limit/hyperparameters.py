@@ -7,6 +7,8 @@ together. With many points the posterior is narrow and its maximum will do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
@@ -111,6 +113,10 @@ def curvature(
     return 0.5 * (hessian + hessian.T)
 
 
+Energy = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Potential energy of the chains, its gradient, and the hyperparameters where they are."""
+
+
 def sample(
     evidence: Evidence,
     theta: Float[np.ndarray, " P"],
@@ -136,22 +142,14 @@ def sample(
     scale = vectors / np.sqrt(np.maximum(values, 0.8 * np.min(1.0 / prior.std**2)))
     limits = bounds(evidence.points.shape[1])
 
-    def potential(q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def potential(q: np.ndarray) -> Energy:
         at = np.clip(theta + q @ scale.T, limits[:, 0] - 3.0, limits[:, 1] + 3.0)
         value, gradient = _evaluate(evidence, at, targets, weights, prior)
         return value, gradient @ scale, at
 
     few = len(evidence.points) <= FEW
     chains, warm_up, thinned = (CHAINS, WARM_UP, THINNED) if few else (CHAINS // 2, WARM_UP // 2, THINNED // 2)
-    place = 0.7 * rng.standard_normal((chains, len(theta)))
-    energy, force, at = potential(place)
-    lowest, reach = potential(np.zeros((1, len(theta))))[0], gammaincinv(0.5 * len(theta), 1.0 - UNLIKELY)
-    for _ in range(MOST_HALVED):  # where the peak is narrower than its curvature says, chains would begin on the slopes
-        far = energy > lowest + reach
-        if not far.any():
-            break
-        place = np.where(far[:, None], 0.5 * place, place)
-        energy, force, at = potential(place)
+    place, (energy, force, at) = _begun(potential, 0.7 * rng.standard_normal((chains, len(theta))))
     step, draws = np.full(chains, 0.4), []
     for made in range(warm_up + KEPT * thinned):
         momentum = rng.standard_normal(place.shape)
@@ -174,3 +172,20 @@ def sample(
         elif (made - warm_up) % thinned == thinned - 1:
             draws.append(at)
     return np.concatenate(draws)
+
+
+def _begun(
+    potential: Callable[[np.ndarray], Energy], place: Float[np.ndarray, "C P"]
+) -> tuple[Float[np.ndarray, "C P"], Energy]:
+    """Where chains begin: nearer to the maximum where the peak is narrower than its curvature says, since they would
+    begin on its slopes."""
+    dimensions = place.shape[1]
+    lowest, reach = potential(np.zeros((1, dimensions)))[0], gammaincinv(0.5 * dimensions, 1.0 - UNLIKELY)
+    found = potential(place)
+    for _ in range(MOST_HALVED):
+        far = found[0] > lowest + reach
+        if not far.any():
+            break
+        place = np.where(far[:, None], 0.5 * place, place)
+        found = potential(place)
+    return place, found

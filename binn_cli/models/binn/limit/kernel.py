@@ -16,6 +16,8 @@ subsets of inputs: effects of one input, of two, and so on; small shares say tha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -202,6 +204,10 @@ SHARED_ENTRIES = 2**17
 """Numbers of all of them from which two cores find them."""
 
 
+Part = tuple[slice, np.ndarray, np.ndarray]
+"""Some inputs, the slopes of their correlations, and their factors, each of every pair."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """The log posterior of hyperparameters given functions on n points.
@@ -247,20 +253,7 @@ class Evidence:
         inverse, share, signal = np.exp(-2.0 * theta[:, :d]), _shares(theta, d), np.exp(theta[:, 2 * d])
         noise, jitter = np.exp(theta[:, 2 * d + 1]), JITTER * n * signal
         inverse *= SCALE[self.smoothness]
-
-        def correlate(several: list[slice]) -> tuple[np.ndarray, list[tuple[slice, np.ndarray, np.ndarray]]]:
-            product, parts = np.ones((len(theta), len(later))), []
-            for inputs in several:
-                own = share[:, inputs, None]
-                slope = self.squares[inputs] * inverse[:, inputs, None]
-                factor = _correlated(slope, self.smoothness)
-                factor *= own
-                factor += 1.0 - own
-                product *= factor[:, 0] if factor.shape[1] == 1 else factor.prod(axis=1)
-                parts.append((inputs, slope, factor))
-            return product, parts
-
-        halves = on_two_cores(correlate, self._shared_out(len(theta)))
+        halves = on_two_cores(partial(self._multiplied, inverse, share), self._shared_out(len(theta)))
         kernel = halves[0][0]
         kernel *= signal[:, None]
         for product, _ in halves[1:]:
@@ -281,22 +274,45 @@ class Evidence:
         along *= kernel
         along *= 2.0  # every pair stands for two entries
         gradient, whole = np.empty_like(theta), along.sum(axis=1)
-
-        def differentiate(parts: list[tuple[slice, np.ndarray, np.ndarray]]) -> None:
-            for inputs, slope, factor in parts:
-                ratio = np.divide(along[:, None], factor, out=factor)
-                own = share[:, inputs]
-                gradient[:, inputs] = -0.5 * SLOPE[self.smoothness] * own * np.einsum("bdm,bdm->bd", ratio, slope)
-                # s (ρ - 1) over the factor is one less one over the factor
-                changed = whole[:, None] - ratio.sum(axis=2)
-                gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * (1.0 - own) * changed
-
-        on_two_cores(differentiate, [parts for _, parts in halves])
+        for inputs, lengths, shares in chain(
+            *on_two_cores(partial(self._slopes, along, whole), [p for _, p in halves])
+        ):
+            own = share[:, inputs]
+            gradient[:, inputs] = -0.5 * own * lengths
+            gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * (1.0 - own) * shares
         gradient[:, 2 * d] = -0.5 * (whole + (signal + jitter) * trace)
         gradient[:, 2 * d + 1] = -0.5 * trace * noise
         away = (theta - prior.mean) / prior.std
         value = np.where(refused, REFUSED, value + 0.5 * np.sum(away**2, axis=1))
         return value, gradient + away / prior.std
+
+    def _multiplied(
+        self, inverse: Float[np.ndarray, "B D"], share: Float[np.ndarray, "B D"], several: list[slice]
+    ) -> tuple[Float[np.ndarray, "B m"], list[Part]]:
+        """The product of some inputs' factors at every pair, and the parts of it."""
+        product, parts = np.ones((len(share), self.squares.shape[1])), []
+        for inputs in several:
+            own = share[:, inputs, None]
+            slope = self.squares[inputs] * inverse[:, inputs, None]
+            factor = _correlated(slope, self.smoothness)
+            factor *= own
+            factor += 1.0 - own
+            product *= factor[:, 0] if factor.shape[1] == 1 else factor.prod(axis=1)
+            parts.append((inputs, slope, factor))
+        return product, parts
+
+    def _slopes(
+        self, along: Float[np.ndarray, "B m"], whole: Float[np.ndarray, " B"], parts: list[Part]
+    ) -> list[tuple[slice, Float[np.ndarray, "B d"], Float[np.ndarray, "B d"]]]:
+        """Derivatives of the product's part in the evidence with respect to log lengths, over the share, and to
+        logit shares, over the other share. Overwrites the factors."""
+        found = []
+        for inputs, slope, factor in parts:
+            ratio = np.divide(along[:, None], factor, out=factor)
+            # s (ρ - 1) over the factor is one less one over the factor
+            shares = whole[:, None] - ratio.sum(axis=2)
+            found.append((inputs, SLOPE[self.smoothness] * np.einsum("bdm,bdm->bd", ratio, slope), shares))
+        return found
 
     def _shared_out(self, count: int) -> list[list[slice]]:
         """Inputs whose correlations are found together, all where pairs are few, one by one where each fills the cache;

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import Chunk, RowChunks, ahead, finite
 from binn_cli.errors import DataError
-from binn_cli.models.normalization import InputMap, OutputMap
+from binn_cli.models.normalization import InputMap, OutputMap, squarable_unit
 
 SAMPLED_ROWS = 3000
 """Rows, spread evenly over the data, on which structure is chosen."""
@@ -51,13 +51,16 @@ def look(rows: RowChunks, size: int, scaling: str, domain: Float[np.ndarray, "D 
     total, squares = np.zeros(len(rows.outputs)), np.zeros(len(rows.outputs))
     picked: list[Chunk] = []
     others: list[Chunk] = []
-    first, about = 0, np.zeros(len(rows.outputs))
+    first, about, unit = 0, np.zeros(len(rows.outputs)), np.ones(len(rows.outputs))
     for chunk in ahead(rows.chunks(size)):
         x, y = finite(chunk, first, rows)
         low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
-        about = y[0].copy() if first == 0 else about
-        total += np.sum(y - about, axis=0)
-        squares += np.einsum("nl,nl->l", y - about, y - about)
+        if first == 0:
+            about = y[0].copy()
+            unit = squarable_unit(np.abs(y - about).max(axis=0))
+        away = (y - about) / unit
+        total += np.sum(away, axis=0)
+        squares += np.einsum("nl,nl->l", away, away)
         for found, places in ((picked, wanted), (others, more)):
             here = places[np.searchsorted(places, first) : np.searchsorted(places, first + len(x))] - first
             found.append((x[here], y[here]))
@@ -65,7 +68,7 @@ def look(rows: RowChunks, size: int, scaling: str, domain: Float[np.ndarray, "D 
     if domain is not None:
         low, high = np.minimum(low, domain[:, 0]), np.maximum(high, domain[:, 1])
     inputs = InputMap(low, np.where(high > low, high - low, 1.0))
-    outputs = OutputMap.from_sums(rows.n_points, total, squares, about, scaling)
+    outputs = OutputMap.from_sums(rows.n_points, total, squares, about / unit, scaling, unit)
     return Look(_table(picked, rows), inputs, outputs, _table(others, rows))
 
 

@@ -61,6 +61,19 @@ def test_few_rows_are_learned_as_a_table_in_memory_is() -> None:
     streamed, whole = (Binn(BinnConfig()).fit(d).predict([axis]) for d in (TableRows(data), data))
     np.testing.assert_array_equal(streamed.mean, whole.mean)
     np.testing.assert_array_equal(streamed.epistemic_var, whole.epistemic_var)
+    model, more = Binn(BinnConfig(decomposition="limit")), data.axes[0].taken(np.arange(9))
+    some = replace(data, axes=(more,), values=data.values[:9])
+    grown = [model.update(model.fit(some), own).predict([axis]).mean for own in (TableRows(data), data)]
+    np.testing.assert_array_equal(*grown)
+
+
+@pytest.mark.parametrize("unit", [2.0**-565, 2.0**500])
+def test_streams_of_outputs_whose_squares_are_no_numbers(unit: float) -> None:
+    small = replace(LINE, values=LINE.values * unit)
+    axis = new_points(LINE)
+    near, far = (fit_rows(CONFIG, TableRows(data), None, 7).predict([axis]) for data in (LINE, small))
+    np.testing.assert_allclose(far.mean, near.mean * unit, rtol=1e-9)
+    np.testing.assert_allclose(far.total_std, near.total_std * unit, rtol=1e-9)
 
 
 def test_a_stated_line_is_read_once() -> None:
