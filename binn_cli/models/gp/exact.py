@@ -33,6 +33,9 @@ MANY_ROWS, MARGIN, MOST_LEFT_OUT = 50, 4.0, 2000
 """Points that may say that variances are too large, by how much less than they say these become smaller, and most
 points of which each is left out."""
 
+MOST_RAISED = 6
+"""How often the noise variance of points that were not searched with becomes ten times as large."""
+
 BATCH = 1024
 """Points that are predicted at once: their covariance with the training points is the largest array of a prediction."""
 
@@ -51,6 +54,7 @@ class FittedGp:
         units: the maps of units.
         report: cost and diagnostics of the fit.
         noise_field: how the noise varies over the inputs; None where it is the same everywhere.
+        narrowing: (G,) factor on all variances of a group, at most 1; None stands for 1.
     """
 
     kind: str
@@ -59,6 +63,16 @@ class FittedGp:
     units: Units
     report: FitReport
     noise_field: NoiseField | None = None
+    narrowing: Float[np.ndarray, " G"] | None = None
+
+    @property
+    def narrowed(self) -> Hyperparameters:
+        """Hyperparameters with what left-out points say of the variances; a search goes on from `found`."""
+        if self.narrowing is None:
+            return self.found
+        theta = self.found.theta.copy()
+        theta[:, -2:] += np.log(self.narrowing)[:, None]
+        return replace(self.found, theta=theta)
 
     def factors(self, watch: Stopwatch) -> list[tuple[Array, Array, Array]]:
         """What `factorised` gives for every group."""
@@ -85,11 +99,12 @@ class FittedGp:
 
         def evaluate(watch: Stopwatch, group: int, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             lower, weights, _ = self.factors(watch)[group]
-            return condition(
+            mean, variance = condition(
                 watch, self.found.theta[group], self.table.x, self.table.mask, lower, weights, new, kind=self.kind
             )
+            return mean, variance if self.narrowing is None else variance * self.narrowing[group]
 
-        prediction = predict_groups(self.units, axes, self.found, BATCH, evaluate)
+        prediction = predict_groups(self.units, axes, self.narrowed, BATCH, evaluate)
         if self.noise_field is None:
             return prediction
         return replace(prediction, noise_var=prediction.noise_var * self._noise_factors(axes))
@@ -124,6 +139,7 @@ class FittedGp:
             "y": self.table.y,
             "mask": self.table.mask,
             **({} if self.noise_field is None else self.noise_field.tree()),
+            **({} if self.narrowing is None else {"narrowing": self.narrowing}),
             **self.units.tree(),
         }
 
@@ -167,12 +183,16 @@ class Gp:
             found = replace(found, theta=theta)
         table = Table.of(*units.table(data), size)
         fitted = FittedGp(self.config.kernel, found, table, units, FitReport(0.0, 0.0, {}), field)
+        if self.config.hyperparameters == "evidence":
+            fitted = _factorisable(fitted, watch)
         evidence = _log_evidence(fitted, watch)
+        narrowing = None
         if self.config.hyperparameters == "evidence" and field is None and data.n_points <= MOST_LEFT_OUT:
-            fitted = _narrowed(fitted, watch)
-        trace = {**hyperparameter_diagnostics(fitted.found, units), "log_evidence": evidence, **trace}
+            narrowing = _narrowing(fitted, watch)
+        done = replace(fitted, narrowing=narrowing)
+        trace = {**hyperparameter_diagnostics(done.narrowed, units), "log_evidence": evidence, **trace}
         report = FitReport(watch.compile_seconds, time.perf_counter() - began - watch.compile_seconds, trace)
-        done = replace(fitted, report=report)
+        done = replace(done, report=report)
         done.__dict__["_kept"] = fitted.factors(watch)
         return done
 
@@ -193,8 +213,11 @@ class Gp:
             np.concatenate([old.x[known], x]), np.concatenate([old.y[known], y]), int(known.sum()) + len(x)
         )
         grown = replace(fitted, table=table, report=FitReport(0.0, 0.0, {}))
-        evidence = _log_evidence(grown, watch := Stopwatch())
-        trace = {**hyperparameter_diagnostics(fitted.found, fitted.units), "log_evidence": evidence}
+        watch = Stopwatch()
+        if self.config.hyperparameters == "evidence":
+            grown = _factorisable(grown, watch)
+        evidence = _log_evidence(grown, watch)
+        trace = {**hyperparameter_diagnostics(grown.narrowed, fitted.units), "log_evidence": evidence}
         done = replace(grown, report=FitReport(watch.compile_seconds, 0.0, trace))
         done.__dict__["_kept"] = grown.factors(watch)
         return done
@@ -210,26 +233,37 @@ class Gp:
             Units.from_tree(state),
             FitReport(0.0, 0.0, {}),
             NoiseField.from_tree(state),
+            np.atleast_1d(state["narrowing"]) if "narrowing" in state else None,
         )
 
 
-def _narrowed(fitted: FittedGp, watch: Stopwatch) -> FittedGp:
-    """The same process with smaller variances where its left-out points were missed by far less than it says.
+def _factorisable(fitted: FittedGp, watch: Stopwatch) -> FittedGp:
+    """The same process with so much noise that the covariance matrix of all its points has a factor: the noise was
+    found with fewer of them."""
+    for _ in range(MOST_RAISED):
+        lost = [not np.isfinite(part[2]) for part in fitted.factors(watch)]
+        if not any(lost):
+            break
+        theta = fitted.found.theta.copy()
+        theta[lost, -1] += np.log(10.0)
+        fitted = replace(fitted, found=replace(fitted.found, theta=theta))
+    return fitted
+
+
+def _narrowing(fitted: FittedGp, watch: Stopwatch) -> Float[np.ndarray, " G"] | None:
+    """The factor of every group's variances, below 1 where left-out points were missed by far less than was said.
 
     The search for the noise of simulations without any ends where covariance matrices can still be factorised, which is
-    far above their round-off. Signal and noise variance of a group are multiplied by the same factor, which changes no
-    mean.
+    far above their round-off. A factor on signal and noise changes no mean.
     """
-    known, theta = fitted.table.mask > 0, fitted.found.theta.copy()
+    known, found = fitted.table.mask > 0, np.ones(len(fitted.found.theta))
     for g, (lower, weights, _) in enumerate(fitted.factors(watch)):
         inverse, _ = dtrtri(np.asarray(lower), lower=1)
         precision = np.sum(inverse**2, axis=0)[known]
         squares = np.mean(np.asarray(weights)[known] ** 2 / precision[:, None])  # Rasmussen and Williams, Eq. 5.12
-        if len(precision) >= MANY_ROWS and MARGIN * squares < 1.0:
-            theta[g, -2:] += np.log(MARGIN * max(squares, np.finfo(float).eps))
-    if np.array_equal(theta, fitted.found.theta):
-        return fitted
-    return replace(fitted, found=replace(fitted.found, theta=theta))
+        if len(precision) >= MANY_ROWS:
+            found[g] = min(1.0, MARGIN * max(float(squares), np.finfo(float).eps))
+    return None if np.all(found == 1.0) else found
 
 
 def _log_evidence(fitted: FittedGp, watch: Stopwatch) -> Float[np.ndarray, " G"]:

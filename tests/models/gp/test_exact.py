@@ -149,3 +149,20 @@ def test_simulations_without_noise_are_not_missed_by_far_less_than_is_said() -> 
     found = Gp(GpConfig(starts=2, iterations=60)).fit(data).predict([Axis("point", new, ("a", "b"))])
     error = np.sqrt(np.mean((found.mean - new[:, :1] - 2.0 * new[:, 1:]) ** 2))
     assert 0.5 < np.sqrt(np.mean(found.total_std**2)) / error < 5.0
+
+
+def test_a_plane_is_learned_on_from_and_its_search_goes_on_from_what_it_found() -> None:
+    x, new = np.random.default_rng(0).random((2, 120, 2))
+    axis, model, fitted = Axis("point", new, ("a", "b")), Gp(GpConfig(starts=2, iterations=60)), None
+
+    def plane(points: np.ndarray) -> ProductData:
+        return ProductData((Axis("point", points, ("a", "b")),), points[:, :1] + 2.0 * points[:, 1:], ("u",))
+
+    for count in (60, 80):
+        fitted = model.fit(plane(x[:count]), fitted, domain=np.array([[0.0, 1.0], [0.0, 1.0]]))
+    restored = model.from_state(fitted.state())
+    np.testing.assert_array_equal(restored.predict([axis]).total_std, fitted.predict([axis]).total_std)
+    for surrogate in (fitted, model.update(fitted, plane(x[80:]))):
+        found = surrogate.predict([axis])
+        error = np.sqrt(np.mean((found.mean - new[:, :1] - 2.0 * new[:, 1:]) ** 2))
+        assert error < 1e-4 and 0.3 < np.sqrt(np.mean(found.total_std**2)) / error < 5.0
