@@ -162,15 +162,8 @@ def fit_table(
     )
     kept = [(limit, float(weight)) for limit, weight in zip(limits, weights, strict=False) if weight]
     of_limits = [(_limit_of_all(limit, x, y, seed), weight) for limit, weight in kept]
-    of_products: list[tuple[CpPosterior, float]] = []
-    parameters, settled = float(sum(weight * process.parameters for process, weight in of_limits)), True
-    for (fit, design), weight in zip(fits, weights[len(limits) :], strict=True):
-        if weight:
-            whole = fit if n <= SMALL_ROWS else _on_all(fit, design, x, y)
-            own_posterior = CpPosterior(design.axes[0].features, whole.weights, whole.summary.laplace, whole.noise)
-            of_products.append((own_posterior, float(weight)))
-            parameters += float(weight) * float(whole.summary.parameters.sum())
-            settled = settled and whole.settled
+    of_products, parameters, settled = _products_of_all(fits, weights[len(limits) :], x, y)
+    parameters += float(sum(weight * process.parameters for process, weight in of_limits))
     members: list[tuple[Member, float]] = [*of_limits, *of_products]
     noise = float(sum(weight * member.noise for member, weight in members))
     if n <= SMALL_ROWS and len(own) <= REFITTED_ROWS:
@@ -199,6 +192,22 @@ def _limit_of_all(limit: Limit, x: Float[np.ndarray, "n D"], y: Float[np.ndarray
     if marginalised(*x.shape):
         return limit.choice.process(x, y, draw_hyperparameters(limit.choice, x, y, seed))
     return limit.process
+
+
+def _products_of_all(
+    fits: list[tuple[CpFit, Design]], weights: Float[np.ndarray, " M"], x: Float[np.ndarray, "n D"], y: np.ndarray
+) -> tuple[list[tuple[CpPosterior, float]], float, bool]:
+    """The sums of products of some weight, of all rows; their effective parameters, and whether all have settled."""
+    found: list[tuple[CpPosterior, float]] = []
+    parameters, settled = 0.0, True
+    for (fit, design), weight in zip(fits, weights, strict=True):
+        if weight:
+            whole = fit if len(x) <= SMALL_ROWS else _on_all(fit, design, x, y)
+            own = CpPosterior(design.axes[0].features, whole.weights, whole.summary.laplace, whole.noise)
+            found.append((own, float(weight)))
+            parameters += float(weight) * float(whole.summary.parameters.sum())
+            settled = settled and whole.settled
+    return found, parameters, settled
 
 
 def likeliest_products(
