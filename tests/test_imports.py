@@ -71,3 +71,8 @@ def test_a_run_imports_neither_other_models_nor_other_data_nor_figures(of_a_run:
     }
     assert sorted(unwanted & of_a_run) == []
     assert "scipy.linalg" in of_a_run, "the check sees what is imported"
+
+
+def test_a_question_to_a_run_loads_no_jax_where_it_draws_without_chains() -> None:
+    script = "import sys, binn_cli.tasks.questions.inverse.task\nprint(*{'jax', 'numpyro'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "\n"

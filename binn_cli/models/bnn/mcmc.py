@@ -10,10 +10,10 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.bnn import McmcConfig
 from binn_cli.models.bnn.chains import Chains, Kernel, Lengths, sample
-from binn_cli.models.bnn.convergence import convergence
 from binn_cli.models.bnn.curvature import marginal_variances
 from binn_cli.models.bnn.surrogate import Inferred, Problem
 from binn_cli.models.bnn.training import Training, most_probable
+from binn_cli.models.convergence import convergence
 
 START_BATCH, START_RATE = 1024, 3e-3
 """How Adam climbs to the start of a chain."""

@@ -15,12 +15,10 @@ from numpyro.optim import Adam
 
 from binn_cli.models.bnn.density import Density, Points
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
+from binn_cli.models.step_length import decayed
 
 AT_ONCE = 500
 """Steps between two looks at whether the user wants to stop."""
-
-FINAL_RATE = 0.01
-"""Share of the learning rate that is left at the end of its cosine decay."""
 
 MEMORY = 30
 """Pairs of steps and gradients that L-BFGS remembers."""
@@ -50,12 +48,6 @@ def minibatch(key: Array, points: Points, batch: int) -> tuple[Points, Any]:
         return points, 1.0
     rows = jax.random.randint(key, (batch,), 0, points.n)
     return Points(points.x[rows], points.y[rows]), points.n / batch
-
-
-def decayed(rate: Array, done: Array, total: Array) -> Array:
-    """The learning rate after so many steps: a cosine from `rate` to `FINAL_RATE` of it."""
-    share = jnp.minimum(done / jnp.maximum(total, 1), 1.0)
-    return rate * (FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + jnp.cos(jnp.pi * share)))
 
 
 def _adam(

@@ -20,7 +20,7 @@ from binn_cli.config.schema.bnn import BnnViConfig
 from binn_cli.models.bnn.density import Density, Points
 from binn_cli.models.bnn.low_rank import drawn_from
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
-from binn_cli.models.bnn.training import AT_ONCE, Training, decayed, minibatch, most_probable
+from binn_cli.models.bnn.training import AT_ONCE, Training, minibatch, most_probable
 from binn_cli.models.compilation import CompiledFunction
 
 START_BATCH, START_RATE = 1024, 3e-3

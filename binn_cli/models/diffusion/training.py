@@ -19,6 +19,7 @@ from binn_cli.models.arrays import Array
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 from binn_cli.models.diffusion.denoiser import Denoiser, Shape, begun, denoiser_of
 from binn_cli.models.diffusion.sampling import HIGHEST, LOWEST, time_of
+from binn_cli.models.step_length import decayed
 
 ROUND = 100
 """Steps between two looks at the held-out points."""
@@ -51,10 +52,8 @@ def squared_error(denoiser: Denoiser, x: Array, y: Array, times: Array, noise: A
     return jnp.mean((found - (alpha * noise - sigma * y)) ** 2, axis=1)
 
 
-def _optimiser(rate: float, steps: int) -> optax.GradientTransformation:
-    return optax.chain(
-        optax.clip_by_global_norm(LARGEST_GRADIENT), optax.adam(optax.cosine_decay_schedule(rate, steps, alpha=0.01))
-    )
+def _optimiser(rate: Any, steps: Any) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(LARGEST_GRADIENT), optax.adam(lambda done: decayed(rate, done, steps)))
 
 
 def _round(
@@ -65,13 +64,16 @@ def _round(
     times: Float[Array, "s b"],
     noise: Float[Array, "s b L"],
     number: Array,
+    rate: Array,
+    steps: Array,
+    averaging: Array,
     *,
     shape: Shape,
-    rate: float,
-    steps: int,
-    averaging: float,
 ) -> tuple[Any, Float[Array, ""]]:
-    """As many steps as there are minibatches; the mean of their losses beside it."""
+    """As many steps as there are minibatches; the mean of their losses beside it.
+
+    Step length and number of steps in all are arguments, since a warm start has fewer and shall not compile again.
+    """
     optimiser = _optimiser(rate, steps)
 
     def loss(denoiser: Denoiser, rows: Array, times: Array, noise: Array) -> Array:
@@ -142,17 +144,12 @@ def trained(
     start = begun(shape, random) if begin is None else begin
     steps = config.steps if begin is None else config.steps_again
     state: Any = (start, start, _optimiser(config.learning_rate, steps).init(start))
-    settings: dict[str, Any] = {
-        "shape": shape,
-        "rate": config.learning_rate,
-        "steps": steps,
-        "averaging": config.averaging,
-    }
+    descent = config.learning_rate, steps, config.averaging
     batch = min(config.batch, size)
     best, lowest, waited, losses, held_out = start, np.inf, 0, [], []
     for done in range(-(-steps // ROUND)):
         drawn = _minibatches(random, len(kept), batch, shape.outputs)
-        state, loss = advanced(watch, state, *train, *drawn, done, **settings)
+        state, loss = advanced(watch, state, *train, *drawn, done, *descent, shape=shape)
         losses.append(float(loss))
         held_out.append(float(judged(watch, state[1], *test, shape=shape)))
         better = held_out[-1] < lowest

@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from binn_cli.models.arrays import Array
 from binn_cli.models.gp.collapsed import inducing_factor, whitened
+from binn_cli.models.step_length import decayed
 
 DECAY, SQUARE_DECAY, SMALL = 0.9, 0.999, 1e-8
 """The constants of Adam (Kingma and Ba, 2015)."""
@@ -71,7 +72,7 @@ def trained(
         """One minibatch: a natural-gradient step for q(v), and one of Adam for θ."""
         theta, first, second, precision, shift = state
         rows = jax.random.randint(jax.random.fold_in(key, i), (batch,), 0, points)
-        fall = 0.01 + 0.99 * 0.5 * (1.0 + jnp.cos(jnp.pi * i / steps))
+        fall = decayed(1.0, i, steps)
         a = whitened(theta, z, inducing_factor(theta, z, kind), x[rows], kind)
         weight, keep = points / batch / jnp.exp(theta[-1]), 1.0 - 0.1 * fall
         precision = keep * precision + (1.0 - keep) * (identity + weight * a @ a.T)

@@ -15,6 +15,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.diffusion.denoiser import Shape, begun, denoiser_of
 from binn_cli.models.diffusion.model import Diffusion, FittedDiffusion
 from binn_cli.models.diffusion.sampling import drawn, normal_draws
+from binn_cli.models.diffusion.training import advanced
 
 SHAPE = Shape(1, 1, 24, 2)
 NEW = Axis.of("x", np.linspace(0.1, 0.9, 5))
@@ -65,6 +66,18 @@ def learned(y: np.ndarray, x: np.ndarray, **settings: object) -> FittedDiffusion
     small = {"width": SHAPE.width, "blocks": SHAPE.blocks, "members": 2, "steps": 4000, "draws": 32}
     config = DiffusionConfig(**(small | settings))  # type: ignore[arg-type]
     return Diffusion(config).fit(ProductData((Axis.of("x", x),), y[:, None], ("y",)))
+
+
+def test_a_warm_start_goes_on_from_the_weights_and_compiles_nothing_anew() -> None:
+    x = np.linspace(0, 1, 12)
+    data = ProductData((Axis.of("x", x),), x[:, None] ** 2, ("y",))
+    config = {"width": 8, "blocks": 1, "members": 2, "steps": 300, "draws": 2}
+    first = Diffusion(DiffusionConfig(**config)).fit(data)
+    built = advanced.compilations
+    again = Diffusion(DiffusionConfig(**config, steps_again=100, learning_rate=1e-8)).fit(data, warm_start=first)
+    assert advanced.compilations == built
+    assert again.report.diagnostics["training_loss"].shape == (2, 1)
+    np.testing.assert_allclose(again.members, first.members, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

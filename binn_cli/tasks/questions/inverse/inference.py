@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
-from binn_cli.models.bnn.convergence import bulk_ess, r_hat
+from binn_cli.models.convergence import bulk_ess, r_hat
 from binn_cli.tasks.questions.distributions import Joint
 from binn_cli.tasks.questions.inverse.density import Density
 from binn_cli.tasks.questions.inverse.draws import POOR, Draws, sample_chains, sample_importance, sample_tempered
@@ -105,7 +105,9 @@ def _posterior(density: Density, maxima: list[Maximum], found: Draws) -> Posteri
     std = np.sqrt(np.diag(covariance))
     scale = np.where(std > 0, std, 1.0)
     interval = np.stack([_quantiles(points[:, i], found.weights, (0.025, 0.975)) for i in range(d)])
-    ess = np.minimum(np.nan_to_num(bulk_ess(values), nan=found.ess), found.ess)
+    ess = np.full(d, found.ess)
+    if found.by == "nuts":  # other draws are independent but for their weights, of which `found.ess` is
+        ess = np.minimum(np.nan_to_num(bulk_ess(values), nan=found.ess), found.ess)
     noise_names = tuple(density.source.scope.outputs[density.observed.outputs[i]] for i in density.learned)
     places = density.inputs(np.stack([m.scores for m in maxima]))
     told = found.shares > WORTH_TELLING

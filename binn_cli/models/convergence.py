@@ -4,8 +4,7 @@ not of its weights.
 Weights have no meaning of their own: swapping two hidden units, or changing the signs on both sides of one, gives the
 same function, so chains that agree on every prediction may disagree on every weight. What is compared is therefore the
 function at fixed points, the log density and the noise. Formulas: Vehtari, Gelman, Simpson, Carpenter and Bürkner,
-"Rank-normalization, folding, and
-localization: an improved R-hat", 2021.
+"Rank-normalization, folding, and localization: an improved R-hat", 2021.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
-from numpyro.diagnostics import effective_sample_size, gelman_rubin
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
@@ -44,13 +42,22 @@ def r_hat(draws: Float[np.ndarray, "chain draw *rest"]) -> Float[np.ndarray, "*r
         return np.full(draws.shape[2:], np.nan)
     folded = np.abs(halves - np.median(halves, axis=(0, 1)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.maximum(*(np.asarray(gelman_rubin(rank_normalised(part))) for part in (halves, folded)))
+        found = np.maximum(*(_variance_ratio(rank_normalised(part)) for part in (halves, folded)))
     constant = np.ptp(draws, axis=(0, 1)) == 0
     return np.where(np.isfinite(draws).all(axis=(0, 1)), np.where(constant, 1.0, found), np.nan)
 
 
+def _variance_ratio(draws: Float[np.ndarray, "chain draw *rest"]) -> Float[np.ndarray, "*rest"]:
+    """R-hat of Gelman and Rubin: the root of the variance of all chains together over that within them."""
+    count, within = draws.shape[1], draws.var(axis=1, ddof=1).mean(axis=0)
+    between = draws.mean(axis=1).var(axis=0, ddof=1)
+    return np.asarray(np.sqrt((count - 1) / count + between / within))
+
+
 def bulk_ess(draws: Float[np.ndarray, "chain draw *rest"]) -> Float[np.ndarray, "*rest"]:
     """Bulk effective sample size: how many independent draws would estimate the middle of the distribution as well."""
+    from numpyro.diagnostics import effective_sample_size  # loads JAX, which questions without chains do not need
+
     halves = split(draws)
     if halves.shape[1] < 2:
         return np.full(draws.shape[2:], np.nan)
