@@ -22,6 +22,7 @@ from binn_cli.models.bnn.low_rank import drawn_from
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
 from binn_cli.models.bnn.training import AT_ONCE, Training, minibatch, most_probable
 from binn_cli.models.compilation import CompiledFunction
+from binn_cli.models.step_length import decayed
 
 START_BATCH, START_RATE = 1024, 3e-3
 """How Adam climbs to where the guide begins."""
