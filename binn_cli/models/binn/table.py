@@ -30,7 +30,7 @@ from binn_cli.models.binn.mixture import Member, mixed
 from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
 from binn_cli.models.binn.selection.limits import Limit, promising_limits, weigh
 from binn_cli.models.binn.selection.stacking import log_density
-from binn_cli.models.binn.selection.widening import widening_of
+from binn_cli.models.binn.selection.widening import narrowing_of, widening_of
 
 SMALL_ROWS = 3000
 """Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
@@ -171,12 +171,12 @@ def fit_table(
             if weights[i]:
                 left_out[i] = predict_limit_left_out(limit.choice, own, target, folds)
     mean, spread = mixed(left_out, weights)
-    widening, scores = 1.0, None
+    widening, scores = narrowing_of(target, mean, spread), None
     if n <= SMALL_ROWS:
         plain: list[tuple[Member, float]] = [*((limit.process, weight) for limit, weight in kept), *of_products]
         widening = widening_of(target, mean, spread, members, plain, seed)
-        noise *= min(widening, 1.0)
         scores = np.abs(target - mean) / np.sqrt(widening * spread)
+    noise *= min(widening, 1.0)
     order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
     products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)
     return TableFit(

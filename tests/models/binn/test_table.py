@@ -1,0 +1,24 @@
+"""One output of a table: what the rows that were left out say of a surrogate that more rows have taught."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from binn_cli.models.binn import table
+from binn_cli.models.binn.mixture import mix
+
+
+def test_many_rows_without_noise_are_not_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choices are made by some of the rows only; that their left-out rows were hardly missed holds for all as well."""
+    monkeypatch.setattr(table, "SMALL_ROWS", 100)
+    random = np.random.default_rng(0)
+    x, new = random.random((250, 2)), random.random((400, 2))
+    y, truth = (np.exp(points[:, 0]) + np.sin(3 * points[:, 1]) for points in (x, new))
+    scale = y.std()
+    found = table.fit_table(x, (y - y.mean()) / scale, table.Allowed(products=False), 0)
+    assert found.rows.size == 100
+    mean, variance = mix(list(found.members), new)
+    error = np.sqrt(np.mean((mean - (truth - y.mean()) / scale) ** 2))
+    assert found.widening < 1.0
+    assert 0.5 < np.sqrt(np.mean(found.widening * variance + found.noise)) / error < 6.0
