@@ -138,10 +138,11 @@ TINY: dict[str, dict[str, object]] = {
     "patches": {"patches": (Patch(), Patch(1, 2)), "nodes": (9,), "centers": (5,)},
     "estimates": {"counts": {1: 2, 3: 3}},
     "solving": {"poisson": (6, 9), "heat": (5, 9), "dimensions": (1, 2)},
+    "inverse": {"surrogates": ("heat3d",), "targets": 1},
     "indices": {"budgets": {"ishigami": {40: 1}, "field": {12: 1}}},
 }
 """The studies of fits and loops are run in tests/studies."""
-LONG = {"prior_draws", "patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}
+LONG = set(TINY) - {"gp_limit"}
 
 
 def test_every_study_is_run_somewhere() -> None:
@@ -153,9 +154,7 @@ def test_every_study_is_run_somewhere() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    thorough_for(
-        {"prior_draws", "patches", "posterior_limit", "bases", "mean_field", "estimates", "solving", "indices"}, TINY
-    ),
+    thorough_for(LONG, TINY),
 )
 def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
     sizes = dict(TINY[name])
@@ -164,7 +163,7 @@ def test_every_study_writes_its_page(name: str, tmp_path: Path) -> None:
         sizes["chosen"] = [bases.Problem("line", [line], {"5": 5})]
     if name == "patches":
         sizes["dataset"] = Poisson(PoissonConfig(grid=6, candidates=6, train_cases=3, offgrid_points=20), 0)
-    if name in ("estimates", "solving", "indices"):
+    if name in ("estimates", "solving", "inverse", "indices"):
         sizes["path"] = tmp_path / "kept.jsonl"
     text = _check_page(studies.written(name, tmp_path, **sizes))
     if name == "bases":

@@ -31,6 +31,7 @@ STUDIES = (
     "inference",
     "estimates",
     "solving",
+    "inverse",
     "indices",
     "tables",
     "noise",

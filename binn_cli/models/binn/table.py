@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, smooth_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
-from binn_cli.models.binn.cp.learning import CpFit, grow, learn
+from binn_cli.models.binn.cp.learning import CpFit, carried, grow, learn
 from binn_cli.models.binn.cp.linear import looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
@@ -241,7 +241,8 @@ def _products(
     theta = choice.theta
     shares = 1.0 / (1.0 + np.exp(-theta[dimensions : 2 * dimensions]))
     found: list[tuple[CpFit, Design]] = []
-    best, only = -np.inf, allowed.modes
+    best, only, begin = -np.inf, allowed.modes, None
+    before: tuple[CpFit, list[Features]] | None = None
     rival = (choice.evidence / choice.rows - FAR_BEHIND) * len(x) if allowed.limit else -np.inf
     for factor in LENGTH_FACTORS:
         features = [
@@ -256,13 +257,15 @@ def _products(
             anywhere = np.random.default_rng([seed, 71]).random((GUIDE_POINTS, dimensions))
             values = choice.process(x, y).moments(anywhere, variance=False)[0]
             guide = Design.table(AxisDesign.of(features, anywhere), values)
-        fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, guide=guide, rival=rival)
+        if before is not None and len(x) > GUIDED_ROWS:
+            begin = carried(before[0].weights, before[1], features)
+        fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, begin=begin, guide=guide, rival=rival)
         found.extend((fit, design) for fit in fits)
         top = max(fits, key=lambda fit: fit.summary.evidence)
         if top.summary.evidence < max(best + 1.0, rival) or dimensions == 1:
             break
         # Shorter lengths are tried with the number of modes that was best.
-        best, only = top.summary.evidence, top.modes
+        best, only, before = top.summary.evidence, top.modes, (top, features)
     found.sort(key=lambda one: -one[0].summary.evidence)
     return found[: JUDGED if found[0][0].summary.evidence >= rival else 1]
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.cores import available_cores
+from binn_cli.models.binn.cp.features import DENSE_POINTS, Features
 from binn_cli.models.binn.cp.gauss_newton import Fit, Problem, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.normal_equations import pack, unpack
 from binn_cli.models.binn.laplace import Summary, summarise
@@ -33,6 +34,9 @@ it."""
 
 ROUNDS, ROUNDS_OF_A_START, STEPS_PER_ROUND = 20, 10, 3
 """Rounds of steps with a new noise variance after each, those from one of several starts, and steps per round."""
+
+CARRIED = 1e-6
+"""Share of the largest singular value below which a direction of features takes no part in standing for functions."""
 
 SETTLED = 0.1
 """Change of the log evidence in a round below which the noise has settled."""
@@ -96,6 +100,20 @@ def joined(weights: np.ndarray, more: np.ndarray, sizes: Sequence[int], factor: 
     return pack(together, intercept)
 
 
+def carried(
+    weights: Float[np.ndarray, " P"], before: Sequence[Features], after: Sequence[Features]
+) -> Float[np.ndarray, " Q"]:
+    """Weights with which other features come nearest to the same functions of every input, on the whole domain; both in
+    the order of `pack`, with an intercept."""
+    line = np.linspace(0.0, 1.0, DENSE_POINTS)
+    own, intercept = unpack(weights, [features.size for features in before])
+    found = [
+        np.linalg.lstsq(new(line), old(line) @ w, rcond=CARRIED)[0]
+        for w, old, new in zip(own, before, after, strict=True)
+    ]
+    return pack(found, intercept)
+
+
 def begin_at(design: Problem, weights: np.ndarray, prior: WeightPrior, noises: Sequence[float], steps: int = 6) -> Fit:
     """First steps from a start, at one noise variance after the other."""
     fit = Fit(weights, design.linearised(weights), 0.1)
@@ -156,6 +174,7 @@ def grow(
     seed: int,
     *,
     only: int | None = None,
+    begin: np.ndarray | None = None,
     guide: Problem | None = None,
     patience: int = 2,
     rival: float = -np.inf,
@@ -170,6 +189,7 @@ def grow(
         most: largest number of modes.
         seed: of the starts.
         only: the one number of modes that is asked for, or None for all.
+        begin: (P,) weights of so many modes, of the same functions in other features, from which alone is begun.
         guide: values of another model at many points, on which starts make their first steps: few rows alone leave many
             bad optima.
         patience: numbers of modes without a gain after which the search ends.
@@ -181,7 +201,9 @@ def grow(
     for modes in [only] if only is not None else ladder(most):
         prior, level = zero_prior(sizes, modes, signal), level_of(signal, modes, len(sizes))
         candidates: list[Candidate] = [(start_from_constants(sizes, modes, level, rng), FIRST_NOISE)]
-        if modes <= OWN_STARTS or only is not None:
+        if begin is not None:
+            candidates = [(begin, FIRST_NOISE[-1:])]
+        elif modes <= OWN_STARTS or only is not None:
             candidates.append((start_from_prior(sizes, modes, level, rng), FIRST_NOISE))
             if guide is not None and modes > 1:
                 guided = begin_at(guide, candidates[0][0], prior, FIRST_NOISE[::2]).weights

@@ -8,8 +8,8 @@ import pytest
 from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import smooth_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
-from binn_cli.models.binn.cp.learning import grow
-from binn_cli.models.binn.cp.normal_equations import Design
+from binn_cli.models.binn.cp.learning import carried, grow
+from binn_cli.models.binn.cp.normal_equations import Design, unpack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 
 RNG = np.random.default_rng(0)
@@ -57,3 +57,22 @@ def test_the_posterior_is_that_of_the_tangent() -> None:
     np.testing.assert_allclose(variance, np.diag(posterior.covariance(X)), rtol=1e-9, atol=1e-15)
     assert 0.85 < np.mean(np.abs(mean - y) < 1.96 * np.sqrt(variance)) <= 1.0
     np.testing.assert_array_equal(CpPosterior.from_tree(posterior.tree()).moments(X), (mean, variance))
+
+
+def test_functions_are_carried_over_to_shorter_features() -> None:
+    """Features of half the length stand for the same functions, and a search from there is not behind one of its
+    own."""
+    y = TWO / TWO.std()
+    y = y - y.mean() + 0.02 * np.random.default_rng(3).standard_normal(len(y))
+    first = grow(_design(y), 1.0, 2, seed=0, only=2)[0]
+    shorter = tuple(smooth_features(0.35, 0.8) for _ in range(3))
+    begin = carried(first.weights, FEATURES, shorter)
+    line = np.linspace(0.0, 1.0, 50)
+    old, new = (unpack(w, [f.size for f in own])[0] for w, own in ((first.weights, FEATURES), (begin, shorter)))
+    for before, after, own, other in zip(FEATURES, shorter, old, new, strict=True):
+        np.testing.assert_allclose(
+            after(line) @ other, before(line) @ own, atol=1e-3 * np.abs(before(line) @ own).max()
+        )
+    design = Design.table(AxisDesign.of(shorter, X), (y - y.mean()) / y.std())
+    alone = grow(design, 1.0, 2, seed=0, only=2)[0]
+    assert grow(design, 1.0, 2, seed=0, only=2, begin=begin)[0].summary.evidence > alone.summary.evidence - 1.0
