@@ -131,7 +131,9 @@ def _recorded(
             if live:
                 from binn_cli.views.console.live import LiveView
 
-                recorder.subscribe(stack.enter_context(LiveView(recorder.record.header)))
+                recorder.subscribe(
+                    stack.enter_context(LiveView(recorder.record.header, calls=lambda: recorder.record.calls))
+                )
             for listener in (*listeners, interruption):
                 recorder.subscribe(listener)
             _run(settings, recorder, interruption.reason)

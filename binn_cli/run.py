@@ -54,15 +54,16 @@ def job(config: DictConfig) -> str | None:
 
 
 def _single(config: DictConfig) -> str | None:
-    from binn_cli.asked import require_question_fits, settled
+    from binn_cli.asked import settled
     from binn_cli.compiled_code import prepare_jax
     from binn_cli.directory import claimed
     from binn_cli.execute import execute
     from binn_cli.models.processes import join_if_asked, leave_without_waiting
+    from binn_cli.refusals import require_possible
 
     try:
         settings = settled(validated(config))
-        require_question_fits(settings)
+        require_possible(settings)
         prepare_jax()
         place = join_if_asked()
         if place is not None and place.index > 0:

@@ -25,6 +25,7 @@ from binn_cli.tasks.references import COMPARED, WITHOUT_COVARIANCE, References, 
 
 TABLE, CSV, JSON = "table", "csv", "json"
 """How the cases are printed."""
+GAIN = "gain"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def ask(run: Path, count: int, form: str) -> int:
     if conclusion:
         print(conclusion, file=sys.stderr)
     if len(proposals) < count:
-        print(f"only {len(proposals)} cases are left", file=sys.stderr)
+        print(f"only {len(proposals)} {'case is' if len(proposals) == 1 else 'cases are'} left", file=sys.stderr)
     print(text, end="")
     return 0
 
@@ -174,7 +175,7 @@ def _field(campaign: Campaign) -> tuple[Axis, ...]:
 def _csv(proposals: Sequence[Proposal]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*proposals[0].case, "gain"])
+    writer.writerow([*proposals[0].case, GAIN if GAIN not in proposals[0].case else f"expected_{GAIN}"])
     writer.writerows([*map(_exact, p.case.values()), "" if np.isnan(p.gain) else f"{p.gain:.3g}"] for p in proposals)
     return text.getvalue()
 

@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import HelmholtzConfig
 from binn_cli.datasets.closed_form import ClosedForm
+from binn_cli.datasets.helmholtz_modes import Factors, functions, legendre_factors
 from binn_cli.datasets.problem import MASS, SPACE, STIFFNESS, ZERO, Factor, Load, Problem, Term, Variable
-from binn_cli.datasets.sine_series import gaussian, helmholtz_factors, helmholtz_solution
+from binn_cli.datasets.sine_series import Function, gaussian, helmholtz_factors, sines, solution_of
 from binn_cli.errors import ConfigError
 
 AT_RESONANCE = 1e-6
@@ -18,6 +19,10 @@ AT_RESONANCE = 1e-6
 
 NEAR_RESONANCE = 1e-2
 """The same below which errors are amplified so much that it must be said."""
+
+
+MODES, CUT_MODES = 160, 400
+"""Functions along a coordinate: sines, and polynomials where the source is not zero on the boundary."""
 
 
 class Helmholtz(ClosedForm):
@@ -79,14 +84,21 @@ class Helmholtz(ClosedForm):
 
     def solution(self, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
         """The series at scattered points."""
-        return helmholtz_solution(points, self._factors)
+        return solution_of(points, self._factors, functions if self._is_cut else sines)
+
+    @property
+    def _source(self) -> list[Function]:
+        return [gaussian(center, self.config.source_radius) for center in self.config.source_center]
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the source is not zero on the boundary, so that its coefficients of sines end nowhere."""
+        return max(float(function(np.array([0.0, 1.0])).max()) for function in self._source) > 1e-9
 
     @cached_property
-    def _factors(self) -> tuple[Float[np.ndarray, "m r"], Float[np.ndarray, "m r"]]:
-        sources = [[gaussian(center, self.config.source_radius) for center in self.config.source_center]]
-        on_boundary = max(float(function(np.array([0.0, 1.0])).max()) for source in sources for function in source)
-        # Of a source that is not zero on the boundary the coefficients end nowhere.
-        return helmholtz_factors(sources, self.config.wave_number, modes=400 if on_boundary > 1e-9 else 160)
+    def _factors(self) -> Factors:
+        find = legendre_factors if self._is_cut else helmholtz_factors
+        return find([self._source], self.config.wave_number, modes=CUT_MODES if self._is_cut else MODES)
 
 
 def _factor(center: float, radius: float) -> Factor:

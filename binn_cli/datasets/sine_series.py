@@ -124,13 +124,20 @@ def helmholtz_factors(
     return left[:, :kept] * sizes[:kept], right[:kept].T
 
 
-def helmholtz_solution(
-    points: Float[np.ndarray, "n 2"], factors: Sequence[Float[np.ndarray, "m r"]]
+def sines(x: Float[np.ndarray, " n"], modes: int) -> Float[np.ndarray, "n modes"]:
+    """sin(mπx) for m = 1 … modes."""
+    return np.asarray(np.sin(np.pi * x[:, None] * np.arange(1, modes + 1)))
+
+
+def solution_of(
+    points: Float[np.ndarray, "n 2"],
+    factors: Sequence[Float[np.ndarray, "m r"]],
+    functions: Callable[[Float[np.ndarray, " n"], int], Float[np.ndarray, "n m"]] = sines,
 ) -> Float[np.ndarray, " n"]:
-    """u at scattered points; `factors` are those of `helmholtz_factors`."""
+    """u at scattered points; `factors` are coefficients of products of `functions`, as of `helmholtz_factors`."""
     found = np.ones((len(points), factors[0].shape[1]))
     for column, factor in zip(points.T, factors, strict=True):
-        waves = np.sin(np.pi * column[:, None] * np.arange(1, len(factor) + 1))
+        waves = functions(column, len(factor))
         # Not a product of matrices, whose round-off depends on how many points are asked for at once.
         found *= np.einsum("ni,ir->nr", waves, factor)
     return found.sum(axis=1)

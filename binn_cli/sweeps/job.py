@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from binn_cli.asked import require_question_fits, settled
+from binn_cli.asked import settled
 from binn_cli.compiled_code import prepare_jax
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
@@ -23,6 +23,7 @@ from binn_cli.config.schema.questions import QUESTIONS
 from binn_cli.directory import claimed
 from binn_cli.errors import BinnError
 from binn_cli.execute import Interrupted, RunFailed, execute, reason_of
+from binn_cli.refusals import require_possible
 from binn_cli.results.fate import (
     COMPLETE,
     ENDED_EARLY,
@@ -120,7 +121,7 @@ def run_job(config: Any, hydra: Any) -> str | None:
     own = place.goes_on is None or place.goes_on.parent.resolve() == place.sweep.resolve()
     try:
         settings = settled(validated(config))
-        require_question_fits(settings)
+        require_possible(settings)
         job = replace(job, config_id=settings.config_id)
         if own:
             with suppress(OSError):

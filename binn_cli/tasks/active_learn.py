@@ -76,7 +76,9 @@ class ActiveLearn:
                 batch = stopping.left(asked, self.config.batch)
                 state = replace(state, chosen=self._chosen(dataset, state, batch, timings, recorder))
             if why:
-                recorder.conclude(conclusion(why, number, (rounds - number) * self.config.batch))
+                saved = (rounds - number) * self.config.batch
+                saved = min(saved, self._left(dataset, state.asked)) if _is_finite(dataset) else saved
+                recorder.conclude(conclusion(why, number, saved))
             self._record(dataset, state, scores, expected, timings, recorder)
             if why:
                 return
@@ -139,8 +141,8 @@ class ActiveLearn:
             return 0 if dataset.by_hand else self.config.rounds
         return min(self.config.rounds, -(-self._left(dataset, initial) // self.config.batch))
 
-    def _left(self, dataset: Dataset, initial: tuple[int, ...]) -> int:
-        return len(set(dataset.order.tolist()) - set(initial))
+    def _left(self, dataset: Dataset, asked: tuple[int, ...]) -> int:
+        return len(set(dataset.order.tolist()) - set(asked))
 
     def _capacity(self, dataset: Dataset, rounds: int, state: Round) -> int | None:
         """How many cases there will be in the end; None where nobody knows how many rows cases with points of their own
@@ -148,8 +150,7 @@ class ActiveLearn:
         if has_meshes_of_its_own(dataset, state.data):
             return None
         wanted = rounds * self.config.batch
-        finite = not isinstance(dataset, AsksSolver) or dataset.is_finite
-        more = min(wanted, self._left(dataset, state.initial)) if finite else wanted
+        more = min(wanted, self._left(dataset, state.initial)) if _is_finite(dataset) else wanted
         return max(len(state.initial) + more, state.data.axes[-1].size)
 
     def _fitted(
@@ -263,3 +264,8 @@ class ActiveLearn:
             state=kept_of(dataset, state),
             outputs=state.data.outputs,
         )
+
+
+def _is_finite(dataset: Dataset) -> bool:
+    """Whether there is a list of candidates, which runs out."""
+    return not isinstance(dataset, AsksSolver) or dataset.is_finite

@@ -1,9 +1,9 @@
 """Cases anywhere in the ranges of a solver's parameters: the acquisition is maximised there instead of over a list of
 candidates.
 
-A Sobol sequence finds the basins of the score, clouds of points around the best of them that shrink from turn to turn
-find their maxima: the score of many points at once costs little more than that of one, and needs no gradient,
-constraints are simply kept to, and whole numbers and choices take part like all others.
+A Sobol sequence finds the basins of the score, clouds of points around the best of them narrow these down, where
+constraints are simply kept to, and whole numbers and choices take part like all others; a search along the gradient
+goes on from the best of them (`ascent.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial.distance import cdist
 
 from binn_cli.config.schema import ActiveLearnConfig
@@ -21,14 +21,17 @@ from binn_cli.datasets.simulator.design import design, sobol_sampler
 from binn_cli.errors import ConfigError
 from binn_cli.models.surrogate import FittedSurrogate
 from binn_cli.tasks.acquisition import Aim, acquisition_points, improvement
+from binn_cli.tasks.ascent import climbed
 from binn_cli.tasks.proposing import chance_of_success
 from binn_cli.tasks.references import COMPARED, PURPOSE, References
 
 POOL = 512
 """Points that are scored first."""
-STARTS, TURNS, CLOUDS, SHRINKAGE, FIRST_RADIUS = 6, 6, 128, 0.45, 0.15
+STARTS, TURNS, CLOUDS, SHRINKAGE, FIRST_RADIUS = 6, 2, 128, 0.45, 0.15
 """Maxima that are followed, how often, how many points all clouds around them have, by how much these shrink, and how
 wide the first ones are, in the unit cube."""
+CLIMBED = 3
+"""Those of them from which the search goes on along the gradient."""
 NEAREST = 1e-3
 """Distance in the unit cube below which a case is one that was asked for before."""
 
@@ -123,6 +126,7 @@ class Search:
                 if found[i, j] > worth[i]:
                     best[i], worth[i] = cloud[i * width + j], found[i, j]
             radius *= SHRINKAGE
+        best, worth = self._climbed(score, best, worth, seen)
         winner = int(np.argmax(worth))
         if not np.isfinite(worth[winner]):
             raise ConfigError(
@@ -130,6 +134,22 @@ class Search:
                 "no case is left that has not been asked for; widen the ranges or lower task.rounds",
             )
         return space.at(best[[winner]])[0]
+
+    def _climbed(
+        self, score: Score, best: Points, worth: Float[np.ndarray, " n"], seen: Points
+    ) -> tuple[Points, Float[np.ndarray, " n"]]:
+        """The points, the best of them moved uphill along the gradient."""
+        space = self._dataset.space
+        free = np.array([parameter.levels is None for parameter in space.parameters])
+        for i in np.argsort(worth)[::-1][:CLIMBED]:
+            if np.isfinite(worth[i]):
+                best[i], worth[i] = climbed(
+                    lambda unit: self._worth(score, space.at(unit)),
+                    lambda unit: self._allowed(space.at(unit), seen),
+                    best[i],
+                    free,
+                )
+        return best, worth
 
     def _pool(self) -> Points:
         """Points of the unit cube whose cases fulfil the constraints, as many as can be found."""
@@ -146,17 +166,22 @@ class Search:
 
     def _valued(self, score: Score, unit: Points, seen: Points) -> Float[np.ndarray, " n"]:
         """The scores of points of the unit cube, minus infinity where a case may not or need not be asked for."""
-        space = self._dataset.space
-        points = space.at(unit)
-        values = score(points)
-        chance = chance_of_success(self._dataset, points)
-        values = values if chance is None else values * chance
-        known = (
-            cdist(space.unit_of(points), space.unit_of(seen)).min(axis=1) < NEAREST
-            if len(seen)
-            else np.zeros(len(points), dtype=bool)
+        points = self._dataset.space.at(unit)
+        return np.where(self._allowed(points, seen), self._worth(score, points), -np.inf)
+
+    def _worth(self, score: Score, points: Points) -> Float[np.ndarray, " n"]:
+        """The scores of cases, times their chance of a result."""
+        values, chance = score(points), chance_of_success(self._dataset, points)
+        return values if chance is None else values * chance
+
+    def _allowed(self, points: Points, seen: Points) -> Bool[np.ndarray, " n"]:
+        """Which cases fulfil the constraints and were not asked for before."""
+        space, held = self._dataset.space, self._dataset.constraints.hold(points)
+        return (
+            held
+            if len(seen) == 0
+            else held & (cdist(space.unit_of(points), space.unit_of(seen)).min(axis=1) >= NEAREST)
         )
-        return np.where(known | ~self._dataset.constraints.hold(points), -np.inf, values)
 
     def _apart(self, unit: Points, values: Float[np.ndarray, " n"]) -> list[int]:
         """The best points no two of which are in one basin, as far as a first look tells."""

@@ -54,7 +54,7 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
         ConfigError: if an unknown input is no parameter of the equation, or none is named.
         DataError: if the file lacks a column or a number, or a point lies outside of the equation's domain.
     """
-    unknown = _unknown(config, problem)
+    unknown = unknown_of(config, problem)
     known = tuple(name for name in problem.inputs if name not in config.unknown)
     path = Path(config.observations)
     meaning = dict.fromkeys(known, "an input that is not in task.unknown")
@@ -66,7 +66,12 @@ def read_sensors(config: SolveConfig, problem: Problem, scope: Scope) -> Sensors
     return Sensors(unknown, known, found.points, found.values[:, 0], file_digest(path), found.notes)
 
 
-def _unknown(config: SolveConfig, problem: Problem) -> tuple[int, ...]:
+def unknown_of(config: SolveConfig, problem: Problem) -> tuple[int, ...]:
+    """The numbers of the inputs that are to be learned from observations.
+
+    Raises:
+        ConfigError: if one of them is no parameter of the equation, or none is named.
+    """
     parameters = [variable.name for variable in problem.variables if variable.kind == PARAMETER]
     if not parameters:
         raise ConfigError("task.observations", "the equation has no parameter that could be learned from observations")

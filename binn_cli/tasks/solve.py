@@ -75,7 +75,7 @@ class Solve:
         Raises:
             ConfigError: if the data set states no equation, or the model solves none.
         """
-        problem, solver = _equation(dataset), _solver(model)
+        problem, solver = equation_of(dataset), solver_of(model)
         if recorder.record.steps:
             return
         # The matrices are small: several threads of the linear algebra wait for each other more than they help.
@@ -87,7 +87,12 @@ class Solve:
             _Run(self, dataset, problem, solver, truth, remarks, recorder).steps(timer.seconds)
 
 
-def _equation(dataset: Dataset) -> Problem:
+def equation_of(dataset: Dataset) -> Problem:
+    """The equation of a data set.
+
+    Raises:
+        ConfigError: if it states none.
+    """
     if not isinstance(dataset, StatesProblem):
         problem = (
             f"{dataset.name} states no equation; task=solve takes poisson, poisson_nd, heat, heat3d, helmholtz, "
@@ -97,7 +102,12 @@ def _equation(dataset: Dataset) -> Problem:
     return dataset.problem()
 
 
-def _solver(model: Surrogate) -> Galerkin:
+def solver_of(model: Surrogate) -> Galerkin:
+    """A model as one that solves equations.
+
+    Raises:
+        ConfigError: if it does not.
+    """
     if not isinstance(model, Galerkin):
         raise ConfigError(
             "model", f"{model.name} learns from data and solves no equation; task=solve takes model=galerkin"

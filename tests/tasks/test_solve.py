@@ -124,8 +124,10 @@ def test_a_tolerance_ends_at_the_first_estimate_below_it(capsys):
         ("dataset=sine", "dataset: sine states no equation"),
         ("model=gp dataset=equation", "model: gp learns from data and solves no equation"),
         ("dataset=equation task.unknown=[k]", "task.observations: name the file of observations"),
+        ("dataset=heat3d task.observations=obs.csv task.unknown=[kk]", '"kk" is no parameter of the equation: k'),
     ],
 )
 def test_what_cannot_be_solved(capsys, settings: str, sentence: str):
     assert main(["run", "task=solve", "output.root=runs", *settings.split()]) == 1
     assert sentence in capsys.readouterr().err
+    assert not Path("runs").exists()  # nothing was begun

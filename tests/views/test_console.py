@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from binn_cli.results.calls import Calls
 from binn_cli.results.record import RunRecord, Step
 from binn_cli.results.store import write
 from binn_cli.views.console import quantities
@@ -47,6 +48,9 @@ def test_active_learning_shows_gain_and_rounds(records):
         line.split() for line in printed(records["active_line"]).splitlines() if line.split()[:1] == ["round"]
     )
     assert heading == ["round", "points", "p", "u", "flux", "coverage", "fit"]
+    place = next(round(float(step.acquired["p"])) for step in records["active_line"].steps if step.acquired)
+    calls = Calls(("p",), (), {"p": [f"[choice {i}]" for i in range(place + 99)]})
+    assert f" [choice {place}] " in printed(replace(records["active_line"], calls=calls))
 
 
 def test_scaling_shows_slopes_and_skipped_sizes(records):
@@ -353,4 +357,5 @@ def test_quantities():
         "–",
     ]
     assert quantities.size(0) == "–" and quantities.size(2.5e9) == "2.50 GB" and quantities.percent(0.951) == "95.1 %"
-    assert quantities.case({"k": 2.5, "P": 150.0}) == "k = 2.5, P = 150" and quantities.case(None) == "–"
+    assert quantities.case({"k": 2.5, "P": 150.0}, {}) == "k = 2.5, P = 150" and quantities.case(None, {}) == "–"
+    assert quantities.case({"m": [1.0, 0.0]}, {"m": ["steel", "[tin]"]}) == "m = [tin], steel"

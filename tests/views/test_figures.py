@@ -64,7 +64,7 @@ def test_where_there_is_nothing_to_draw(tmp_path: Path, monkeypatch: pytest.Monk
     made_run(Path("outputs/b"), seed=1, status="failed", reason="no luck", scores={})
     assert main(["figures", "outputs"]) == 1
     said = capsys.readouterr().err
-    assert "nothing to draw" in said and "1 of the runs are not complete" in said
+    assert "nothing to draw" in said and "1 of the runs is not complete and left out" in said
     assert not Path("figures").exists()
     assert main(["figures", "nowhere"]) == 1
     assert "nowhere: does not exist" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -13,6 +14,8 @@ FORMS = "[low, high], {log: [low, high]}, {integer: [low, high]} or {choice: [a,
 KEYS = ("range", "log", "integer", "choice", "unit")
 RESERVED = ("output", "input", "directory")
 """Placeholders of a command that are no parameters."""
+ROUND_OFF = 1e-12
+"""Width of a range, over its larger end, in which numbers can hardly be told apart."""
 
 Specification = dict[str, Any]
 """Either `choice`, or `range` with `log` and `integer`; and `unit`."""
@@ -33,10 +36,9 @@ def specifications(key: str, value: object) -> dict[str, Specification]:
     found: dict[str, Specification] = {}
     for name, given in value.items():
         text = str(name)
-        if not text.strip() or any(mark in text for mark in "{}\0\n"):
-            raise ConfigError(
-                key, f"{text!r} cannot be the name of a parameter: it is empty, or has a brace or a line break"
-            )
+        if text != text.strip() or text.splitlines() != [text] or any(mark in text for mark in "{}\0"):
+            problem = "it is empty, has a brace or a line break, or begins or ends with a blank"
+            raise ConfigError(key, f"{text!r} cannot be the name of a parameter: {problem}")
         if text in RESERVED:
             raise ConfigError(
                 key, f"{text!r} cannot be the name of a parameter: {{{text}}} in a command is a path; call it otherwise"
@@ -74,8 +76,10 @@ def _specification(key: str, name: str, given: object) -> Specification:
 
 def _choices(key: str, name: str, given: object) -> list[Any]:
     items: list[Any] = list(given) if _is_list(given) else []
-    plain = all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items)
-    if not plain or len(items) < 2 or len({str(item) for item in items}) < len(items):
+    numbers = all(map(_is_number, items))
+    plain = numbers or all(isinstance(item, str) or _is_number(item) for item in items)
+    different = {float(item) if numbers else str(item).strip() for item in items}
+    if not plain or len(items) < 2 or len(different) < len(items):
         raise ConfigError(
             key, f"the choices of {name!r} must be two or more different texts or numbers, not {shown(given)}"
         )
@@ -95,6 +99,9 @@ def _range(key: str, name: str, given: object, *, log: bool, integer: bool) -> l
         )
     if low > high:
         raise ConfigError(key, f"the range of {name!r} must be [low, high] with low < high, not [{low:g}, {high:g}]")
+    if not math.isfinite(high - low) or high - low <= ROUND_OFF * max(abs(low), abs(high), sys.float_info.min):
+        width = "next to no width" if math.isfinite(high - low) else "a width that is no number"
+        raise ConfigError(key, f"the range of {name!r}, [{low!r}, {high!r}], has {width}; scale the parameter")
     if log and low <= 0:
         raise ConfigError(key, f"the range of {name!r} must begin above 0 to be logarithmic, not at {low:g}")
     if integer and (low != int(low) or high != int(high)):

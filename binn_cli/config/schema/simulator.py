@@ -71,6 +71,11 @@ class SimulatorConfig:
             value = getattr(self, key)
             if value is not None and not isinstance(value, Mapping):
                 raise ConfigError(f"dataset.{key}", f"must be {{NAME: VALUE, …}} or null, not {shown(value)}")
+        for name, value in (self.environment or {}).items():
+            text = f"{name}{value}"
+            if not str(name) or "=" in str(name) or "\0" in text or not isinstance(value, str | int | float):
+                problem = f"cannot set {str(name)!r} to {shown(value)}; a name without = gets a text or a number"
+                raise ConfigError("dataset.environment", problem)
         if self.candidates is not None and not isinstance(self.candidates, Mapping | list | str | int):
             raise ConfigError("dataset.candidates", _CANDIDATES)
 
@@ -88,6 +93,8 @@ class SimulatorConfig:
     def _check_outputs(self) -> None:
         for key in ("outputs", "axes"):
             names = getattr(self, key)
+            if not all(name.strip() for name in names):
+                raise ConfigError(f"dataset.{key}", f"must hold names, not {shown(names)}")
             twice = [name for name in names if names.count(name) > 1]
             if twice:
                 raise ConfigError(f"dataset.{key}", f"names {twice[0]!r} twice")
@@ -114,7 +121,7 @@ class SimulatorConfig:
         if self.template and not self.command:
             raise ConfigError("dataset.template", "is filled in for a command; give dataset.command too")
         path = PurePath(self.output)
-        if not self.output or path.is_absolute() or ".." in path.parts:
+        if not path.parts or path.is_absolute() or ".." in path.parts:
             raise ConfigError(
                 "dataset.output", f"must be a file in the working directory of a call, not {shown(self.output)}"
             )

@@ -20,6 +20,7 @@ from binn_cli.datasets.columns.table_reader import opened_columns
 from binn_cli.datasets.simulator.cases import text_of
 from binn_cli.datasets.simulator.constraints import Constraints
 from binn_cli.datasets.simulator.decoding import Field, Layout, decoded, placed
+from binn_cli.datasets.simulator.errors import plain
 from binn_cli.datasets.simulator.space import Space
 from binn_cli.errors import DataError
 
@@ -134,7 +135,7 @@ def _json_rows(path: Path) -> Iterator[_Row]:
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise DataError(f"{path}: must hold a list of objects, one for each case")
     for number, item in enumerate(found, 1):
-        flat = {**item.pop("parameters", {}), **item}
+        flat = {**item, **item.get("parameters", {})}
         yield _Row(f"{path}, object {number}", {key: "" if value is None else value for key, value in flat.items()})
 
 
@@ -144,20 +145,25 @@ def _answer(path: Path, point: Float[np.ndarray, " D"], rows: list[_Row], layout
     for row in rows[1:]:
         if _status(row, layout) != status:
             raise DataError(f"{row.place}: gives the case of {first.place} another status; say one or the other")
-    seconds = _number(first, SECONDS) if str(first.values.get(SECONDS, "")) else float("nan")
-    reason = str(first.values.get(REASON, "")) or ("" if status == COMPLETE else "its answer says no more")
+    seconds = _number(first, SECONDS) if str(_beside(first, SECONDS, layout)) else float("nan")
+    reason = plain(str(_beside(first, REASON, layout))) or ("" if status == COMPLETE else "its answer says no more")
     if status != COMPLETE:
         return Answer(point, status, None, reason, seconds, first.place)
-    field = _of_file(path, first, layout, output) if first.values.get(FILE, "") else _of_rows(rows, layout)
+    field = _of_file(path, first, layout, output) if _beside(first, FILE, layout) else _of_rows(rows, layout)
     return Answer(point, status, field, "", seconds, first.place)
 
 
+def _beside(row: _Row, name: str, layout: Layout) -> Any:
+    """What a row says beside parameters and outputs, one of which may have that name instead; empty where nothing."""
+    return "" if name in (*layout.parameters, *layout.outputs, *layout.axes) else row.values.get(name, "")
+
+
 def _status(row: _Row, layout: Layout) -> str:
-    told = str(row.values.get(STATUS, "")).strip().lower().replace(" ", "_")
+    told = str(_beside(row, STATUS, layout)).strip().lower().replace(" ", "_")
     if told in ("", "ok", "done", COMPLETE):
         if (
             told == ""
-            and not row.values.get(FILE, "")
+            and not _beside(row, FILE, layout)
             and all(str(row.values.get(name, "")) == "" for name in layout.outputs)
         ):
             missing = [name for name in layout.outputs if name not in row.values]

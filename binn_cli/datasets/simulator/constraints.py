@@ -86,7 +86,7 @@ class Constraint:
             raise _unknown(text, unknown.group(1), space)
         try:
             if len(plain) > LONGEST:
-                raise ValueError("it is too long")
+                raise ConfigError(KEY, f"'{text[:60]}…' is too long: at most {LONGEST:,} characters can be read")
             tree = ast.parse(plain.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ConfigError(
@@ -94,11 +94,19 @@ class Constraint:
             ) from error
         constraint = cls(text, space, tree, names)
         constraint._require_allowed(tree)
-        if not isinstance(tree, ast.Compare | ast.BoolOp) and not (
-            isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
-        ):
-            raise ConfigError(KEY, f"{text!r} is neither true nor false; compare it with something, as in '{text} > 0'")
+        for part in _truths(tree):
+            if not isinstance(part, ast.Compare):
+                said = constraint._as_written(part)
+                where = f"{text!r}" if part is tree else f"{text!r}: {said!r}"
+                raise ConfigError(KEY, f"{where} is neither true nor false; compare it with something: '{said} > 0'")
         return constraint
+
+    def _as_written(self, node: ast.AST) -> str:
+        """A part of the expression, with the names of the parameters as the user wrote them."""
+        said = _shown(node)
+        for stand_in, name in self.names.items():
+            said = said.replace(stand_in, f"{{{name}}}") if stand_in != name else said
+        return said
 
     def holds(self, points: Float[np.ndarray, "n D"]) -> Bool[np.ndarray, " n"]:
         """For which cases it is true; where it has no value, as log(-1) > 0, it is not."""
@@ -155,7 +163,8 @@ class Constraint:
                 parts = arguments
             case _:
                 raise ConfigError(
-                    KEY, f"{self.text!r} has a part ({_shown(node)}) that is not allowed; allowed are {ALLOWED}"
+                    KEY,
+                    f"{self.text!r} has a part ({self._as_written(node)}) that is not allowed; allowed are {ALLOWED}",
                 )
         for part in parts:
             if _is_text(part) or (isinstance(part, ast.Name) and part.id in texts):
@@ -163,6 +172,13 @@ class Constraint:
                     KEY, f"{self.text!r}: a text can only be compared with a choice of texts, by == or !="
                 )
             self._require_allowed(part)
+
+
+def _truths(node: ast.expr) -> list[ast.expr]:
+    """The parts of an expression that are combined by and, or, not."""
+    if isinstance(node, ast.BoolOp):
+        return [part for value in node.values for part in _truths(value)]
+    return _truths(node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) else [node]
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -21,7 +21,7 @@ from binn_cli.datasets.simulator.call_store import CallRecord
 from binn_cli.datasets.simulator.caller import Caller
 from binn_cli.datasets.simulator.constraints import Constraints
 from binn_cli.datasets.simulator.decoding import Layout, decoded
-from binn_cli.datasets.simulator.description import require_described, solver_of
+from binn_cli.datasets.simulator.description import require_named, solver_of
 from binn_cli.datasets.simulator.design import design, nearest_candidates
 from binn_cli.datasets.simulator.mesh import read_mesh
 from binn_cli.datasets.simulator.pool_of_cases import listed_candidates
@@ -52,8 +52,8 @@ class Simulator:
             ConfigError: if the solver cannot be called as it is described.
             DataError: if a file that is named cannot be read.
         """
-        require_described(config)
         self.config, self.seed, self._start = config, seed, Path.cwd()
+        require_named(config)
         self.space = Space.of(config.parameters)
         self.constraints = Constraints.of(config.constraints, self.space)
         mesh = read_mesh(self._start / config.mesh, config.axes) if config.mesh else None

@@ -14,6 +14,7 @@ from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.simulator.by_callable import OUTPUT
 from binn_cli.datasets.simulator.by_command import DIRECTORY_TOKEN, INPUT_TOKEN, OUTPUT_TOKEN
 from binn_cli.datasets.simulator.cases import Value
+from binn_cli.datasets.simulator.constraints import Constraints
 from binn_cli.datasets.simulator.placeholders import filled, require_known, with_whole_paths, words_of
 from binn_cli.datasets.simulator.space import Space
 from binn_cli.errors import ConfigError
@@ -49,8 +50,8 @@ class Solver:
         return {"parameters": dict(told), "words": words, "input": given}
 
 
-def require_described(config: SimulatorConfig) -> None:
-    """Raise unless the parameters and the outputs are named.
+def require_named(config: SimulatorConfig) -> None:
+    """Raise unless parameters and outputs are named.
 
     Raises:
         ConfigError: with an example.
@@ -64,6 +65,18 @@ def require_described(config: SimulatorConfig) -> None:
         raise ConfigError(
             "dataset.outputs", "names no output of your solver; give at least one, as in dataset.outputs=[u]"
         )
+
+
+def require_described(config: SimulatorConfig, start: Path) -> None:
+    """Raise unless parameters and outputs are named, and solver and constraints can be used as they are described.
+
+    Raises:
+        ConfigError: with what would be right.
+    """
+    require_named(config)
+    space = Space.of(config.parameters)
+    Constraints.of(config.constraints, space)
+    solver_of(config, space, start)
 
 
 def solver_of(config: SimulatorConfig, space: Space, start: Path) -> Solver | None:
@@ -113,7 +126,7 @@ def _by_command(
     if config.template:
         path = start / config.template
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_bytes().decode("utf-8")  # line ends stay as they are
         except OSError as error:
             raise ConfigError("dataset.template", f"{config.template} cannot be read ({error.strerror})") from error
         except UnicodeDecodeError as error:

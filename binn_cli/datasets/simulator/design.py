@@ -69,12 +69,14 @@ def _gathered(
     tried, batch = 0, max(count, 1)
     while len(found) < count:
         if tried >= MOST_TRIED:
-            share = len(found) / tried
+            key, what = (KEY, " the constraints or") if constraints.each else ("dataset.parameters", "")
+            if len(found) == 0:
+                raise ConfigError(key, f"none of {tried:,} cases fulfils them; relax them, or widen the ranges")
+            possible = f"only {len(found):,} different case{' is' if len(found) == 1 else 's are'} possible"
             raise ConfigError(
-                KEY if constraints.each else "dataset.parameters",
-                f"of {tried:,} cases only {len(found):,} different ones ({share:.2g}) are possible, and {count:,} "
-                f"are asked for; "
-                "ask for fewer, or widen the ranges" + (" or the constraints" if constraints.each else ""),
+                key,
+                f"{possible}, as far as {tried:,} tries tell, and {count:,} are asked for; ask for fewer, or widen"
+                f"{what} the ranges",
             )
         points = space.at(draw(batch))
         tried += batch

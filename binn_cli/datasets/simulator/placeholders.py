@@ -12,7 +12,8 @@ from binn_cli.config.ranges import did_you_mean
 from binn_cli.datasets.simulator.cases import Value
 from binn_cli.errors import ConfigError
 
-FORMAT = re.compile(r"[-+ 0#]*\d*(?:\.\d+)?[bdeEfFgGosxX%]?")
+FORMAT = re.compile(r"(?:[^{}]?[<>=^])?[-+ 0#]*\d*[_,]?(?:\.\d+)?[bdeEfFgGnosxX%]?")
+"""What Python's format takes, aligned columns among them."""
 PLACE = re.compile(r"\{\{|\}\}|\{([^{}\n]+)\}")
 WORD = re.compile(r"[A-Za-z_]\w*")
 SHELL_WORDS = {"|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "&>"}
@@ -67,7 +68,9 @@ def require_known(text: str, known: Mapping[str, object], key: str, where: str =
             found = _told_apart(inside, known)
             if found is None:
                 name, colon, form = inside.partition(":")
-                if WORD.fullmatch(name) and (not colon or FORMAT.fullmatch(form)):
+                converted = re.fullmatch(r"(.+)![rsa]", name)  # {k!r} of Python's own formats
+                name = converted[1] if converted and converted[1] in known else name
+                if converted or (WORD.fullmatch(name) and (not colon or FORMAT.fullmatch(form))):
                     listed = ", ".join(f"{{{name}}}" for name in known)
                     problem = (
                         f"{place}there is no parameter for {{{inside}}}{did_you_mean(name, known)}; there are {listed}"

@@ -21,12 +21,15 @@ from binn_cli.errors import ConfigError, DataError
 
 KEY = "dataset.candidates"
 MOST_CANDIDATES = 1_000_000
+LISTED = 10_000
+"""Cases up to which all are listed where there are only so many, and nobody names candidates."""
 
 
 def listed_candidates(
     config: SimulatorConfig, space: Space, constraints: Constraints, seed: int, start: Path
 ) -> Float[np.ndarray, "n D"] | None:
-    """The finite list of candidates that a configuration names, inside the constraints, or None where it names none.
+    """The finite list of candidates, inside the constraints: those that a configuration names, or all where there are
+    only some; None for anything in the ranges.
 
     Raises:
         ConfigError: if the list cannot be used.
@@ -34,7 +37,10 @@ def listed_candidates(
     """
     given = config.candidates
     if given is None:
-        return None
+        levels = [parameter.levels for parameter in space.parameters]
+        if math.prod(len(own) if own is not None else math.inf for own in levels) > LISTED:
+            return None
+        given = {}  # whole numbers and choices alone: there are no more cases than these
     if isinstance(given, bool) or (isinstance(given, int) and given < 2):
         raise ConfigError(KEY, f"must be at least 2 where it is a number, not {shown(given)}")
     if isinstance(given, int):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from binn_cli.datasets.simulator.call_store import ENVIRONMENT, STDERR
-from binn_cli.datasets.simulator.errors import SolverUnusable
+from binn_cli.datasets.simulator.errors import SolverUnusable, plain
 from binn_cli.whole_file import write_whole
 
 LONGEST_LINE = 200
@@ -117,4 +117,4 @@ def last_words(directory: Path) -> str:
             lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
     except OSError:
         return ""
-    return f": {' '.join(lines[-1].split())[:LONGEST_LINE]}" if lines else ""
+    return f": {plain(lines[-1])[:LONGEST_LINE]}" if lines else ""

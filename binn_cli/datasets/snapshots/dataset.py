@@ -65,8 +65,8 @@ class Snapshots:
         )
         if len(self._simulations.files) < 2:
             raise DataError(
-                f"{config.path}: holds {len(self._simulations.files)} simulations; at least 2 are needed, one for "
-                f"the test"
+                f"{config.path}: holds {len(self._simulations.files) or 'no'} simulation; at least 2 are needed, one "
+                f"for the test"
             )
 
     def identity(self) -> dict[str, str]:

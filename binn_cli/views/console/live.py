@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from binn_cli.results.calls import Calls
 from binn_cli.results.record import EXPECTED_GAIN, PREDICTED_RMSE, Header, Step, judging
 from binn_cli.views.console import quantities
 from binn_cli.views.console.streams import Notices
@@ -23,9 +25,11 @@ class LiveView:
     Use it as a context manager: leaving it gives the terminal back, also after an error.
     """
 
-    def __init__(self, header: Header, console: Console | None = None) -> None:
-        """`console` is where to show the run, by default stderr."""
-        self._header = header
+    def __init__(
+        self, header: Header, console: Console | None = None, calls: Callable[[], Calls | None] = lambda: None
+    ) -> None:
+        """`console` is where to show the run, by default stderr; `calls` gives what a solver was asked for so far."""
+        self._header, self._calls = header, calls
         self._console = console or Notices()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
@@ -89,10 +93,10 @@ class LiveView:
         if self._progress is not None and self._bar is not None:
             self._progress.update(self._bar, completed=index + 1)
             # a narrow terminal cuts the end off, so what matters most comes first
-            self._status = "  ".join(part for part in (place, left, *_facts(step)) if part)
+            self._status = "  ".join(part for part in (place, left, *self._facts(step)) if part)
             self._describe("")
         else:
-            self._line("  ".join(part for part in (self._title(), place, *_facts(step), left) if part))
+            self._line("  ".join(part for part in (self._title(), place, *self._facts(step), left) if part))
 
     def on_finish(self, status: str, reason: str | None) -> None:
         """Give the terminal back."""
@@ -115,6 +119,20 @@ class LiveView:
             return ""
         return f"about {quantities.roughly(float(np.mean(self._durations)) * (self._total - index - 1))} left"
 
+    def _facts(self, step: Step) -> list[str]:
+        facts = [f"{step.n_train:,} points"] if step.n_train else []
+        scores = step.metrics.get(judging(step.metrics), {})
+        if "rmse" in scores:
+            facts.append(f"RMSE {quantities.numbers(scores['rmse'])}")
+        facts += _expectations(step)
+        if "fit" in step.timings:
+            fit = step.timings["fit"]
+            facts.append(f"fit {quantities.seconds(fit)}" if np.isfinite(fit) else "not measured")
+        if step.acquired:
+            calls = self._calls()
+            facts.append(f"chose {quantities.case(step.acquired, {} if calls is None else calls.choices)}")
+        return facts
+
     def _describe(self, activity: str) -> None:
         if self._progress is not None and self._bar is not None:
             parts = (self._title(), activity, self._status)
@@ -136,20 +154,6 @@ class LiveView:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-
-
-def _facts(step: Step) -> list[str]:
-    facts = [f"{step.n_train:,} points"] if step.n_train else []
-    scores = step.metrics.get(judging(step.metrics), {})
-    if "rmse" in scores:
-        facts.append(f"RMSE {quantities.numbers(scores['rmse'])}")
-    facts += _expectations(step)
-    if "fit" in step.timings:
-        fit = step.timings["fit"]
-        facts.append(f"fit {quantities.seconds(fit)}" if np.isfinite(fit) else "not measured")
-    if step.acquired:
-        facts.append(f"chose {quantities.case(step.acquired)}")
-    return facts
 
 
 def _expectations(step: Step) -> list[str]:

@@ -81,11 +81,16 @@ def size(n_bytes: float | int) -> str:
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
-def coordinates(values: float | Sequence[float]) -> str:
-    """The same coordinate of one case, or of several."""
-    return ", ".join(coordinate(value) for value in np.atleast_1d(values))
+def coordinates(values: float | Sequence[float], choices: Sequence[str] = ()) -> str:
+    """The same coordinate of one case, or of several; where it has choices, a number is the place of one of them."""
+    return ", ".join(
+        choices[round(value)] if choices and np.isfinite(value) else coordinate(value)
+        for value in np.atleast_1d(values)
+    )
 
 
-def case(acquired: Mapping[str, float | Sequence[float]] | None) -> str:
+def case(acquired: Mapping[str, float | Sequence[float]] | None, choices: Mapping[str, Sequence[str]]) -> str:
     """The coordinates of a case; a dash for none."""
-    return ", ".join(f"{name} = {coordinates(value)}" for name, value in acquired.items()) if acquired else MISSING
+    if not acquired:
+        return MISSING
+    return ", ".join(f"{name} = {coordinates(value, choices.get(name, ()))}" for name, value in acquired.items())

@@ -119,8 +119,13 @@ def _rounds(record: RunRecord) -> Table:
     table = headed((), ("round", "points", *record.case_coordinates, *outputs, coverages, "fit"))
     split = record.judging_split
     rmse, coverage = record.series(split, "rmse"), record.series(split, "coverage_95")
+    choices = {} if record.calls is None else record.calls.choices
     for i, step in enumerate(record.steps):
-        case = [quantities.coordinates((step.acquired or {}).get(name, np.nan)) for name in record.case_coordinates]
+        acquired = step.acquired or {}
+        case = [
+            escape(quantities.coordinates(acquired.get(name, np.nan), choices.get(name, ())))
+            for name in record.case_coordinates
+        ]
         scores = [quantities.number(value) for value in rmse[i, : len(outputs)]]
         table.add_row(
             quantities.coordinate(step.coordinates.get("round", i)),
@@ -171,7 +176,7 @@ def _costs(record: RunRecord) -> list[str]:
     parts = [f"{steps[-1].n_train:,} training points"] if record.header.task not in ("scaling", "solve") else []
     acquired = sum(np.size(next(iter(step.acquired.values()))) for step in steps if step.acquired)
     if acquired:
-        parts.append(f"{acquired} acquired cases")
+        parts.append(f"{acquired} acquired {'case' if acquired == 1 else 'cases'}")
     phases = dict.fromkeys((*PHASES, *steps[-1].timings))
     totals = {phase: _total(steps, phase) for phase in phases}
     parts += [f"{phase} {quantities.seconds(value)}" for phase, value in totals.items() if value]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from binn_cli.errors import BinnError
 from binn_cli.results.fate import RESULTS
-from binn_cli.results.gather import Run, gathered
+from binn_cli.results.gather import Gathered, Run, gathered
+from binn_cli.results.provenance import SIDE_BY_SIDE
 from binn_cli.results.store import read
 from binn_cli.views.console.streams import Notices
 from binn_cli.whole_file import replacing
@@ -39,8 +40,7 @@ def figures(names: Sequence[str], output: Path) -> int:
     complaints = Notices()
     for path in found.not_runs:
         complaints.print(f"{path}: holds no run and is passed over", markup=False, highlight=False, soft_wrap=True)
-    if found.others:
-        message = f"{len(found.others)} of the runs are not complete and are left out"
+    for message in _left_out(found):
         complaints.print(message, markup=False, highlight=False, soft_wrap=True)
     paths = _drawn(found.runs, output) if found.runs else []
     if not paths:
@@ -54,6 +54,18 @@ def figures(names: Sequence[str], output: Path) -> int:
     for path in paths:
         print(path)
     return 0
+
+
+def _left_out(found: Gathered) -> list[str]:
+    """Sentences about runs that are in no figure, or not in all."""
+    said, count = [], len(found.others)
+    if count:
+        said.append(f"{count} of the runs {'is' if count == 1 else 'are'} not complete and left out")
+    shared = sum(bool(run.head.provenance.get(SIDE_BY_SIDE)) for run in found.runs)
+    if shared:
+        took = f"{shared} {'run' if shared == 1 else 'runs'} shared the machine with others"
+        said.append(f"{took}: error_against_time leaves their times out, and times in fig4 may be too long")
+    return said
 
 
 def _drawn(runs: Sequence[Run], output: Path) -> list[Path]:

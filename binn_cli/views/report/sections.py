@@ -60,8 +60,8 @@ def reservations(entries: Sequence[Entry], comparison: Comparison) -> list[str]:
     dirty = sum(1 for head in heads if head.provenance.get("git_dirty"))
     if dirty:
         found.append(
-            f"{dirty} of {len(heads)} runs were computed by code with changes that no commit has; the digest of the "
-            f"code tells which."
+            f"{dirty} of {len(heads)} {'run was' if len(heads) == 1 else 'runs were'} computed by code with changes "
+            f"that no commit has; the digest of the code tells which."
         )
     notes = sorted({f"{head.dataset}: {head.note}" for head in heads if head.note})
     return [*found, *(f"Data of {note}." for note in notes)]

@@ -88,7 +88,7 @@ def test_two_processes_share_what_they_compute(project: Path, simulator: Build) 
 
 def test_failures_are_recorded_with_their_reasons_and_the_others_go_on(project: Path, simulator: Build) -> None:
     body = """
-if k == 1: raise ValueError("no convergence")
+if k == 1: raise ValueError("no \x1b[31mconvergence\x1b[0m\x07")
 if k == 2: sys.exit(0)
 if k == 3: open(out, "w").write("u\\nnan\\n"); sys.exit(0)
 if k == 4: open(out, "w").write("x,u\\n0,1\\n1,2\\n"); sys.exit(0)
@@ -191,7 +191,7 @@ def test_every_call_has_a_directory_of_its_own_with_links_to_its_files(project: 
 
 
 def test_a_template_is_filled_in_for_every_call(project: Path, simulator: Build) -> None:
-    (project / "input.txt").write_text('k = {k:.17g}\nwhere = {output}\njson = {"a": {P}}\n')
+    (project / "input.txt").write_bytes(b'k = {k:.17g}\nwhere = {output}\njson = {"a": {P}}\r\n')
     (project / "read.py").write_text(
         "import sys\nlines = open(sys.argv[1]).read().split('\\n')\n"
         "open(lines[1].split(' = ')[1], 'w').write('u\\n' + lines[0].split(' = ')[1])\n"
@@ -199,6 +199,8 @@ def test_a_template_is_filled_in_for_every_call(project: Path, simulator: Build)
     dataset = simulator(command=f"{PYTHON} read.py {{input}}", template="input.txt")
     data = dataset.label(dataset.begin_with(2))
     np.testing.assert_array_equal(data.values[:, 0], data.axes[-1].points[:, 0])
+    (filled, _) = project.glob("data/calls/*/*/attempt-1/input.txt")
+    assert filled.read_bytes().endswith(b"}\r\n")
     with pytest.raises(ConfigError, match=r"dataset.template: input.txt, line 2: there is no parameter for \{kk\}"):
         (project / "input.txt").write_text("{k} {P}\n{kk}\n")
         simulator(command=f"{PYTHON} read.py {{input}}", template="input.txt")
@@ -246,6 +248,10 @@ def test_whole_numbers_and_choices_reach_a_callable_as_such(simulator: Build) ->
         ({"callable": "functions:number", "parameters": None}, "names no parameter"),
         ({"callable": "functions:number", "outputs": ["k"]}, "'k', which dataset.parameters names too"),
         ({"command": "python {k} {P}", "output": "/tmp/x"}, "must be a file in the working directory"),
+        ({"callable": "functions:number", "outputs": [""]}, "dataset.outputs: must hold names"),
+        ({"callable": "functions:number", "environment": {"A=B": 1}}, "dataset.environment: cannot set 'A=B' to 1"),
+        ({"callable": "functions:number", "environment": {"A": [1]}}, "a name without = gets a text or a number"),
+        ({"command": "python {k} {P}", "output": "."}, "must be a file in the working directory"),
         ({"umbridge": "localhost:1"}, "must be an address"),
         ({"umbridge": "http://127.0.0.1:1", "parameters": {"m": {"choice": ["a", "b"]}}}, "takes numbers only"),
     ],

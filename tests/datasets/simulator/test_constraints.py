@@ -43,6 +43,9 @@ def test_meaning(text: str, expected: list[bool]) -> None:
     ("text", "said"),
     [
         ("__import__('os').system('echo x') == 0", "not allowed"),
+        ("k and P > 3", "'k' is neither true nor false"),
+        ("not {Cl/Cd}", "'{Cl/Cd}' is neither true nor false"),
+        (f"{'k*' * 2000}k < 3", "too long: at most 1,000 characters"),
         ("k.__class__ == 1", "not allowed"),
         ("(lambda: 1)() == 1", "not allowed"),
         ("[x for x in (1,)] == 1", "not allowed"),

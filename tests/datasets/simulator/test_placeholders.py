@@ -16,6 +16,7 @@ def test_values_are_written_so_that_they_read_back_the_same() -> None:
     values = {"k": 0.1 + 0.2, "n": 3, "m": "steel"}
     assert filled("{k} {n} {m} {k:.3e} {n:04d}", values) == "0.30000000000000004 3 steel 3.000e-01 0003"
     assert float(filled("{k}", values)) == values["k"]
+    assert filled("{n:>4}|{m:<8}|{k:^+10.2f}", values) == "   3|steel   |  +0.30   "
 
 
 def test_braces_that_are_no_placeholders_stay() -> None:
@@ -55,6 +56,7 @@ def test_what_only_a_shell_understands_is_refused(command: str) -> None:
             r"file, line 2: there is no parameter for \{kk\}; did you mean \"k\"\?; there are \{k\}, \{m\}",
         ),
         ("{P:.3f}", "no parameter"),
+        ("{k!r}", r"no parameter for \{k!r\}"),
         ("{m:.3f}", "cannot be written with '.3f'"),
         ("{k:d}", "cannot be written with 'd'"),
     ],

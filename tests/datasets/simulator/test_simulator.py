@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,13 @@ def test_in_the_ranges_there_is_a_design_and_whatever_is_added(simulator: Build)
     assert dataset.stated_ranges(("x", "P", "k"))[1:].tolist() == [[100, 200], [1, 4]]
 
 
+def test_where_there_are_only_some_cases_all_are_candidates(simulator: Build) -> None:
+    some = {"n": {"integer": [1, 3]}, "m": {"choice": ["a", "b"]}}
+    dataset = simulator(parameters=some, constraints=["n < 3 or m == 'a'"])
+    assert dataset.is_finite and dataset.candidates.size == 5 == dataset.initial_cases
+    assert not simulator(parameters={**some, "N": {"integer": [1, 9999]}}).is_finite
+
+
 @pytest.mark.parametrize("design", ["sobol", "latin_hypercube", "random"])
 def test_designs_among_listed_candidates(simulator: Build, design: str) -> None:
     dataset = simulator(callable="functions:number", candidates={"k": 6, "P": 6}, design=design, test_cases=5)
@@ -195,6 +203,18 @@ def test_answers_that_cannot_be_used(project: Path, simulator: Build, text: str,
     dataset = simulator(constraints=["k * P < 700"])
     with pytest.raises(DataError, match=said):
         read_answers(project / "results.csv", dataset.space, dataset.constraints, dataset.layout)
+
+
+def test_parameters_may_be_called_like_columns_of_answers(project: Path, simulator: Build) -> None:
+    names = ("gain", "status", "file", "reason", "seconds")
+    dataset = simulator(parameters={name: [1, 9] for name in names})
+    (project / "r.csv").write_text(f"{','.join(names)},u\n1,2,3,4,5,6\n")
+    (project / "r.json").write_text(
+        json.dumps([{"parameters": dict(zip(names, range(1, 6), strict=True)), "gain": 0.5, "u": 6}])
+    )
+    for path in project.glob("r.*"):
+        (answer,) = read_answers(path, dataset.space, dataset.constraints, dataset.layout)
+        assert answer.point.tolist() == [1, 2, 3, 4, 5] and answer.field.values.tolist() == [6]
 
 
 def test_answers_as_json_and_the_same_twice(project: Path, simulator: Build) -> None:
