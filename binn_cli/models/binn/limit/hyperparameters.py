@@ -139,7 +139,7 @@ def sample(
     rng = np.random.default_rng([seed, 29])
     values, vectors = np.linalg.eigh(curvature(evidence, theta, targets, weights, prior))
     # Nothing can be known less well than the prior says.
-    scale = vectors / np.sqrt(np.maximum(values, 0.8 * np.min(1.0 / prior.std**2)))
+    scale = vectors / np.sqrt(np.maximum(values, 0.8 * np.min(1.0 / np.maximum(prior.std, prior.above) ** 2)))
     limits = bounds(evidence.points.shape[1])
 
     def potential(q: np.ndarray) -> Energy:

@@ -46,20 +46,26 @@ that it is for: simulations without noise are then missed by less. A seventh of 
 REFUSED = 1e25
 """Objective of hyperparameters whose covariance matrix cannot be factorised: no search goes there."""
 
+MATTERING, REACH = 6, 0.3
+"""Inputs that may all matter, and by what share of a standard deviation lengths reach farther up for each one more."""
+
 SHORTEST, LONGEST = 0.02, 100.0
 """Range of the length scales, in units of the domain."""
 
 
 class Prior(NamedTuple):
-    """Independent normal distributions of the P = 2 D + 2 hyperparameters: log ℓ_d, logit s_d, log σ_f² and log σ².
+    """Independent distributions of the P = 2 D + 2 hyperparameters log ℓ_d, logit s_d, log σ_f² and log σ², normal on
+    either side of their peaks.
 
     Attributes:
-        mean: (P,) means.
-        std: (P,) standard deviations.
+        mean: (P,) most probable values.
+        std: (P,) standard deviations below them.
+        above: (P,) and above them.
     """
 
     mean: Float[np.ndarray, " P"]
     std: Float[np.ndarray, " P"]
+    above: Float[np.ndarray, " P"]
 
     @classmethod
     def weak(cls, dimensions: int) -> Prior:
@@ -70,7 +76,18 @@ class Prior(NamedTuple):
         lengths, shares = np.full(dimensions, np.log(0.7 * np.sqrt(dimensions))), np.full(dimensions, 1.0)
         mean = np.concatenate([lengths, shares, [0.0, np.log(1e-6)]])
         std = np.concatenate([np.full(dimensions, 1.3), np.full(dimensions, 2.5), [2.5, 6.0]])
-        return cls(mean, std)
+        return cls(mean, std, cls.reaching(std))
+
+    @staticmethod
+    def reaching(std: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+        """Standard deviations above the mean: those below it, but for lengths of many inputs.
+
+        An input that does not matter has a length far above the mean. Of many inputs most do not, and a few rows cannot
+        pay for every one of them.
+        """
+        dimensions, above = (len(std) - 2) // 2, std.copy()
+        above[:dimensions] *= 1.0 + REACH * max(0, dimensions - MATTERING)
+        return above
 
     def around(self, hyperparameters: Float[np.ndarray, " P"], length: float, share: float) -> Prior:
         """This prior with lengths and shares around given ones, so far away as the standard deviations say."""
@@ -78,7 +95,7 @@ class Prior(NamedTuple):
         mean, std = self.mean.copy(), self.std.copy()
         mean[: 2 * dimensions] = hyperparameters[: 2 * dimensions]
         std[:dimensions], std[dimensions : 2 * dimensions] = length, share
-        return Prior(mean, std)
+        return Prior(mean, std, std)
 
 
 def bounds(dimensions: int) -> Float[np.ndarray, "P 2"]:
@@ -282,9 +299,10 @@ class Evidence:
             gradient[:, d + inputs.start : d + inputs.stop] = -0.5 * (1.0 - own) * shares
         gradient[:, 2 * d] = -0.5 * (whole + (signal + jitter) * trace)
         gradient[:, 2 * d + 1] = -0.5 * trace * noise
-        away = (theta - prior.mean) / prior.std
+        std = np.where(theta > prior.mean, prior.above, prior.std)
+        away = (theta - prior.mean) / std
         value = np.where(refused, REFUSED, value + 0.5 * np.sum(away**2, axis=1))
-        return value, gradient + away / prior.std
+        return value, gradient + away / std
 
     def _multiplied(
         self, inverse: Float[np.ndarray, "B D"], share: Float[np.ndarray, "B D"], several: list[slice]

@@ -124,7 +124,7 @@ def _expected(dimensions: int) -> Prior:
     weak = Prior.weak(dimensions)
     mean, std = weak.mean.copy(), weak.std.copy()
     mean[:dimensions], std[:dimensions] = 0.5 * np.log(dimensions), LENGTH_STD
-    return Prior(mean, std)
+    return Prior(mean, std, Prior.reaching(std))
 
 
 def _field_points(fit: TuckerFit) -> float:
@@ -139,7 +139,7 @@ def _field_points(fit: TuckerFit) -> float:
 
 def _with_noise(prior: Prior, variance: float) -> Prior:
     """The prior with a noise variance that is known."""
-    mean, std = prior.mean.copy(), prior.std.copy()
+    mean, std, above = (part.copy() for part in prior)
     if variance > 1e-12:
-        mean[-1], std[-1] = min(np.log(variance), bounds((len(mean) - 2) // 2)[-1, 1]), 1.0
-    return Prior(mean, std)
+        mean[-1], std[-1], above[-1] = min(np.log(variance), bounds((len(mean) - 2) // 2)[-1, 1]), 1.0, 1.0
+    return Prior(mean, std, above)
