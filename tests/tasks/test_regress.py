@@ -7,13 +7,15 @@ import pytest
 
 from binn_cli.config.schema import BinnConfig, PoissonConfig, RegressConfig, SineConfig
 from binn_cli.datasets.poisson import Poisson
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.sine import Sine
-from binn_cli.errors import ConfigError
+from binn_cli.errors import ConfigError, DataError
 from binn_cli.metrics import METRICS
 from binn_cli.models.binn.surrogate import Binn
 from binn_cli.results.record import PHASES
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.store import read
+from binn_cli.tasks.evaluation import PhaseTimings, fitted_on
 from binn_cli.tasks.regress import Regress
 from tests.tasks.fakes import CASES, ORDER, FakeDataset, FakeSurrogate, Listener, new_recorder
 
@@ -42,6 +44,13 @@ def test_one_step_with_everything_in_it(tmp_path) -> None:
     assert record.surrogate is not None and record.surrogate["generation"] == 0
     assert record.predictions is not None
     assert (len(record.predictions.inputs), record.predictions.stride, record.predictions.n_points_total) == (4, 3, 10)
+
+
+def test_a_single_point_is_not_learned_from() -> None:
+    """It would be taken for a constant that is known exactly."""
+    one = ProductData((Axis("row", np.full((1, 1), 0.3), ("x",)),), np.full((1, 1), 2.0), ("y",))
+    with pytest.raises(DataError, match="1 point to learn from, which says nothing of how y varies; two are the least"):
+        fitted_on(Binn(BinnConfig()), one, PhaseTimings(), domain=np.array([[0.0, 1.0]]))
 
 
 def test_a_sample_of_the_training_points_is_kept(tmp_path) -> None:
