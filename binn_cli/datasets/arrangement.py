@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.datasets.structure import LEAST_OBSERVED, Structure, found_structure, grouped, is_place
+from binn_cli.datasets.structure import LEAST_OBSERVED, Structure, found_structure, grouped, is_place, looks_scattered
 
 
 class Arrangement(Protocol):
@@ -209,20 +209,41 @@ def arranged(data: ProductData, cases: Sequence[str], *, structured: bool) -> Ar
         ConfigError: if `cases` names what is no input, or does not tell simulations apart.
     """
     (axis,) = data.axes
-    structure = found_structure(axis.points, data.inputs, cases) if structured else None
+    structure, copies = (found_structure(axis.points, data.inputs, cases) if structured else None), ""
+    if structured and structure is None and len(single := _without_copies(data)) < axis.size:
+        # A grid with rows that stand there twice is one without the copies.
+        structure = found_structure(axis.points[single], data.inputs, cases)
+        if structure is not None:
+            n = axis.size - len(single)
+            copies = f", {n:,} {'copy of a row' if n == 1 else 'copies of rows'} left out"
+            data = replace(data, axes=(axis.taken(single),), values=data.values[single])
+            axis = data.axes[0]
     if structure is not None and structure.has_cases:
-        return ByCase(product(structure, data), structure.text)
+        return ByCase(product(structure, data), structure.text + copies)
     if structure is not None and not cases:
         # The grid has its axes in this order, and so must rows.
         ordered = with_inputs(data, [data.inputs[k] for own in structure.columns for k in own])
         return ByRow(
-            ordered, replace(structure, columns=_counted(structure.columns)), np.arange(axis.size), structure.text
+            ordered,
+            replace(structure, columns=_counted(structure.columns)),
+            np.arange(axis.size),
+            structure.text + copies,
         )
     group = grouped(axis.points, data.inputs, cases) if structured or cases else None
     if group is None:
         return ByRow(data, None, np.arange(axis.size))
     parameters = [name for name in data.inputs if (name in cases if cases else not is_place(name))]
     return ByMesh.of(data, group, parameters)
+
+
+def _without_copies(data: ProductData) -> Int[np.ndarray, " n"]:
+    """The rows of a table that may be a grid, of rows that agree in inputs and outputs the first alone."""
+    points = data.axes[0].points
+    if len(points) < 2 or looks_scattered(points):
+        return np.arange(len(points))
+    import pandas as pd
+
+    return np.flatnonzero(~pd.DataFrame(np.concatenate([points, data.values], axis=1)).duplicated().to_numpy())
 
 
 def _counted(columns: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:

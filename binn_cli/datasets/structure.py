@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -37,7 +37,7 @@ TABLE = 8
 """Entries a row of the largest table of combinations."""
 FIELD = re.compile(
     r"(x|y|z|r|s|t|theta|phi|xi|eta|zeta|radius|time|times|lat|lon|latitude|longitude|height|depth|node|cell|element|frequency|freq|wavelength)"
-    r"(coord|coordinate|position|pos)?|(coords?|coordinates?|points?|position|pos|nodes?)[:_\- ]*[0-2xyz]",
+    r"([ _-]?(coord|coordinate|position|pos))?|(coords?|coordinates?|points?|position|pos|nodes?)[:_\- ]*[0-2xyz]",
     re.IGNORECASE,
 )
 """Names, without unit, of where and when a field is known; other columns then say which simulation it is."""
@@ -120,13 +120,13 @@ def found_structure(x: Float[np.ndarray, "N D"], names: Sequence[str], cases: Se
     """
     _require_inputs(names, cases)
     n = len(x)
-    if n < FEWEST_ROWS or x.shape[1] < 2 or _looks_scattered(x):
+    if n < FEWEST_ROWS or x.shape[1] < 2 or looks_scattered(x):
         return None
     columns = _Columns.of(x)
     varying = tuple(k for k in range(x.shape[1]) if columns.count((k,)) > 1)
     if len(varying) < 2 or columns.count(varying) < n:
         return None  # some rows are of one place: measured again, or of simulations that no input tells apart
-    groups = _groups(columns, varying)
+    groups = _groups(columns, varying, names)
     if groups is None:
         return None
     groups, has_cases = _with_cases_last(columns, groups, names, cases)
@@ -137,7 +137,7 @@ def found_structure(x: Float[np.ndarray, "N D"], names: Sequence[str], cases: Se
     return found if found.share >= LEAST_OBSERVED and LEAST_REPEATED * max(found.shape) <= n else None
 
 
-def _looks_scattered(x: Float[np.ndarray, "N D"]) -> bool:
+def looks_scattered(x: Float[np.ndarray, "N D"]) -> bool:
     """Whether a few rows show that no column has as few values as one of the smallest axis must have."""
     n = len(x)
     most = int(np.sqrt(n / LEAST_OBSERVED)) + 1
@@ -212,16 +212,26 @@ class _Columns:
         return int(np.count_nonzero(np.bincount(self.index[i] * len(self.values[j]) + self.index[j], minlength=most)))
 
 
-def _groups(columns: _Columns, varying: Group) -> tuple[Group, ...] | None:
-    """Columns by axis: first so that no combination is missing, then so that at most half of them are."""
+def _groups(columns: _Columns, varying: Group, names: Sequence[str]) -> tuple[Group, ...] | None:
+    """Columns by axis: first so that no combination is missing, then so that at most half of them are; but an axis of
+    places and parameters alike, as a part of a simulation that is missing leaves, only where there is nothing else."""
+    mixed = None
+    for groups in _possible_groups(columns, varying):
+        if not any(len({is_place(names[k]) for k in own}) > 1 for own in groups):
+            return groups
+        mixed = mixed or groups
+    return mixed
+
+
+def _possible_groups(columns: _Columns, varying: Group) -> Iterator[tuple[Group, ...]]:
     for tolerated, least in ((1.0, 1.0), (NEARLY_ALL, LEAST_OBSERVED), (LEAST_OBSERVED, LEAST_OBSERVED)):
         joined = _that_vary_together(columns, varying, tolerated)
         if len(joined) > 1 and columns.rows >= least * math.prod(map(columns.count, joined)):
-            return joined
+            yield joined
+            continue
         split = _split_off(columns, joined, least)
         if len(split) > 1:
-            return split
-    return None
+            yield split
 
 
 def _that_vary_together(columns: _Columns, varying: Group, tolerated: float) -> tuple[Group, ...]:

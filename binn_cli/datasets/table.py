@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.config.schema import TableConfig
-from binn_cli.config.schema.kinds import text_choices
+from binn_cli.config.schema.kinds import kinds_of, text_choices
 from binn_cli.config.schema.table import DECIMALS, SEPARATORS
 from binn_cli.datasets.arrangement import Arrangement, ByRow, arranged, with_inputs
 from binn_cli.datasets.columns.column_file import Reading
@@ -20,6 +20,7 @@ from binn_cli.datasets.columns.streaming import added_rows, streamed_rows
 from binn_cli.datasets.columns.table_reader import TableContent, TableReport, read_table
 from binn_cli.datasets.dataset import Announce, silent
 from binn_cli.datasets.digest import file_digest
+from binn_cli.datasets.kinds import require_kinds
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_selection import Only, Without, picked
@@ -90,12 +91,17 @@ class Table:
             path, reading_options(self.config), inputs, outputs, drop_missing=self.config.missing == "drop"
         )
         names = tuple(content.report.inputs)
+
+        def place(row: int) -> str:
+            return f"{path}, {content.file.place(int(content.kept[row]))}"
+
         require_within(
             content.x,
             names,
             self.stated_ranges(names),
-            lambda row: f"{path}, {content.file.place(int(content.kept[row]))}",
+            place,
         )
+        require_kinds(content.x, names, kinds_of(self.config.kinds), place)
         return content
 
     @cached_property

@@ -105,9 +105,10 @@ def numbers_of(values: Any, name: str, scope: Scope) -> np.ndarray:
 
 
 def _by_name(points: Any, scope: Scope) -> dict[str, np.ndarray]:
-    """Values of every input, and of nothing else."""
+    """Values of every input; outputs beside them, as in a table of known rows, are passed over."""
     inputs = scope.inputs
-    named = points.columns if hasattr(points, "columns") else points
+    columns = points.columns if hasattr(points, "columns") else points
+    named = [name for name in columns if str(name) in inputs or str(name) not in scope.outputs]
     for name in map(str, named):
         if name not in inputs:
             raise BinnError(f"points: {name} is no input; there are {', '.join(inputs)}{did_you_mean(name, inputs)}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from binn_cli.datasets.arrangement import arranged
+from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.structure import Structure, found_structure, grouped
 from binn_cli.errors import ConfigError
 
@@ -160,3 +163,27 @@ def test_simulations_with_meshes_of_their_own_are_told_apart() -> None:
     assert grouped(RNG.uniform(size=(50, 3)), ["x", "y", "k"]) is None
     with pytest.raises(ConfigError, match="all rows have the same value"):
         grouped(np.column_stack([x, np.ones(len(x))]), ["x", "y", "k", "c"], ["c"])
+
+
+def _grid_of_cases() -> tuple[np.ndarray, np.ndarray]:
+    """4 x 3 points of a field in 6 cases, and its values."""
+    x, y, k = (c.ravel() for c in np.meshgrid(np.arange(4.0), np.arange(3.0), np.arange(6.0) ** 2, indexing="ij"))
+    return np.column_stack([x, y, k]), x + 10 * y + 100 * k
+
+
+def test_a_part_of_a_case_may_be_missing() -> None:
+    x, _ = _grid_of_cases()
+    found = found_structure(x[(x[:, 2] != 4) | (x[:, 1] < 2)], ("x", "y", "k"))
+    assert found is not None and found.text == "2 grid axes × 6 cases (4 × 3 × 6, 94.4 % of the combinations there)"
+
+
+def test_copies_of_rows_hide_no_structure() -> None:
+    x, y = _grid_of_cases()
+    rows = np.r_[np.arange(len(x)), 5, 5, 7]
+    data = ProductData((Axis("point", x[rows], ("x", "y", "k")),), y[rows][:, None], ("u",))
+    found = arranged(data, [], structured=True)
+    assert found.text == "2 grid axes × 6 cases (4 × 3 × 6), 3 copies of rows left out"
+    values = found.label(range(6))
+    np.testing.assert_array_equal(values.table()[1][:, 0], values.table()[0] @ np.array([1.0, 10.0, 100.0]))
+    changed = replace(data, values=data.values + (np.arange(len(rows)) == len(x))[:, None])
+    assert "points of their own" in arranged(changed, [], structured=True).text, "the copy says something else"

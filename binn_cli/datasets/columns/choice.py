@@ -82,6 +82,12 @@ def chosen(file: ColumnFile, inputs: Sequence[str], outputs: Sequence[str], *, o
         raise DataError(
             f"{file.path}: no column is left for an input; the file has {listed(file.units)}{_told(left_out)}"
         )
+    if isinstance(file, NetcdfFile) and (unplaced := file.unplaced(named_outputs, taken)):
+        raise DataError(
+            f"{file.path}: {', '.join(named_outputs)} lies along {', '.join(unplaced)}, but no variable says where the "
+            f"points of {'that dimension' if len(unplaced) == 1 else 'these dimensions'} are; add one as a coordinate, "
+            "or name the inputs with dataset.inputs=[…]"
+        )
     return Choice(taken, named_outputs, left_out, all_others=True)
 
 
@@ -107,7 +113,7 @@ def require_units(file: ColumnFile, columns: Sequence[str], units: Sequence[str]
 
 def hint_of_unit(name: str, columns: Iterable[str]) -> str:
     """What to do where a name is missing but stands in the file with its unit behind it; else nothing."""
-    own = re.compile(re.escape(name) + r"\s*[\[(][^\])]*[\])]")
+    own = re.compile(re.escape(name) + r"\s*[\[(](?!\d+[\])])[^\])]*[\])]")
     alike = [column for column in columns if own.fullmatch(column)]
     return f'; did you mean "{alike[0]}", whose unit belongs into a line below the names?' if alike else ""
 
@@ -126,6 +132,12 @@ def column_of(file: ColumnFile, name: str, meaning: str = "") -> str:
     alike = [known for known in file.units if same_name(name, known)]
     if len(alike) == 1:
         return alike[0]
+    parts = [known for known in file.units if re.fullmatch(re.escape(name) + r"\[\d+\]", known)] if name else []
+    if parts:
+        raise DataError(
+            f"{file.path}: {written(name)} is an array with the columns {parts[0]} to {parts[-1]}: name one of them; "
+            "if it is a field over a grid, give it named dimensions with their coordinates, as NetCDF has them"
+        )
     raise DataError(
         f"{file.path}: there is no column {written(name) if name else 'without a name'}"
         f"{f', {meaning}' if meaning else ''}; the file has {listed(file.units)}"

@@ -177,7 +177,11 @@ def require_equal_lengths(path: Path, lengths: Mapping[str, int]) -> None:
         DataError: with the length of every column.
     """
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name!r} has {count:,} rows" for name, count in lengths.items())
+        # One column of each length is enough to see it.
+        first: dict[int, str] = {}
+        for name, count in lengths.items():
+            first.setdefault(count, name)
+        told = ", ".join(f"{name!r} has {count:,} rows" for count, name in first.items())
         raise DataError(
             f"{path}: columns differ in length: {told}; name those that belong together with dataset.inputs"
         )

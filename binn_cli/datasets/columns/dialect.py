@@ -8,12 +8,12 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from binn_cli.datasets.columns.column_file import AUTO, Reading
 from binn_cli.datasets.columns.number_style import NumberStyle, is_missing, looks_like_number
-from binn_cli.datasets.columns.opening import opened
+from binn_cli.datasets.columns.opening import opened, require_text
 from binn_cli.errors import DataError
 
 HEAD = 2**18
@@ -22,6 +22,8 @@ LINES = 200
 """Lines that are looked at."""
 LONGEST_RECORD = 20
 """Lines over which a quote may go."""
+NAMED = 0.3
+"""What it counts for a separator that there are as many names as values, where 1 is that all lines are alike."""
 MARKS = ("#", "%", "!", "//")
 """What begins a comment above the names, where nothing is stated."""
 WHITESPACE = r"\s+"
@@ -94,6 +96,7 @@ def found_dialect(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> D
     with opened(path) as file:
         head = file.read(HEAD)
         whole = not file.read(1)
+    require_text(path, head)
     encoding, mark = _encoding(path, head, reading)
     text = _decoded(path, head[mark:], encoding, whole)
     lines = list(io.StringIO(text, newline=""))
@@ -137,7 +140,7 @@ def fields_of(text: str, separator: str) -> list[str]:
     """The values of a line, or of a record of several lines within quotes."""
     if separator == WHITESPACE:
         return [field.strip('"') for field in re.findall(r'"[^"]*"|[^\s"]+', text)]
-    return next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), [])
 
 
 class _Sniffer:
@@ -196,7 +199,7 @@ class _Sniffer:
             text = raw.rstrip("\r\n")
             if text.count('"') % 2:
                 behind, text = self._quoted(number)
-            if number == 1 and (told := re.fullmatch(r'"?sep=(.)"?[;,]*', text.strip(), flags=re.IGNORECASE)):
+            if number == 1 and (told := re.fullmatch(r'"?sep=(.)"?[;,]*', text.strip(" "), flags=re.IGNORECASE)):
                 self.stated = self.stated or told[1]  # a line that Excel writes and reads
             elif marks and text.lstrip().startswith(marks):
                 self.comments.append(Line(number, text))
@@ -224,16 +227,17 @@ class _Sniffer:
         """What is stated, or what cuts the lines into equally many pieces of which most are numbers."""
         if self.stated:
             return self.stated
-        best, chosen = (0.0, 0.0), ","
+        best, chosen = (0.0, 0.0, 0.0), ","
         for separator in SEPARATORS:
             rows = [_stripped(line.text, separator) for line in lines]
             width = _usual_width(rows)
             if width < 2:
                 continue
+            named = NAMED * (len(rows[0]) == width)
             rows = rows[1:] or rows
             alike = sum(len(row) == width for row in rows) / len(rows)
             pieces = [piece for row in rows for piece in row]
-            score = (alike, sum(map(looks_like_number, pieces)) / len(pieces))
+            score = (alike, sum(map(looks_like_number, pieces)) / len(pieces), named)
             if sum(score) > sum(best) + 1e-9:
                 best, chosen = score, separator
         return chosen
@@ -244,10 +248,14 @@ class _Sniffer:
         asked_for = any(value in self.wanted for value in first.values)
         if any(map(looks_like_number, filter(None, first.values))) and not asked_for:
             above = [line for line in self.comments if line.number < first.number]
-            if above:  # the last comment may hold the names, as numpy.savetxt writes them
-                values = _stripped(re.sub(r"^\s*(//|[#%!])+", "", above[-1].text), separator)
-                if len(values) == width and not any(map(looks_like_number, values)):
-                    return Line(above[-1].number, above[-1].text, values), 0
+            named = [self._within(line, separator) for line in above[-2:]]
+            # The last comment may hold the names, as numpy.savetxt writes them, or the units below them.
+            named = [
+                line for line in named if len(line.values) == width and not any(map(looks_like_number, line.values))
+            ]
+            if named:
+                wanted = [line for line in named if set(line.values) & set(self.wanted)]
+                return (wanted or named)[-1], 0
             if all(map(looks_like_number, first.values)):
                 raise DataError(
                     f"{self.path}, line {first.number}: there are numbers ({', '.join(first.values[:3])} …) where "
@@ -261,6 +269,11 @@ class _Sniffer:
                         break
                     return line, skipped
         return first, 0
+
+    @staticmethod
+    def _within(comment: Line, separator: str) -> Line:
+        """A comment as a line of values, without what begins it."""
+        return replace(comment, values=_stripped(re.sub(r"^\s*(//|[#%!])+", "", comment.text), separator))
 
     def _names(self, header: Line, rows: Sequence[Line]) -> tuple[str, ...]:
         """The names, one for each value of a row; a separator at the end of lines, which separates nothing, counts on
@@ -310,7 +323,7 @@ def _stripped(text: str, separator: str) -> tuple[str, ...]:
 def _unit(text: str) -> str:
     """A unit without the brackets around it; a line or a one stands for none."""
     bare = text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in ("[]", "()") else text
-    return "" if bare in ("-", "–", "1") else bare
+    return "" if bare in ("-", "–", "1") or re.fullmatch(r":?-{2,}:?", bare) else bare
 
 
 def _usual_width(rows: Sequence[Sequence[str]]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.columns.arrays import Layout, Place, as_text, layout_of
+from binn_cli.datasets.columns.arrays import Layout, Place, as_text, layout_of, texts_of_numbers
 from binn_cli.datasets.columns.column_file import (
     LeftOut,
     Reading,
@@ -20,56 +20,17 @@ from binn_cli.datasets.columns.column_file import (
     require_equal_lengths,
     without_numbers,
 )
+from binn_cli.datasets.columns.decoding import Decoding
+from binn_cli.datasets.columns.doubts import LOOKED_AT
 from binn_cli.datasets.columns.hdf5_opening import Stamp, first_lost_row, opened
 from binn_cli.datasets.rows import spans
 from binn_cli.errors import DataError
 
 NAMES = "columns"
 """The attribute of an array with the names of its columns."""
-NEVER_WRITTEN = (9.969209968386869e36, np.float64(np.float32(9.969209968386869e36)))
-"""What NetCDF fills places with that are never written, in its two kinds of floating-point numbers."""
+MATLAB = "MATLAB_class"
+"""The attribute of every array that MATLAB has written, which turns rows into columns."""
 ROWS_AT_ONCE = 2**18
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How stored numbers become values: (number * scale + offset), unless it stands for a missing one.
-
-    Attributes:
-        missing: stored numbers that stand for missing ones.
-        scale, offset: attributes `scale_factor` and `add_offset`.
-    """
-
-    missing: tuple[float, ...] = ()
-    scale: float = 1.0
-    offset: float = 0.0
-
-    @classmethod
-    def of(cls, attributes: Mapping[str, Any]) -> Decoding:
-        """As the attributes of an array say, in the conventions of NetCDF."""
-        found = [
-            float(v)
-            for name in ("_FillValue", "missing_value")
-            if name in attributes
-            for v in _numbers(attributes[name])
-        ]
-        scale, offset = (
-            _numbers(attributes.get(name, default)) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0))
-        )
-        return cls(tuple(found), float(scale[0]) if len(scale) else 1.0, float(offset[0]) if len(offset) else 0.0)
-
-    def __call__(self, stored: np.ndarray) -> Float[np.ndarray, "*shape"]:
-        """The values, NaN where one is missing."""
-        values = np.asarray(stored, dtype=np.float64)
-        if values.size and stored.dtype.kind == "f" and not values.max() < NEVER_WRITTEN[0] / 2:
-            values = without_numbers(values, NEVER_WRITTEN)
-        values = without_numbers(values, self.missing)
-        return values if (self.scale, self.offset) == (1.0, 0.0) else values * self.scale + self.offset
-
-
-def _numbers(value: Any) -> np.ndarray:
-    array = np.atleast_1d(np.asarray(value))
-    return array if array.dtype.kind in "biuf" else np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -109,6 +70,7 @@ class Hdf5File:
                     [as_text(text) for text in arrays[name].attrs[NAMES]] if NAMES in arrays[name].attrs else None
                 ),
                 unread,
+                {name for name, array in arrays.items() if MATLAB in array.attrs},
             )
             decodings = {name: Decoding.of(array.attrs) for name, array in arrays.items()}
             units = {
@@ -193,7 +155,8 @@ class Hdf5File:
 
     def _length(self, file: Any, names: Sequence[str]) -> int:
         try:
-            return min(int(file[self.layout.places[name].array].shape[0]) for name in names)
+            places = [self.layout.places[name] for name in names]
+            return min(int(file[place.array].shape[place.across]) for place in places)
         except KeyError:
             return 0
 
@@ -209,8 +172,10 @@ class Hdf5File:
             raise self._damaged(self._unreadable(file, names, first, last), names) from error
         # HDF5 reads zeros where a file that was whole when it was opened has since become shorter.
         size = self.path.stat().st_size
-        arrays = {self.layout.places[name].array for name in names}
-        lost = min(first_lost_row(file[array], size) for array in arrays) if size < seen.size else last
+        arrays = {(place.array, place.across) for place in (self.layout.places[name] for name in names)}
+        lost = last
+        if size < seen.size:
+            lost = min(0 if across else first_lost_row(file[array], size) for array, across in arrays)
         if lost < last:
             raise self._damaged(max(lost, first), names)
         return chunk
@@ -223,7 +188,9 @@ class Hdf5File:
         """
         with opened(self.path) as file:
             found = {
-                name: file[name][...] for name in self.decodings if file[name].dtype.kind in "biuf" and file[name].ndim
+                name: _as_in_matlab(file[name][...]) if MATLAB in file[name].attrs else file[name][...]
+                for name in self.decodings
+                if file[name].dtype.kind in "biuf" and file[name].ndim and name not in self.left_out
             }
         return {name: self.decodings[name](array) for name, array in found.items()}
 
@@ -235,10 +202,8 @@ class Hdf5File:
         """See `ColumnFile`."""
         with opened(self.path) as file:
             place = self.layout.places[name]
-            element = file[place.array][row]
-        return str(
-            element[place.member] if place.member else element if place.column is None else element[place.column]
-        )
+            array = file[place.array]
+            return str(place.of(array[:, row] if place.across else array[row]))
 
     def blank(self, rows: np.ndarray) -> np.ndarray:
         """See `ColumnFile`."""
@@ -256,12 +221,22 @@ class Hdf5File:
             return np.zeros((last - first, 0))
         arrays = {place.array for place in places}
         whole = file[places[0].array]
-        if len(arrays) == 1 and whole.ndim == 2 and [place.column for place in places] == list(range(whole.shape[1])):
+        lying = {place.array for place in places if place.across}
+        if (
+            len(arrays) == 1
+            and not lying
+            and whole.ndim == 2
+            and [place.column for place in places] == list(range(whole.shape[1]))
+        ):
             table = self.decodings[places[0].array](whole[first:last])  # the columns as they stand: one read
         else:
             table = np.empty((last - first, len(places)))
             # Columns of one array, or fields of one record, are read together where most of them are wanted.
-            slabs = {name: file[name][first:last] for name in arrays if self._is_wanted_whole(file[name], name, places)}
+            slabs = {
+                name: file[name][:, first:last].T if name in lying else file[name][first:last]
+                for name in arrays
+                if self._is_wanted_whole(file[name], name, places)
+            }
             for c, place in enumerate(places):
                 table[:, c] = self.decodings[place.array](
                     _column(slabs.get(place.array), file[place.array], place, first, last)
@@ -271,7 +246,8 @@ class Hdf5File:
     @staticmethod
     def _is_wanted_whole(array: Any, name: str, places: Sequence[Place]) -> bool:
         count = sum(place.array == name for place in places)
-        return bool(array.dtype.names) or (array.ndim == 2 and 2 * count >= array.shape[1])
+        across = next(place.across for place in places if place.array == name)
+        return bool(array.dtype.names) or (array.ndim == 2 and 2 * count >= array.shape[0 if across else 1])
 
     def _unreadable(self, file: Any, names: Sequence[str], first: int, last: int) -> int:
         """The first row between the two that cannot be read."""
@@ -288,11 +264,10 @@ class Hdf5File:
 
 def _column(slab: np.ndarray | None, array: Any, place: Place, first: int, last: int) -> np.ndarray:
     """The stored numbers of one column, out of rows that have been read as a whole or from the file."""
-    if place.member:
-        assert slab is not None
-        return slab[place.member]
     if slab is not None:
-        return slab[:, place.column]
+        return place.of(slab)
+    if place.across:
+        return array[place.column, first:last]
     return array[first:last] if place.column is None else array[first:last, place.column]
 
 
@@ -310,6 +285,8 @@ def _element(array: Any) -> np.dtype:
     """The type of an array's elements; enumerations other than of true and false count as texts."""
     import h5py
 
+    if as_text(array.attrs.get(MATLAB, "")) == "char":
+        return np.dtype("S1")
     if h5py.check_string_dtype(array.dtype) is not None or h5py.check_enum_dtype(array.dtype) is not None:
         return np.dtype(bool) if array.dtype == bool else np.dtype("S1")
     return array.dtype
@@ -328,6 +305,8 @@ def _walked(root: Any) -> tuple[dict[str, Any], dict[str, LeftOut]]:
         below = []
         for prefix, group in level:
             for key in group:
+                if not prefix and key in ("#refs#", "#subsystem#"):  # what cells of MATLAB point to
+                    continue
                 name = prefix + key
                 try:
                     item = group[key]
@@ -342,9 +321,28 @@ def _walked(root: Any) -> tuple[dict[str, Any], dict[str, LeftOut]]:
                 if isinstance(item, h5py.Group):
                     below.append((f"{name}/", item))
                 elif isinstance(item, h5py.Dataset) and not _is_bare_dimension(item):
-                    arrays[name] = item
+                    if (reason := _no_column(item)) is not None:
+                        unread[name] = reason
+                    else:
+                        arrays[name] = item
         level = below
     return arrays, unread
+
+
+def _no_column(array: Any) -> LeftOut | None:
+    """Why an array has no numbers in rows, as its type does not tell; None elsewhere."""
+    import h5py
+
+    if array.shape is None or "MATLAB_empty" in array.attrs:
+        return LeftOut("no value")
+    if array.ndim == 1 and (array.dtype.kind == "S" or h5py.check_string_dtype(array.dtype) is not None):
+        return texts_of_numbers(array[:LOOKED_AT].tolist())
+    return None
+
+
+def _as_in_matlab(array: np.ndarray) -> np.ndarray:
+    """An array in MATLAB's order of dimensions; a row or a column of it in one dimension."""
+    return array.ravel() if array.ndim == 2 and 1 in array.shape else array.T
 
 
 def _broken(link: Any, error: Exception) -> LeftOut:

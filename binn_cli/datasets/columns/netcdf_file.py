@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from binn_cli.datasets.columns.arrays import as_text, unusable
 from binn_cli.datasets.columns.column_file import LeftOut, Reading, none_blank
-from binn_cli.datasets.columns.hdf5_file import NEVER_WRITTEN
+from binn_cli.datasets.columns.decoding import NEVER_WRITTEN, NEVER_WRITTEN_WHOLE, valid_range
 from binn_cli.datasets.columns.hdf5_opening import opened as opened_hdf5
 from binn_cli.datasets.columns.opening import reported
 from binn_cli.errors import DataError
@@ -71,7 +71,9 @@ class NetcdfFile:
             elif not variable.dims:
                 left_out[str(name)] = LeftOut("a single value")
             else:
-                variables[str(name)] = _without_missing(variable.values, reading)
+                variables[str(name)] = _without_missing(variable, reading)
+        if engine == "h5netcdf":
+            left_out |= _groups(path)
         return cls(
             path,
             reading,
@@ -103,6 +105,11 @@ class NetcdfFile:
             else:
                 found[name] = None
         return found
+
+    def unplaced(self, outputs: Sequence[str], inputs: Sequence[str]) -> tuple[str, ...]:
+        """The dimensions of the outputs of which no input says where their points are."""
+        known = {dimension for name in inputs for dimension in self.dimensions[name]}
+        return tuple(name for name in self.spanned(outputs) if name not in known and self.sizes[name] > 1)
 
     def chunks(self, names: Sequence[str]) -> Iterator[Float[np.ndarray, "r k"]]:
         """See `ColumnFile`; all rows at once."""
@@ -141,12 +148,39 @@ def has_dimensions(path: Path) -> bool:
 
     with opened_hdf5(path) as file:
         arrays = [item for key in file if isinstance(item := file.get(key), h5py.Dataset)]
-        return any(len(array.shape) > 1 and all(len(dimension) for dimension in array.dims) for array in arrays)
+        fields = [array for array in arrays if array.shape is not None and array.ndim > 1]
+        return any(all(len(dimension) for dimension in array.dims) for array in fields)
 
 
-def _without_missing(values: np.ndarray, reading: Reading) -> np.ndarray:
-    kind = values.dtype.kind
+def _groups(path: Path) -> dict[str, LeftOut]:
+    """The groups beside the variables of the root, which are not read with them."""
+    import h5py
+
+    with opened_hdf5(path) as file:
+        names = [str(key) for key in file if isinstance(file.get(key), h5py.Group)]
+    return dict.fromkeys(names, LeftOut("a group of its own, which is read from a file of its own alone"))
+
+
+def _without_missing(variable: Any, reading: Reading) -> np.ndarray:
+    """The values of a variable, NaN where one is missing: also those that were never written, or are not valid, of
+    which xarray knows nothing."""
+    values = variable.values
+    never: Sequence[float] = NEVER_WRITTEN if values.dtype.kind == "f" else ()
+    if values.dtype.kind == "i" and "_FillValue" not in variable.encoding:
+        never = NEVER_WRITTEN_WHOLE.get(values.dtype.itemsize, ())
     found = np.array(values, dtype=np.float64)
-    for number in (*(NEVER_WRITTEN if kind == "f" else ()), *reading.missing_numbers):
+    for number in (*never, *reading.missing_numbers):
         found[found == number] = np.nan
+    low, high = valid_range(variable.attrs)
+    packed = {name: variable.encoding.get(name) for name in ("scale_factor", "add_offset")}
+    if any(value is not None for value in packed.values()) and _states_whole(variable.attrs):
+        # Such limits are those of the stored numbers.
+        scale, offset = packed["scale_factor"] or 1.0, packed["add_offset"] or 0.0
+        low, high = sorted((low * scale + offset, high * scale + offset))
+    found[(found < low) | (found > high)] = np.nan
     return found
+
+
+def _states_whole(attributes: Mapping[str, Any]) -> bool:
+    limits = [np.asarray(attributes[name]) for name in ("valid_range", "valid_min", "valid_max") if name in attributes]
+    return bool(limits) and all(limit.dtype.kind in "iu" for limit in limits)

@@ -54,7 +54,9 @@ _MISSING = frozenset(MISSING)
 _POINT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?(\d+,?\d*|,\d+)([eEdD][+-]?\d+)?")
 _FORTRAN = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)[dD][+-]?\d+")
-_SPACES = " \u00a0\u202f'’"
+_SPACES = " \u00a0\u2009\u202f'’"
+MINUS = "\u2212"
+"""What typesetters and spreadsheets may write in place of a hyphen."""
 
 
 def _grouped(mark: str, decimals: str = "") -> re.Pattern[str]:
@@ -62,6 +64,8 @@ def _grouped(mark: str, decimals: str = "") -> re.Pattern[str]:
     return re.compile(rf"[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+{decimals}")
 
 
+_TWICE_GROUPED = {mark: re.compile(rf"[+-]?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}}){{2,}}") for mark in (",", ".")}
+"""Which cannot be decimals."""
 _GROUPED = {mark: _grouped(re.escape(mark)) for mark in (",", ".")}
 _GROUPED_DECIMAL = {
     (mark, decimal): _grouped(re.escape(mark), rf"{re.escape(decimal)}\d*([eE][+-]?\d+)?")
@@ -77,7 +81,7 @@ def is_missing(text: str) -> bool:
 
 def looks_like_number(text: str) -> bool:
     """Whether a text is a number, or stands for a missing one, in some style."""
-    bare = text.strip()
+    bare = text.strip().replace(MINUS, "-")
     patterns = (_POINT, _COMMA, *_GROUPED_DECIMAL.values(), *_GROUPED.values(), _SPACED)
     return is_missing(bare) or any(pattern.fullmatch(bare) for pattern in patterns)
 
@@ -89,7 +93,7 @@ class NumberStyle:
     Attributes:
         decimal: the decimal mark, a point or a comma.
         thousands: characters any of which may stand between groups of three digits; empty where none does.
-        fortran: whether exponents may be written with a D.
+        fortran: whether exponents are written with a D, which is understood in any case, but slower.
     """
 
     decimal: str = "."
@@ -104,17 +108,16 @@ class NumberStyle:
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         mark = re.escape(self.decimal)
-        exponent = "[eEdD]" if self.fortran else "[eE]"
         groups = rf"|[1-9]\d{{0,2}}([{re.escape(self.thousands)}]\d{{3}})+({mark}\d*)?" if self.thousands else ""
-        return re.compile(rf"[+-]?(\d+{mark}?\d*|{mark}\d+{groups})({exponent}[+-]?\d+)?")
+        return re.compile(rf"[+-]?(\d+{mark}?\d*|{mark}\d+{groups})([eEdD][+-]?\d+)?")
 
     def is_number(self, text: str) -> bool:
         """Whether a text is a finite number."""
-        return self._pattern.fullmatch(text.strip()) is not None
+        return self._pattern.fullmatch(text.strip().replace(MINUS, "-")) is not None
 
     def number(self, text: str) -> float | None:
         """The number that a text is, NaN for a missing one, or None for another text."""
-        bare = text.strip()
+        bare = text.strip().replace(MINUS, "-")
         if self._pattern.fullmatch(bare):
             kept = re.sub(f"[{re.escape(self.thousands)}]", "", bare) if self.thousands else bare
             return float(kept.replace(self.decimal, ".").translate(_FORTRAN_EXPONENT))
@@ -132,6 +135,7 @@ class NumberStyle:
         spaces = "".join(
             sorted({mark for _, text in values if _SPACED.fullmatch(text) for mark in text if mark in _SPACES})
         )
+        values = [(line, text.replace(MINUS, "-")) for line, text in values]
         values = [(line, text.translate(_NO_SPACES) if _SPACED.fullmatch(text) else text) for line, text in values]
         texts = [text for _, text in values]
 
@@ -150,9 +154,9 @@ class NumberStyle:
     @classmethod
     def _marks(cls, path: Path, values: Sequence[tuple[int, str]], any_matches: Callable[..., bool]) -> tuple[str, str]:
         """Decimal mark and mark of thousands."""
-        if any_matches(_GROUPED_DECIMAL[".", ","]):
+        if any_matches(_GROUPED_DECIMAL[".", ","]) or any_matches(_TWICE_GROUPED["."]):
             return ",", "."
-        if any_matches(_GROUPED_DECIMAL[",", "."]):
+        if any_matches(_GROUPED_DECIMAL[",", "."]) or any_matches(_TWICE_GROUPED[","]):
             return ".", ","
         pointed = any("." in text and _POINT.fullmatch(text) for _, text in values)
         doubtful = [(line, text) for line, text in values if _GROUPED[","].fullmatch(text)]
@@ -163,6 +167,12 @@ class NumberStyle:
         ]
         if certain and pointed:
             line, text = certain[0]
+            other = next(other for _, other in values if "." in other and _POINT.fullmatch(other))
+            if all(_GROUPED["."].fullmatch(other) for _, other in values if "." in other and _POINT.fullmatch(other)):
+                raise DataError(
+                    f"{path}, line {line}: {text!r} has a decimal comma, but {other!r} a point; "
+                    "say dataset.decimal=',' if that stands between thousands, or write them alike"
+                )
             raise DataError(
                 f"{path}, line {line}: {text!r} has a decimal comma, but other numbers have a decimal point; "
                 "write them alike, or state dataset.separator and dataset.decimal"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.datasets.columns.arrays import Layout, as_text, layout_of
+from binn_cli.datasets.columns.arrays import Layout, Place, as_text, layout_of, texts_of_numbers
 from binn_cli.datasets.columns.column_file import (
     LeftOut,
     Reading,
@@ -19,6 +19,7 @@ from binn_cli.datasets.columns.column_file import (
     require_equal_lengths,
     without_numbers,
 )
+from binn_cli.datasets.columns.doubts import LOOKED_AT
 from binn_cli.datasets.columns.opening import reported
 from binn_cli.errors import DataError
 
@@ -70,6 +71,10 @@ class NumpyFile:
             given = loaded.get(array + NAMES)
             return None if given is None else [as_text(name) for name in given.tolist()]
 
+        for name, array in loaded.items():
+            is_text = name not in texts and array.dtype.kind in "US" and array.ndim == 1
+            if is_text and (doubt := texts_of_numbers(array[:LOOKED_AT].tolist())) is not None:
+                pickled[name] = doubt
         shapes = {name: (array.shape, array.dtype) for name, array in loaded.items() if name not in texts}
         return cls(path, reading, loaded, layout_of(shapes, names_of, pickled))
 
@@ -88,9 +93,7 @@ class NumpyFile:
         require_equal_lengths(self.path, {name: self.layout.lengths[name] for name in names})
         columns = []
         for place in (self.layout.places[name] for name in names):
-            array = self.arrays[place.array]
-            whole = array[place.member] if place.member else array if place.column is None else array[:, place.column]
-            columns.append(np.asarray(whole, dtype=np.float64))
+            columns.append(np.asarray(place.of(self._rows(place)), dtype=np.float64))
         table = np.stack(columns, axis=1)
         yield without_numbers(table, self.reading.missing_numbers)
 
@@ -101,10 +104,11 @@ class NumpyFile:
     def text(self, row: int, name: str) -> str:
         """See `ColumnFile`."""
         place = self.layout.places[name]
-        element = self.arrays[place.array][row]
-        return str(
-            element[place.member] if place.member else element if place.column is None else element[place.column]
-        )
+        return str(place.of(self._rows(place)[row]))
+
+    def _rows(self, place: Place) -> np.ndarray:
+        array = self.arrays[place.array]
+        return array.T if place.across else array
 
     def blank(self, rows: np.ndarray) -> np.ndarray:
         """See `ColumnFile`."""

@@ -15,7 +15,7 @@ from binn_cli.errors import DataError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF3 = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
-PARQUET, NPY, ZIP = b"PAR1", b"\x93NUMPY", b"PK"
+PARQUET, NPY, ZIP = b"PAR1", b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
 COMPRESSED: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -39,6 +39,16 @@ ELSEWHERE = {
     "CSV, HDF5 or Parquet",
     b"\x80\x05": "a pickle, which could run any program while it is read and so is never opened; save the table as "
     "CSV, HDF5 or Parquet",
+    b"\x28\xb5\x2f\xfd": "compressed by Zstandard; unpack it (zstd -d), or compress it by gzip",
+    b"\x04\x22\x4d\x18": "compressed by LZ4; unpack it (lz4 -d), or compress it by gzip",
+    b"\x1f\x9d": "compressed by compress; unpack it (uncompress)",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it and name the file",
+    b"Rar!": "a RAR archive; unpack it and name the file",
+    b"# vtk DataFile": "a mesh of VTK; a folder of such files is read by dataset=snapshots",
+    b"<?xml": "an XML file; if it is a mesh, a folder of such files is read by dataset=snapshots",
+    b"<VTKFile": "a mesh of VTK; a folder of such files is read by dataset=snapshots",
+    b"#!TDV": "a binary Tecplot file; export the zone as CSV",
+    **dict.fromkeys((b"TITLE =", b"TITLE=", b"VARIABLES =", b"VARIABLES="), "a Tecplot file; export the zone as CSV"),
     b"ARROW1": "an Arrow or Feather file; save the table as Parquet",
     b"SQLite format 3": "an SQLite database; export the table as CSV",
     b"%PDF": "a PDF document; save the table as CSV",
@@ -64,7 +74,9 @@ def kind_of(path: Path) -> str:
         head = file.read(512)
     if not head:
         raise DataError(f"{path}: is empty: it has no byte")
-    for magic, kind in ((HDF5, "hdf5"), (PARQUET, "parquet"), (NPY, "npy"), *((magic, "netcdf3") for magic in NETCDF3)):
+    if head.startswith(PARQUET) and _is_no_text(head[len(PARQUET) :]):
+        return "parquet"
+    for magic, kind in ((HDF5, "hdf5"), (NPY, "npy"), *((magic, "netcdf3") for magic in NETCDF3)):
         if head.startswith(magic):
             return kind
     if head.startswith(ZIP):
@@ -72,6 +84,8 @@ def kind_of(path: Path) -> str:
     for magic, what in ELSEWHERE.items():
         if head.startswith(magic):
             raise DataError(f"{path}: is {what}")
+    if head[257:262] == b"ustar":
+        raise DataError(f"{path}: is a tar archive; unpack it and name the file")
     # An HDF5 file may begin with a block of the user's own, as MAT-files of version 7.3 do.
     if _has_hdf5_behind(path):
         return "hdf5"
@@ -81,6 +95,11 @@ def kind_of(path: Path) -> str:
             f"{path}: is not {expected}, as its name says: it begins with {head[:12]!r}; write or copy it again"
         )
     return "text"
+
+
+def _is_no_text(head: bytes) -> bool:
+    """Whether there are bytes that no text has; a name such as PAR1 may also begin a table."""
+    return any(byte < 32 and byte not in b"\t\r\n\f" for byte in head)
 
 
 def _has_hdf5_behind(path: Path) -> bool:
@@ -108,14 +127,49 @@ def _kind_of_zip(path: Path) -> str:
 
 def _members(path: Path) -> list[str]:
     with reported(path), zipfile.ZipFile(path) as archive:
-        return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+        return [
+            name
+            for name in archive.namelist()
+            if not name.endswith("/") and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+        ]
+
+
+def require_text(path: Path, head: bytes) -> None:
+    """Raise where what a compressed file holds is no text, but a file of another kind.
+
+    Args:
+        path: the file.
+        head: the first bytes of what is within.
+
+    Raises:
+        DataError: saying what it is.
+    """
+    if not is_compressed(path):
+        return
+    kinds = {
+        HDF5: "an HDF5 file",
+        NPY: "an array of NumPy",
+        **dict.fromkeys(NETCDF3, "a NetCDF file"),
+        **dict.fromkeys(ZIP, "a zip"),
+        **dict.fromkeys(COMPRESSED, "another compressed file"),
+    }
+    found = next((what for magic, what in kinds.items() if head.startswith(magic)), "")
+    if head.startswith(PARQUET) and _is_no_text(head[len(PARQUET) :]):
+        found = "a Parquet file"
+    if head[257:262] == b"ustar":
+        found = "a tar archive"
+    if found:
+        raise DataError(f"{path}: holds {found}; unpack it and name the file")
+    for magic, what in ELSEWHERE.items():
+        if head.startswith(magic):
+            raise DataError(f"{path}: holds what is {what}")
 
 
 def is_compressed(path: Path) -> bool:
     """Whether a text is compressed."""
     with path.open("rb") as file:
         head = file.read(6)
-    return head.startswith((ZIP, *COMPRESSED))
+    return head.startswith((*ZIP, *COMPRESSED))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from binn_cli.datasets.columns.arrays import texts_of_numbers
 from binn_cli.datasets.columns.column_file import (
     LeftOut,
     Reading,
@@ -19,6 +20,7 @@ from binn_cli.datasets.columns.column_file import (
     place_among,
     without_numbers,
 )
+from binn_cli.datasets.columns.doubts import LOOKED_AT
 from binn_cli.datasets.columns.opening import reported
 from binn_cli.errors import DataError, MissingExtraError
 
@@ -45,8 +47,9 @@ class ParquetFile:
     notes: tuple[str, ...] = field(default=())
 
     @classmethod
-    def of(cls, path: Path, reading: Reading) -> ParquetFile:
-        """The columns of a file, of which only the footer is read.
+    def of(cls, path: Path, reading: Reading, wanted: Sequence[str] = ()) -> ParquetFile:
+        """The columns of a file, of which only the footer and the first texts are read; `wanted` are names that are
+        asked for, also of an index.
 
         Raises:
             DataError: if it cannot be read.
@@ -54,7 +57,8 @@ class ParquetFile:
         """
         with _opened(path) as file:
             schema = file.schema_arrow
-            index = _index_columns(schema)
+            index = _index_columns(schema) - set(wanted)
+            texts = _texts(file, schema)
             units: dict[str, str] = {}
             left_out: dict[str, LeftOut] = {}
             for column in schema:
@@ -66,7 +70,7 @@ class ParquetFile:
                 elif (reason := _unusable(column.type)) is not None and not (
                     reason == "text" and column.name in reading.choices
                 ):
-                    left_out[column.name] = LeftOut(reason)
+                    left_out[column.name] = texts_of_numbers(texts.get(column.name, ())) or LeftOut(reason)
                 else:
                     units[column.name] = _unit(column)
             counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
@@ -177,7 +181,23 @@ def _index_columns(schema: Any) -> set[str]:
     told = (schema.metadata or {}).get(b"pandas")
     if not told:
         return set()
-    return {name for name in json.loads(told).get("index_columns", []) if isinstance(name, str)}
+    names = {name for name in json.loads(told).get("index_columns", []) if isinstance(name, str)}
+    # Several levels with names are the parameters of a study.
+    named = {name for name in names if not name.startswith("__index_level_")}
+    return names - named if len(named) > 1 else names
+
+
+def _texts(file: Any, schema: Any) -> dict[str, list[Any]]:
+    """The first values of every column of text."""
+    import pyarrow as pa
+
+    kinds = (pa.types.is_string, pa.types.is_large_string)
+    names = [column.name for column in schema if any(is_kind(column.type) for is_kind in kinds)]
+    names = [name for name in names if schema.names.count(name) == 1]
+    batch = next(file.iter_batches(LOOKED_AT, columns=names), None) if names else None
+    return (
+        {} if batch is None else {name: batch.column(name).to_pylist() for name in names if name in batch.schema.names}
+    )
 
 
 def _unusable(kind: Any) -> str | None:

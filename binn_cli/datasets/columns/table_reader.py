@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from binn_cli.datasets.columns.choice import Choice, chosen, counts_rows, numbers_rows
 from binn_cli.datasets.columns.column_file import ColumnFile, Reading, read
+from binn_cli.datasets.columns.doubts import is_index, may_number_cases, told_marks
 from binn_cli.datasets.columns.hdf5_file import Hdf5File
 from binn_cli.datasets.columns.netcdf_file import NetcdfFile, has_dimensions
 from binn_cli.datasets.columns.numpy_file import NumpyFile
@@ -61,7 +62,7 @@ class TableReport:
         )
         if self.left_out:
             parts.append("columns left out: " + _some([f"{name} ({reason})" for name, reason in self.left_out.items()]))
-        return "; ".join((*parts, *self.notes))
+        return " ".join("; ".join((*parts, *self.notes)).splitlines())  # names may go over several lines
 
 
 def _listed(kind: str, units: Mapping[str, str]) -> str:
@@ -107,7 +108,7 @@ def opened_columns(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> 
     if kind in ("npz", "npy"):
         return NumpyFile.of(path, reading)
     if kind == "parquet":
-        return ParquetFile.of(path, reading)
+        return ParquetFile.of(path, reading, wanted)
     if kind == "netcdf3":
         return NetcdfFile.of(path, reading, "scipy")
     return NetcdfFile.of(path, reading, "h5netcdf") if has_dimensions(path) else Hdf5File.of(path, reading)
@@ -146,6 +147,7 @@ def read_table(
     if len(table) == 0:
         raise DataError(f"{path}: there is no row below the names; give at least one")
     choice, notes = without_useless(choice, dict(zip(names, table.T, strict=True)))
+    notes = (*notes, *told_marks(dict(zip(names, table.T, strict=True))))
     kept = [names.index(name) for name in (*choice.inputs, *choice.outputs)]
     table = table[:, kept] if len(kept) < len(names) else table
     found, absent, why = len(table), dict[str, int](), ""
@@ -200,6 +202,8 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
             notes.append(f"{name} is {columns[name][0]:g} in every row, and tells nothing")
         if np.isnan(columns[name][:1]).all() and np.isnan(columns[name]).all():  # the first value tells of most columns
             reasons[name] = "no value"
+        elif is_index(name, columns[name]):
+            reasons[name] = "the index of a data frame"
         elif counts_rows(columns[name]) and len(choice.inputs) - len(reasons) > 1:
             if numbers_rows(name):
                 reasons[name] = "only counts the rows"
@@ -208,6 +212,8 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
                     f"{name} counts the rows; if it means nothing, leave it out by naming the others with "
                     f"dataset.inputs=[…]"
                 )
+        elif may_number_cases(name, columns[name]):
+            notes.append(f"{name} may only number the simulations; if so, leave it out by naming dataset.inputs=[…]")
     return choice.without(reasons), tuple(notes)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -15,13 +16,17 @@ import numpy as np
 from jaxtyping import Float
 
 from binn_cli.config.ranges import did_you_mean, written
-from binn_cli.datasets.columns.column_file import LeftOut, Reading, as_number, place_among
-from binn_cli.datasets.columns.dialect import WHITESPACE, Dialect, found_dialect, not_in_encoding
+from binn_cli.datasets.columns.column_file import AUTO, LeftOut, Reading, as_number, place_among
+from binn_cli.datasets.columns.dialect import MARKS, WHITESPACE, Dialect, found_dialect, not_in_encoding
+from binn_cli.datasets.columns.doubts import of_numbers
 from binn_cli.datasets.columns.number_style import MISSING, TRUE_FALSE, NumberStyle, is_missing
 from binn_cli.datasets.columns.opening import is_compressed, opened
 from binn_cli.datasets.columns.records import Record, records
+from binn_cli.datasets.columns.whole_lines import Inspection, require_width
 from binn_cli.errors import DataError
 
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+"""What may be a number of thousands."""
 VALUES_AT_ONCE = 2**18
 """Values that are parsed at a time."""
 
@@ -96,11 +101,17 @@ class TextFile:
                     f"is the name of columns {listed} (line {dialect.names_line}); give each a name of its own", True
                 )
             elif kind == "text":
-                row, text = next(
-                    (r, row[k]) for r, row in enumerate(dialect.sample) if k < len(row) and not is_missing(row[k])
-                )
-                found[name] = LeftOut(f"text, such as {text!r} in {self.place(row)}")
+                found[name] = self._of_text(k)
         return found
+
+    def _of_text(self, k: int) -> LeftOut:
+        """Why a column of texts is left out; numbers with a unit beside them may have been meant."""
+        rows = [(r, row[k]) for r, row in enumerate(self.dialect.sample) if k < len(row) and not is_missing(row[k])]
+        row, text = rows[0]
+        such = f"such as {text!r} in {self.place(row)}"
+        if beside := of_numbers([text for _, text in rows]):
+            return LeftOut(f"holds numbers {beside}, {such}; write them alone, with the unit below the name", True)
+        return LeftOut(f"text, {such}")
 
     def _nameless(self, k: int) -> tuple[str, LeftOut]:
         values = [row[k] for row in self.dialect.sample if k < len(row)]
@@ -109,6 +120,8 @@ class TextFile:
             return f"column {k + 1}", LeftOut("no name and no value")
         if numbers[0] in (0, 1) and numbers == list(range(int(numbers[0]), int(numbers[0]) + len(numbers))):
             return f"column {k + 1}", LeftOut("no name, and counts the rows")
+        if k == 0 and len(set(numbers)) == len(numbers) and all(n is not None and n == round(n) for n in numbers):
+            return f"column {k + 1}", LeftOut("no name, and numbers the rows")
         problem = f"has no name in line {self.dialect.names_line}, but values such as {values[0]!r}; give it one"
         return f"column {k + 1}", LeftOut(problem, True)
 
@@ -116,7 +129,19 @@ class TextFile:
     def notes(self) -> tuple[str, ...]:
         """See `ColumnFile`."""
         skipped = self.dialect.skipped
-        return (f"{skipped} {'line' if skipped == 1 else 'lines'} above the names passed over",) if skipped else ()
+        told = [f"{skipped} {'line' if skipped == 1 else 'lines'} above the names passed over"] if skipped else []
+        return (*told, *self._doubtful_points())
+
+    def _doubtful_points(self) -> Iterator[str]:
+        """A word on points that may stand between thousands: semicolons separate where a comma is the decimal mark."""
+        dialect = self.dialect
+        if self.reading.decimal != AUTO or (dialect.separator, dialect.style.decimal) != (";", "."):
+            return
+        pointed = [value for row in dialect.sample for value in row if "." in value and dialect.style.is_number(value)]
+        if pointed and all(THOUSANDS.fullmatch(value) for value in pointed):
+            yield (
+                f"{pointed[0]} is read with a decimal point: if that stands between thousands, say dataset.decimal=','"
+            )
 
     def chunks(self, names: Sequence[str]) -> Iterator[Float[np.ndarray, "r k"]]:
         """See `ColumnFile`.
@@ -126,7 +151,7 @@ class TextFile:
         """
         columns = [self.dialect.names.index(name) for name in names]
         last = len(self.dialect.names) - 1
-        lines, first = _Inspection(self), 0
+        lines, first = Inspection(self.path, self.dialect), 0
         try:
             for frame in self._frames(columns):
                 table = np.empty((len(frame), len(columns)))
@@ -215,7 +240,7 @@ class TextFile:
                 comment=dialect.comment or None,
                 encoding=dialect.encoding,
                 skipinitialspace=dialect.spaced,  # a tenth slower
-                na_values=[*_missing_texts(), *self.reading.missing_values],
+                **self._missing_of(types),
                 low_memory=False,
                 chunksize=max(1, VALUES_AT_ONCE // width),
             )
@@ -225,12 +250,24 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise self._undecodable() from error
 
+    def _missing_of(self, columns: Iterable[int]) -> dict[str, Any]:
+        """pandas' options of what stands for a missing value; the texts that are choices, such as none, never do."""
+        missing = [*_missing_texts(), *self.reading.missing_values]
+        if not self.reading.choices:
+            return {"na_values": missing}
+        words = [*missing, "nan", "NaN", "NAN", "-nan", "-NaN"]
+        own = {k: list(self.reading.missing_values) if self._kind(k) == "choice" else words for k in columns}
+        return {"na_values": own, "keep_default_na": False}
+
+    def _kind(self, column: int) -> str:
+        return self._kinds[column] if column < len(self._kinds) else "number"
+
     def _reads(self, column: int) -> Callable[[str], float | None]:
         """What turns a text of a column into a number, None for what is none."""
         choices = self.reading.choices.get(self.dialect.names[column] if column < len(self.dialect.names) else "")
         if choices is None:
             return self.dialect.style.number
-        return lambda text: float("nan") if is_missing(text) else place_among(text.strip(), choices)
+        return lambda text: _nothing_or(place_among(text.strip(), choices), text)
 
     def _numbers(self, values: np.ndarray, column: int) -> np.ndarray:
         if values.dtype == np.float64:
@@ -250,7 +287,7 @@ class TextFile:
 
         dialect = self.dialect
         for record in islice(records(self.path, dialect), first, None):
-            _require_width(self.path, record, len(dialect.names))
+            require_width(self.path, record, dialect)
             if len(record.values) > len(dialect.names) and isinstance(error, pd.errors.ParserError):
                 problem = f"line {record.line} ends in a separator, as other lines do not; remove it"
                 raise DataError(f"{self.path}: {problem}") from error
@@ -264,11 +301,17 @@ class TextFile:
                             f"{', '.join(choices)}{did_you_mean(text, choices)}"
                         )
                         raise DataError(f"{self.path}, line {record.line}: {problem}") from error
-                    problem = f"{name!r} is {text!r}, which is not a number; {self._remedy(text, name)}"
+                    if tuple(map(str.strip, record.values)) == dialect.names:
+                        problem = f"{name!r} is {text!r}, not a number: the names stand there again; remove the line"
+                    else:
+                        problem = f"{name!r} is {text!r}, which is not a number; {self._remedy(text, name)}"
                     raise DataError(f"{self.path}, line {record.line}: {problem}") from error
 
     def _remedy(self, text: str, name: str) -> str:
         other = "," if self.dialect.style.decimal == "." else "."
+        mark = next((mark for mark in MARKS if mark in text and len(mark) == 1), "")
+        if mark and not self.dialect.comment and self.dialect.style.is_number(text.partition(mark)[0]):
+            return f"say dataset.comment='{mark}' if that begins a comment, or mend the value"
         if NumberStyle(decimal=other).is_number(text):
             return f"state dataset.decimal={other!r} if that is the decimal mark, or mend the value"
         return (
@@ -290,36 +333,9 @@ class TextFile:
         return DataError(f"{self.path}: is not {self.dialect.encoding.upper()} to its end; write or copy it again")
 
 
-class _Inspection:
-    """Looks at doubtful rows in rising order, reading the file once at most."""
-
-    def __init__(self, file: TextFile) -> None:
-        self._file, self._next = file, 0
-        self._records: Iterator[Record] | None = None
-
-    def require_whole(self, rows: np.ndarray) -> None:
-        """Raise for the first row that does not have as many values as there are names."""
-        for row in rows.tolist():
-            if self._records is None:
-                self._records = records(self._file.path, self._file.dialect)
-            record = next(islice(self._records, row - self._next, None))
-            self._next = row + 1
-            _require_width(self._file.path, record, len(self._file.dialect.names))
-
-
-def _require_width(path: Path, record: Record, width: int) -> None:
-    count = len(record.values)
-    if (count < width and not record.is_blank) or any(map(str.strip, record.values[width:])):
-        if any("\n" in value for value in record.values):
-            raise DataError(
-                f'{path}: line {record.line} opens a quote (") that is not closed before the line ends; mend the line'
-            )
-        shown = ", ".join(record.values) if len(record.values) < 12 else ", ".join((*record.values[:11], "…"))
-        raise DataError(
-            f"{path}: line {record.line} has {count} {'value' if count == 1 else 'values'}, not {width} ({shown}); "
-            f"mend the line, "
-            "or write # before it if it is no row"
-        )
+def _nothing_or(place: float | None, text: str) -> float | None:
+    """A place among choices, or else NaN for a text that stands for a missing value."""
+    return float("nan") if place is None and is_missing(text) else place
 
 
 class _Joined(io.RawIOBase):

@@ -20,6 +20,7 @@ from binn_cli.errors import DataError
 
 POINTS = re.compile(r"point|coord|node|vert|xyz|mesh|position|location", re.IGNORECASE)
 """What an array of two dimensions is called if its rows are places."""
+NUMBER_OF_POINT = re.compile(r"(node|cell|element|point)s?[ _-]?(number|nr|no|id|index)?", re.IGNORECASE)
 NODE = "node"
 """The coordinate of fields of which nothing says where they are known: the number of the point."""
 
@@ -38,14 +39,38 @@ def from_arrays(path: Path, shown: str, outputs: Sequence[str], coordinates: Seq
         names = {name: None for name, why in file.possible_inputs(outputs).items() if why is None}
     fields = [field_name(file.units, name, shown) for name in outputs]
     possible = [name for name in names if name not in fields]
-    where = list(coordinates) or [name for name in possible if is_place(name)] or possible
+    where = list(coordinates) or _of_places(possible) or possible
+    counted = _without_coordinate(file, fields, where, coordinates)
+    where = [name for name in where if name not in counted]
     table = read(file, [*where, *fields])
+    output_units = tuple(file.units[name] for name in fields)
+    values, units = table[:, len(where) :], {name: file.units[name] for name in where}
+    table = np.column_stack([table[:, : len(where)], *counted.values()])
+    where, units = [*where, *counted], units | dict.fromkeys(counted, "")
     places, kept = _numbers(len(table)), tuple[int, ...]()
     if where:
-        places, kept = chosen_coordinates(table[:, : len(where)], where, coordinates, shown)
-    units = tuple(file.units[where[k]] for k in kept)
-    output_units = tuple(file.units[name] for name in fields)
-    return _snapshot(places, tuple(where[k] for k in kept), units, table[:, len(where) :], output_units, shown)
+        places, kept = chosen_coordinates(table, where, coordinates, shown)
+    chosen = tuple(where[k] for k in kept)
+    return _snapshot(places, chosen, tuple(units[name] for name in chosen), values, output_units, shown)
+
+
+def _of_places(names: Sequence[str]) -> list[str]:
+    """The columns that say where, without one that only numbers the points."""
+    places = [name for name in names if is_place(name)]
+    return [name for name in places if not NUMBER_OF_POINT.fullmatch(name)] or places
+
+
+def _without_coordinate(
+    file: ColumnFile, fields: Sequence[str], where: Sequence[str], wanted: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The dimensions of NetCDF of which nothing says where their points are, as the number of the point in each row."""
+    if not isinstance(file, NetcdfFile):
+        return {}
+    known = [name for name in where if name in file.units]
+    spanned = file.spanned([*known, *fields])
+    numbers = np.indices([file.sizes[name] for name in spanned]).reshape(len(spanned), -1)
+    unplaced = [name for name in file.unplaced(fields, known) if not wanted or name in wanted]
+    return {name: numbers[spanned.index(name)].astype(np.float64) for name in unplaced}
 
 
 def _snapshot(
@@ -95,7 +120,7 @@ def _of_arrays(
     axes: list[tuple[tuple[str, ...], np.ndarray]] = []
     for size in shape:
         taken = {name for names, _ in axes for name in names}
-        axes.append(_axis(others, size, taken, coordinates, shape.count(size) > 1))
+        axes.append(_axis(others, size, taken, coordinates, shape.count(size) > 1, shown))
     grids = np.meshgrid(*(np.arange(size) for size in shape), indexing="ij")
     points = np.concatenate([places[index.ravel()] for (_, places), index in zip(axes, grids, strict=True)], axis=1)
     names = [name for own, _ in axes for name in own]
@@ -118,14 +143,18 @@ def _fields(arrays: Mapping[str, np.ndarray], outputs: Sequence[str], shown: str
 
 
 def _axis(
-    arrays: Mapping[str, np.ndarray], size: int, taken: set[str], wanted: Sequence[str], repeated: bool
+    arrays: Mapping[str, np.ndarray], size: int, taken: set[str], wanted: Sequence[str], repeated: bool, shown: str
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and places of the points along one dimension of the fields, of which another may have as many points."""
     lines = {name: array for name, array in arrays.items() if array.shape == (size,) and name not in taken}
-    lines = {name: array for name, array in lines.items() if name in wanted} if wanted else lines
+    lines = {name: lines[name] for name in wanted if name in lines} if wanted else lines
     places = {name: array for name, array in lines.items() if is_place(name)} or lines
     if places:
-        # Dimensions of one length: the arrays are taken in their order, which is how such files are written.
+        if repeated and not wanted:
+            raise DataError(
+                f"{shown}: the outputs have several dimensions of {size:,} points, and so has {' and '.join(places)}: "
+                f"say with dataset.coordinates=[{','.join(places)}] which is the first, which the next"
+            )
         own = dict([next(iter(places.items()))]) if repeated else places
         return tuple(own), np.column_stack([np.asarray(array, dtype=np.float64) for array in own.values()])
     for name, array in arrays.items():

@@ -21,7 +21,7 @@ from binn_cli.errors import BinnError, ConfigError
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 """Changes whenever the same file gives other content, so that files of before are converted anew."""
 ROUND_OFF = 2e-6
 """Two meshes are one where no coordinate differs by more than this share of its range: a few units of single

@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import Int
 
 from binn_cli.config.schema import SnapshotsConfig
-from binn_cli.config.schema.kinds import text_choices
+from binn_cli.config.schema.kinds import kinds_of, text_choices
 from binn_cli.datasets.arrangement import Arrangement, ByCase, ByMesh
 from binn_cli.datasets.columns.column_file import Reading
 from binn_cli.datasets.columns.hdf5_file import Hdf5File
 from binn_cli.datasets.columns.streaming import FileRows
 from binn_cli.datasets.dataset import Announce, silent
+from binn_cli.datasets.kinds import require_kinds
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_table import write_rows
@@ -68,6 +69,9 @@ class Snapshots:
                 f"{config.path}: holds {len(self._simulations.files) or 'no'} simulation; at least 2 are needed, one "
                 f"for the test"
             )
+        files, values = self._simulations.files, self._simulations.values
+        kinds = {name: kind for name, kind in kinds_of(config.kinds).items() if name in self._simulations.names}
+        require_kinds(values, self._simulations.names, kinds, lambda row: str(self._members.root / files[row]))
 
     def identity(self) -> dict[str, str]:
         """A digest over the content of all files that are used, and that of the table of parameters."""
@@ -232,6 +236,8 @@ class Snapshots:
                     f"{root / name}: has the coordinates {', '.join(file.coordinates)}, but most files "
                     f"{', '.join(usual)}"
                 )
+            if file.coordinates == files[0].coordinates and (what := next(self._other_units(file, files[0]), "")):
+                raise DataError(f"{root / name}: {what}; convert one of them, and state the same unit")
             if file.missing and self.config.missing == "refuse":
                 problem = f"{', '.join(self.config.outputs)}: missing at {file.missing:,} of {file.size:,} points"
                 raise DataError(
@@ -259,6 +265,13 @@ class Snapshots:
             f"mend it, remove it, "
             "or say with dataset.meshes=own that each file has its own"
         )
+
+    def _other_units(self, file: Converted, first: Converted) -> Iterator[str]:
+        """What is in another unit than in the first file."""
+        own = zip((*file.coordinates, *self.config.outputs), (*file.units, *file.output_units), strict=True)
+        for (name, unit), known in zip(own, (*first.units, *first.output_units), strict=True):
+            if unit and known and unit != known:
+                yield f"{name!r} is in {unit}, but in {known} in {self._simulations.files[0]}"
 
     def _shared(self, files: Sequence[Converted]) -> bool:
         return self.config.meshes != "own" and len({file.mesh for file in files}) == 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +38,7 @@ class Members(Protocol):
         ...
 
     def digest(self, name: str) -> str:
-        """What a file is known by: the same again exactly where its content is.
+        """What a file is known by: the same again exactly where its content is, and that of the files that it names.
 
         Raises:
             DataError: if it cannot be read.
@@ -73,6 +74,30 @@ def members_of(root: Path) -> Members:
     return Zip(root)
 
 
+INDICES = (".xdmf", ".xmf", ".pvtu", ".pvtp", ".pvts", ".pvtr", ".pvti", ".pvd")
+"""Endings of files that may name others, in which their numbers are."""
+NAMED = re.compile(r"(?:Source|file|href)\s*=\s*[\"']([^\"'<>]+)[\"']|([^\s<>\"'=:]+\.(?:h5|hdf5|bin|raw))\b")
+
+
+def named_within(text: str, name: str, members: Container[str]) -> tuple[str, ...]:
+    """The members that the text of one of them names, by their paths.
+
+    Args:
+        text: what stands in the file.
+        name: its own path.
+        members: all paths.
+    """
+    folder = PurePosixPath(name).parent
+    told = ((folder / (one or other)).as_posix() for one, other in NAMED.findall(text))
+    inside = {other for other in told if other in members and other != name}
+    return tuple(sorted(other for other in inside if PurePosixPath(other).is_relative_to(folder)))
+
+
+def _together(own: str, others: Sequence[str]) -> str:
+    """One digest of a file and of those that it names."""
+    return own if not others else f"sha256:{hashlib.sha256(' '.join((own, *others)).encode()).hexdigest()}"
+
+
 def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
@@ -91,7 +116,13 @@ class Folder:
 
     def digest(self, name: str) -> str:
         """See `Members`."""
-        return file_digest(self.root / name)
+        return _together(file_digest(self.root / name), [file_digest(self.root / other) for other in self._named(name)])
+
+    def _named(self, name: str) -> tuple[str, ...]:
+        if not name.lower().endswith(INDICES):
+            return ()
+        text = (self.root / name).read_text(encoding="utf-8", errors="replace")
+        return named_within(text, name, self.names)
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:
@@ -131,8 +162,16 @@ class Zip:
 
     def digest(self, name: str) -> str:
         """See `Members`: size and checksum, which the zip holds."""
-        info = self._infos[name]
-        return f"crc32:{info.CRC:08x}-{info.file_size}"
+        known = [
+            f"crc32:{info.CRC:08x}-{info.file_size}"
+            for info in map(self._infos.__getitem__, (name, *self._named(name)))
+        ]
+        return _together(known[0], known[1:])
+
+    def _named(self, name: str) -> tuple[str, ...]:
+        if not name.lower().endswith(INDICES):
+            return ()
+        return named_within(self._zip.read(name).decode("utf-8", "replace"), name, self._infos)
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:
@@ -142,9 +181,11 @@ class Zip:
             other for other in self._infos if PurePosixPath(other).parent == path.parent and _stem(other) == _stem(name)
         ]
         with TemporaryDirectory(prefix="binn-snapshots-") as directory:
-            for other in beside:
+            for other in dict.fromkeys((*beside, *self._named(name))):
                 try:
-                    (Path(directory) / PurePosixPath(other).name).write_bytes(self._zip.read(other))
+                    place = Path(directory, PurePosixPath(other).relative_to(path.parent))
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes(self._zip.read(other))
                 except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
                     raise DataError(
                         f"{self.root}: {other} cannot be read from the zip ({error}); copy the zip again"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +24,7 @@ from binn_cli.errors import DataError, MissingExtraError
 
 VTK_ALONE = (".vtp", ".vts", ".vtr", ".vti", ".vtk", ".pvtu", ".pvtp")
 """Endings that only VTK reads, or reads with fewer exceptions."""
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 SERIES = (".xdmf", ".xmf")
 
 
@@ -81,6 +83,10 @@ def _at(fields: MeshFields, shown: str, outputs: Sequence[str], location: str) -
 def _steps(path: Path, shown: str) -> list[tuple[float, MeshFields]]:
     """The mesh and its fields at every time; one time for files without a series."""
     suffix = path.suffix.lower()
+    if suffix in COMPRESSED:
+        raise DataError(f"{shown}: is compressed, which only text may be; unpack it")
+    if suffix == ".pvd":
+        return _collection(path, shown)
     if suffix in VTK_ALONE:
         from binn_cli.datasets.snapshots.vtk_file import read_vtk
 
@@ -89,14 +95,55 @@ def _steps(path: Path, shown: str) -> list[tuple[float, MeshFields]]:
         import meshio
     except ModuleNotFoundError as error:
         raise MissingExtraError("mesh", f"reading {shown}") from error
+    if suffix not in meshio.extension_to_filetypes:
+        raise DataError(f"{shown}: has no ending of a kind of file that is read, such as .vtu, .nc, .csv; leave it out")
+    if suffix == ".vtu":
+        return [(0.0, _vtu(path, shown))]
     try:
         if suffix in SERIES and (steps := _series(path)):
             return steps
         return [(0.0, _fields(meshio.read(path)))]
+    except ModuleNotFoundError as error:  # as netCDF4, by which Exodus is read
+        raise DataError(f"{shown}: is read with {error.name}; install it: pip install {error.name}") from error
     except SystemExit as error:  # what meshio does when it gives up
         raise DataError(f"{shown}: cannot be read as a mesh; is it complete?") from error
     except Exception as error:  # its readers raise nearly anything
         raise DataError(f"{shown}: cannot be read as a mesh ({_first_line(error)}); write or copy it again") from error
+
+
+def _vtu(path: Path, shown: str) -> MeshFields:
+    """A VTU file by meshio or, where it has been compressed as only VTK knows, by VTK if that is installed."""
+    import meshio
+
+    try:
+        return _fields(meshio.read(path))
+    except (Exception, SystemExit) as error:
+        try:
+            from binn_cli.datasets.snapshots.vtk_file import read_vtk
+
+            return read_vtk(path, shown)
+        except (MissingExtraError, DataError) as other:
+            lacks = isinstance(other, MissingExtraError)
+            hint = ", or install the extra vtk, which reads more of such files" if lacks else ""
+            said = f"{shown}: cannot be read as a mesh ({_first_line(error)}); write or copy it again"
+            raise DataError(said + hint) from error
+
+
+def _collection(path: Path, shown: str) -> list[tuple[float, MeshFields]]:
+    """The steps of a collection of ParaView, which names a file for each time."""
+    try:
+        sets = list(ElementTree.parse(path).iter("DataSet"))
+        named = [(float(one.get("timestep", k)), path.parent / one.get("file", "")) for k, one in enumerate(sets)]
+    except (ElementTree.ParseError, ValueError) as error:
+        raise DataError(f"{shown}: cannot be read as a collection of files ({_first_line(error)})") from error
+    for _, file in named:
+        if not file.resolve().is_relative_to(path.parent.resolve()) or not file.is_file():
+            raise DataError(
+                f"{shown}: names {file.name!r}, which is not there beside it; add it, or mend the collection"
+            )
+    if not named:
+        raise DataError(f"{shown}: names no file; write it again")
+    return [(time, _steps(file, shown)[0][1]) for time, file in named]
 
 
 def _series(path: Path) -> list[tuple[float, MeshFields]]:
@@ -133,6 +180,6 @@ def _fields(mesh: Any) -> MeshFields:
     return MeshFields(points, np.concatenate(centres) if centres else points[:0], at_points, at_cells)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(".")[:200]

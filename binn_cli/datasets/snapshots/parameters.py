@@ -17,6 +17,8 @@ from binn_cli.datasets.snapshots.members import Members
 from binn_cli.errors import ConfigError, DataError
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+BESIDE = (".log", ".out", ".err", ".pdf", ".png", ".jpg", ".svg", ".md", ".json", ".yaml", ".yml", ".py", ".sh")
+"""Endings of what solvers and people put beside a simulation."""
 TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq")
 """Endings of what may be the table of parameters, if nobody names it."""
 
@@ -72,7 +74,22 @@ def _chosen(found: Simulations, parameters: Sequence[str]) -> Simulations:
         raise ConfigError("dataset.parameters", f"names {missing[0]!r}, which is none of {', '.join(found.names)}")
     kept = [found.names.index(name) for name in parameters] if parameters else list(range(len(found.names)))
     names, units = tuple(found.names[k] for k in kept), tuple(found.units[k] for k in kept)
-    return Simulations(found.files, names, units, found.values[:, kept], found.line)
+    values = found.values[:, kept]
+    return Simulations(found.files, names, units, values, found.line + _told_repeated(found.files, values))
+
+
+def _told_repeated(files: Sequence[str], values: Float[np.ndarray, "n P"]) -> str:
+    """A word on simulations with the parameters of another one."""
+    first: dict[tuple[float, ...], str] = {}
+    again = [
+        (file, first[row])
+        for file, row in zip(files, map(tuple, values.tolist()), strict=True)
+        if first.setdefault(row, file) != file
+    ]
+    if not again:
+        return ""
+    count = f"{len(again):,} {'has' if len(again) == 1 else 'have'} the parameters of another one"
+    return f", of which {count}, such as {again[0][0]} those of {again[0][1]}"
 
 
 def _by_pattern(members: Members, pattern: str) -> Simulations:
@@ -112,7 +129,11 @@ def _by_any_table(members: Members, column: str, reading: Reading) -> Simulation
         raise ConfigError("dataset.table", f"must say which, since {listed} in {members.root} each name its files")
     if tables:
         return _by_table(members, tables[0], column, reading)
+    if not members.names:
+        raise ConfigError("dataset.path", f"{members.root} holds no file; name the folder with the simulations")
     others = [name for name in members.names if name not in candidates]
+    if others and all(name.lower().endswith(".zip") for name in others):
+        raise ConfigError("dataset.path", f"{members.root} holds {others[0]}; name that file, which is read as it is")
     hint = _hint(PurePosixPath(others[0])) if others else "run_{A}.vtu"
     why = f"; {reasons[0]}" if len(reasons) == 1 else ""
     raise ConfigError(
@@ -140,7 +161,14 @@ def _by_table(members: Members, table: str, column: str, reading: Reading) -> Si
 
 def _of_table(members: Members, path: Path, shown: str, column: str, reading: Reading) -> Simulations:
     named, files, lines = _file_column(members, path, shown, column)
-    content = read_table(path, reading, (), (), outputs_needed=False)
+    try:
+        content = read_table(path, reading, (), (), outputs_needed=False)
+    except DataError as error:
+        # What is left out with dataset.missing are points of fields.
+        remedy = "remove the row of that simulation"
+        raise DataError(
+            str(error).replace("leave such rows out with dataset.missing=drop", remedy).replace(str(path), shown)
+        ) from error
     report = content.report
     units = {name: unit for name, unit in report.inputs.items() if name != named}
     values = content.x[:, [k for k, name in enumerate(report.inputs) if name != named]]
@@ -156,6 +184,9 @@ def _of_table(members: Members, path: Path, shown: str, column: str, reading: Re
         raise DataError(f"{shown}: lines {' and '.join(places)} both name {twice}; remove one of them")
     others = len([name for name in simulation_files(members) if name not in found and name != path.name])
     line = f"{path.name}: {len(found):,} files" + (f", {others:,} others of the folder left out" if others else "")
+    left_out = [f"{name} ({why})" for name, why in report.left_out.items() if name != named]
+    line += f", columns left out: {', '.join(left_out)}" if left_out else ""
+    line += "".join(f", {note}" for note in report.notes)
     return Simulations(found, tuple(units), tuple(units.values()), values, line)
 
 
@@ -181,12 +212,15 @@ def _texts(path: Path) -> tuple[list[list[str]], list[str], list[int]]:
     from binn_cli.datasets.columns.opening import kind_of
     from binn_cli.datasets.columns.records import records
 
-    if kind_of(path) == "parquet":
+    kind = kind_of(path)
+    if kind not in ("text", "parquet"):
+        raise DataError(f"{path}: is a file of kind {kind}; the table of parameters must be text or Parquet")
+    if kind == "parquet":
         import pandas as pd
 
         frame = pd.read_parquet(path)
         return (
-            [frame[name].astype(str).tolist() for name in frame],
+            [[str(value) for value in frame[name].tolist()] for name in frame],
             [str(name) for name in frame],
             list(range(1, len(frame) + 1)),
         )
@@ -216,16 +250,26 @@ class _Index:
 
     def __init__(self, members: Members) -> None:
         self._root = members.root
+        self._paths = frozenset(members.names)
         self._known: dict[str, list[str]] = {}
         for name in simulation_files(members):
             path = PurePosixPath(name)
-            for key in {name, path.name, path.stem, str(path.with_suffix(""))}:
+            short = {path.stem, str(path.with_suffix(""))} if path.suffix.lower() not in BESIDE else set()
+            for key in {name, path.name} | short:
                 self._known.setdefault(key, []).append(name)
+        self._folded: dict[str, list[str]] = {}
+        for key, names in self._known.items():
+            self._folded.setdefault(key.casefold(), []).extend(names)
 
     def _found(self, text: str) -> Sequence[str]:
         key = text.strip().replace("\\", "/").removeprefix("./")
         key = key.removeprefix(f"{self._root.name}/") if key not in self._known else key
-        return self._known.get(key, ())
+        if re.match(r"([A-Za-z]:|~|\.\.)?/", key):  # where it was elsewhere: the longest end that is a file here
+            parts = key.split("/")
+            ends = ("/".join(parts[k:]) for k in range(1, len(parts)))
+            key = next((end for end in ends if end in self._paths), key)
+        # Some systems know no difference between small and capital letters.
+        return self._known.get(key) or tuple(dict.fromkeys(self._folded.get(key.casefold(), ())))
 
     def knows(self, text: str) -> bool:
         """Whether there is such a file."""

@@ -13,6 +13,8 @@ from binn_cli.datasets.columns.choice import same_name
 from binn_cli.errors import DataError
 
 COMPONENTS = "xyz"
+ROUND_OFF = 2e-7
+"""Share of the longest side of a mesh within which a coordinate is one value, written in single precision."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ def read_snapshot(
         DataError: if it cannot be read, or lacks a field.
         MissingExtraError: if the library for its kind is not installed.
     """
-    suffix = "".join(PurePosixPath(path.name).suffixes[-1:]).lower()
-    if suffix in TABULAR:
+    endings = [ending.lower() for ending in PurePosixPath(path.name).suffixes[-2:]]
+    if endings and (endings[-1] in TABULAR or (endings[-1] in COMPRESSED_TEXT and endings[0] in TABULAR)):
         from binn_cli.datasets.snapshots.array_file import from_arrays
 
         return from_arrays(path, shown, outputs, coordinates)
@@ -60,6 +62,7 @@ def read_snapshot(
     return from_mesh(path, shown, outputs, location, coordinates)
 
 
+COMPRESSED_TEXT = (".gz", ".bz2", ".xz")
 TABULAR = (
     ".csv",
     ".tsv",
@@ -116,6 +119,16 @@ def field_name(fields: Mapping[str, object], name: str, shown: str) -> str:
     raise DataError(f"{shown}: has no field {name!r}; its fields are {held}; name others with dataset.outputs")
 
 
+def _varying(points: Float[np.ndarray, "n d"], names: Sequence[str]) -> np.ndarray:
+    """Which coordinates are not the same everywhere; of x, y and z, round-off beside the longest does not count."""
+    if len(points) == 0:
+        return np.ones(points.shape[1], dtype=bool)
+    span = np.ptp(points, axis=0)
+    in_space = np.array([name in tuple(COMPONENTS) for name in names])
+    least = np.where(in_space, ROUND_OFF * np.max(span, where=in_space, initial=0.0), 0.0)
+    return np.asarray(span > least)
+
+
 def chosen_coordinates(
     points: Float[np.ndarray, "n d"], names: Sequence[str], wanted: Sequence[str], shown: str
 ) -> tuple[Float[np.ndarray, "n k"], tuple[int, ...]]:
@@ -130,5 +143,5 @@ def chosen_coordinates(
             raise DataError(f"{shown}: has no coordinate {missing[0]!r}; its coordinates are {', '.join(names)}")
         kept = tuple(names.index(name) for name in wanted)
     else:
-        kept = tuple(k for k in range(points.shape[1]) if len(points) == 0 or np.ptp(points[:, k]) > 0) or (0,)
+        kept = tuple(np.flatnonzero(_varying(points, names)).tolist()) or (0,)
     return np.ascontiguousarray(points[:, list(kept)], dtype=np.float64), kept

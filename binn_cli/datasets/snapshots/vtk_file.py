@@ -43,7 +43,28 @@ def read_vtk(path: Path, shown: str) -> MeshFields:
     data = reader.GetOutputDataObject(0)
     if said or data is None or not hasattr(data, "GetPointData") or data.GetNumberOfPoints() == 0:
         raise DataError(f"{shown}: is no data set of VTK, or cut short; write or copy it again")
-    return MeshFields(*_places(data), _arrays(data.GetPointData()), _arrays(data.GetCellData()))
+    points, centres = _places(data)
+    at_cells = _arrays(data.GetCellData())
+    if at_cells:
+        highest = _highest(data)
+        centres, at_cells = centres[highest], {name: array[highest] for name, array in at_cells.items()}
+    return MeshFields(points, centres, _arrays(data.GetPointData()), at_cells)
+
+
+def _highest(data: Any) -> np.ndarray:
+    """Which cells have the highest dimension: lines at the edge of an area are no place of its fields."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonDataModel import vtkGenericCell
+    from vtkmodules.vtkFiltersCore import vtkAppendFilter
+
+    append: Any = vtkAppendFilter()
+    append.AddInputData(data)
+    append.Update()
+    if append.GetOutput().GetNumberOfCells() == 0:
+        return np.zeros(0, dtype=bool)
+    kinds, index = np.unique(vtk_to_numpy(append.GetOutput().GetCellTypes()), return_inverse=True)
+    dimensions = np.array([vtkGenericCell.InstantiateCell(int(kind)).GetCellDimension() for kind in kinds])
+    return np.asarray((dimensions == dimensions.max())[index])
 
 
 def _places(data: Any) -> tuple[np.ndarray, np.ndarray]:

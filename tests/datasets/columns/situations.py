@@ -118,6 +118,25 @@ def _packed(file: h5py.File, columns: dict[str, np.ndarray]) -> None:
     file["drag"].attrs.update({"scale_factor": 1e-5, "add_offset": 3.0})
 
 
+def _spoilt(column: np.ndarray, value: float) -> np.ndarray:
+    return np.where(np.arange(ROWS) == 5, np.asarray(value, dtype=column.dtype), column)
+
+
+def _matlab(file: h5py.File, columns: dict[str, np.ndarray]) -> None:
+    """Columns of MATLAB are rows in the file."""
+    _put(file, {name: column[None] for name, column in columns.items()})
+    file["title"], file["nothing"] = np.array([[97], [98]], dtype="u2"), np.zeros(2, dtype="u8")
+    for name in file:
+        file[name].attrs["MATLAB_class"] = np.bytes_("char" if name == "title" else "double")
+    file["nothing"].attrs["MATLAB_empty"] = 1
+    file["#refs#/a"] = np.zeros(2)
+
+
+def _matlab_matrix(file: h5py.File, columns: dict[str, np.ndarray]) -> None:
+    file["table"] = np.stack(list(columns.values()))
+    file["table"].attrs.update({"MATLAB_class": np.bytes_("double"), "columns": list(columns)})
+
+
 def _linked(path: Path) -> None:
     columns = dict(zip(NAMES, base().T, strict=True))
     with h5py.File(path.with_name("results.h5"), "w") as other:
@@ -261,6 +280,41 @@ SITUATIONS: dict[str, Situation] = {
     "an error of a spreadsheet, dropped": Situation(
         "a.csv", text(changed(6, "20,1,#DIV/0!")), {"missing": "drop"}, rows=_OTHERS
     ),
+    "points between thousands": Situation(
+        "a.csv",
+        text(
+            ["n;speed;gap;drag", *(f"1.{234 + k}.567;{line}" for k, line in enumerate(comma(lines(separator=";"))[1:]))]
+        ),
+        {"inputs": ["speed", "gap"]},
+    ),
+    "names of several lines": Situation(
+        "a.csv", with_column('"note\n(mm)"', ["x"] * ROWS, 3), says=["columns left out: note (mm) (text"]
+    ),
+    "units in the last comment": Situation(
+        "a.txt", text(["% speed gap drag", "% m/s mm N", *lines(separator=" ")[1:]])
+    ),
+    "a table of Markdown": Situation(
+        "a.md",
+        text([f"| {line} |" for line in [lines(separator="|")[0], "---|---|---", *lines(separator="|")[1:]]]),
+        says=["inputs speed, gap; output drag"],
+    ),
+    "numbers of rows without a name": Situation(
+        "a.csv",
+        with_column("", [str(7 * k % ROWS) for k in range(ROWS)]),
+        says=["column 1 (no name, and numbers the rows)"],
+    ),
+    "an index of pandas": Situation(
+        "a.csv",
+        with_column("Unnamed: 0", [str(7 * k % ROWS) for k in range(ROWS)]),
+        says=["Unnamed: 0 (the index of a data frame)"],
+    ),
+    "hidden files in a zip": Situation("a.zip", zipped({".DS_Store": b"x", "a.csv": text(lines())})),
+    "a name like the beginning of Parquet": Situation(
+        "a.csv", with_column("PAR1", ["1"] * ROWS), {"inputs": ["speed", "gap"]}, says=["PAR1 (not named)"]
+    ),
+    "dates": Situation(
+        "a.csv", with_column("Datum", [f"{k % 28 + 1:02d}.03.2024" for k in range(ROWS)]), says=["Datum (text, such"]
+    ),
     # text, refused
     "empty": Situation("a.csv", b"", refused="is empty: it has no byte"),
     "empty lines": Situation("a.csv", b"\n\n \n", refused="holds empty lines alone"),
@@ -338,7 +392,9 @@ SITUATIONS: dict[str, Situation] = {
     "JSON": Situation("a.csv", b'[{"speed": 1, "drag": 2}]', refused="is JSON; save the table as CSV"),
     "UTF-32": Situation("a.csv", text(lines()).decode().encode("utf-32")),
     "names again among the rows": Situation(
-        "a.csv", text([*lines()[:9], *lines()]), refused="line 10: 'speed' is 'speed', which is not a number"
+        "a.csv",
+        text([*lines()[:9], *lines()]),
+        refused="line 10: 'speed' is 'speed', not a number: the names stand there again",
     ),
     "a number too large": Situation("a.csv", text(changed(6, "20,1,1e400")), refused="line 7: 'drag' is 1e400"),
     "a line of totals": Situation(
@@ -346,6 +402,52 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "no file": Situation("a.csv", lambda path: None, refused="there is no such file"),
     "a folder": Situation("a", lambda path: path.mkdir(), refused="is a folder, not a file"),
+    "numbers with a unit beside them": Situation(
+        "a.csv",
+        with_column("heat", [f"{k / 8} kW" for k in range(ROWS)]),
+        refused="'heat' holds numbers with 'kW' beside each, such as '0.0 kW' in line 2; write them alone",
+    ),
+    "every value with its unit": Situation(
+        "a.csv",
+        text([lines()[0], *(line + " N" for line in lines()[1:])]),
+        refused="'drag' holds numbers with 'N' beside",
+    ),
+    "exponents without their letter": Situation(
+        "a.csv",
+        with_column("heat", [f"0.{k + 1}-101" for k in range(ROWS)]),
+        refused="'heat' holds numbers whose exponents",
+    ),
+    "decimal commas and points that may part thousands": Situation(
+        "a.csv",
+        text(["n;speed;drag", *(f"12.{100 + k};{k},5;{k},25" for k in range(9))]),
+        refused="line 2: '0,5' has a decimal comma, but '12.100' a point; say dataset.decimal",
+    ),
+    "a comment at the end of a line": Situation(
+        "a.csv", text(changed(6, "20,1,3 # bad, see log")), refused="line 7 has 4 values.* say dataset.comment='#'"
+    ),
+    "a comment behind a value": Situation(
+        "a.csv", text(changed(6, "20,1,3 # bad")), refused="line 7: 'drag' is '3 # bad'.* say dataset.comment='#'"
+    ),
+    "a sign of comments in a value": Situation(
+        "a.csv",
+        b"# made\n" + with_column("label", ["A#3"] * ROWS),
+        refused="line 3 has 1 value.*say dataset.comment=none",
+    ),
+    "a comment far below": Situation(
+        "a.csv",
+        text([*lines(), *lines()[1:] * 400, "# end"]),
+        refused="line 16042 has 1 value.* say dataset.comment='#'",
+    ),
+    "HDF5 in a zip": Situation(
+        "a.zip", zipped({"a.h5": b"\x89HDF\r\n\x1a\n"}), refused="holds an HDF5 file; unpack it and name the file"
+    ),
+    "a zip in gzip": Situation(
+        "a.csv.gz", gzip.compress(zipped({"a.csv": text(lines())})), refused="holds a zip; unpack"
+    ),
+    "Zstandard": Situation("a.csv.zst", b"\x28\xb5\x2f\xfd\x04\0", refused="is compressed by Zstandard; unpack it"),
+    "Tecplot": Situation(
+        "a.dat", b'TITLE = "a"\nVARIABLES = "x"\n', refused="is a Tecplot file; export the zone as CSV"
+    ),
     # HDF5
     "arrays": Situation("a.h5", hdf5(_put)),
     "one array with names": Situation(
@@ -395,9 +497,47 @@ SITUATIONS: dict[str, Situation] = {
     "not HDF5": Situation(
         "a.h5", b"speed,gap", refused="is not an HDF5 file, as its name says: it begins with b'speed,gap'"
     ),
+    "columns of MATLAB": Situation("a.mat", hdf5(_matlab), says=["title (text)", "nothing (no value)"]),
+    "a matrix of MATLAB": Situation("a.mat", hdf5(_matlab_matrix)),
+    "rows of arrays": Situation("a.h5", hdf5(lambda f, c: _put(f, {k: v[None] for k, v in c.items()}))),
+    "an empty dataspace": Situation("a.h5", hdf5(lambda f, c: (_put(f, c), f.__setitem__("none", h5py.Empty("f8"))))),
+    "limits of what is valid": Situation(
+        "a.h5",
+        hdf5(lambda f, c: (_put(f, {**c, "drag": _spoilt(c["drag"], 1e5)}), f["drag"].attrs.update(valid_max=100.0))),
+        refused=r"row 5 \(counted from 0\): 'drag' is 100000.0",
+    ),
+    "whole numbers never written": Situation(
+        "a.h5",
+        hdf5(lambda f, c: _put(f, {**c, "drag": _spoilt(np.arange(ROWS, dtype="i4"), -2147483647)})),
+        refused=r"row 5 \(counted from 0\): 'drag' is -2147483647",
+    ),
+    "numbers stored as texts": Situation(
+        "a.h5",
+        hdf5(lambda f, c: (_put(f, c, ["gap"]), f.__setitem__("gap", [str(v) for v in c["gap"]]))),
+        refused="'gap' holds numbers that are stored as texts",
+    ),
+    "a field without named dimensions": Situation(
+        "a.h5",
+        hdf5(lambda f, c: _put(f, {**c, "drag": np.ones((ROWS, 3))})),
+        refused=r"drag is an array with the columns drag\[0\] to drag\[2\]: name one of them",
+    ),
     # NetCDF
     "NetCDF-4": Situation("a.nc", _netcdf("h5netcdf"), says=["inputs speed [m/s], gap [mm]; output drag [N]"]),
     "NetCDF-3": Situation("a.nc", _netcdf("scipy"), says=["inputs speed [m/s], gap [mm]; output drag [N]"]),
+    "a dimension of which nothing says where": Situation(
+        "a.nc",
+        lambda path: xr.Dataset({"drag": (("x", "y"), np.eye(4))}, {"x": np.arange(4.0)}).to_netcdf(
+            path, engine="h5netcdf"
+        ),
+        refused="drag lies along y, but no variable says where the points of that dimension are",
+    ),
+    "limits of packed numbers": Situation(
+        "a.nc",
+        lambda path: xr.Dataset(
+            {"x": ("x", np.arange(9.0)), "drag": ("x", np.arange(9.0) * 50, {"valid_range": np.array([0, 700], "i2")})}
+        ).to_netcdf(path, engine="scipy", encoding={"drag": {"dtype": "i2", "scale_factor": 0.5}}),
+        refused=r"x 8 \(counted from 0\): 'drag' is missing",
+    ),
     # NumPy
     "npz": Situation("a.npz", _npz()),
     "an object beside": Situation("a.npz", _npz(info=np.array([{}, None])), says=["info (holds pickled objects"]),
@@ -418,6 +558,17 @@ SITUATIONS: dict[str, Situation] = {
         {"missing": "drop"},
         ["label (text)", "1 left out (row 5 (counted from 0): 'drag' is empty)"],
         rows=_OTHERS,
+    ),
+    "parquet with the inputs as an index": Situation(
+        "a.parquet", lambda path: _frame().set_index(["speed", "gap"]).to_parquet(path)
+    ),
+    "numbers as texts in parquet": Situation(
+        "a.parquet",
+        lambda path: _frame().assign(gap=_frame()["gap"].astype(str)).to_parquet(path),
+        refused="'gap' holds numbers that are stored as texts",
+    ),
+    "parquet in gzip": Situation(
+        "a.csv.gz", gzip.compress(b"PAR1\x15\x04PAR1"), refused="holds a Parquet file; unpack it and name the file"
     ),
     "a cut parquet": Situation(
         "a.parquet",

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from binn_cli.config.schema import TableConfig
 from binn_cli.datasets.table import Table
-from binn_cli.errors import DataError
-from tests.datasets.columns.situations import NAMES, ROWS, SITUATIONS, Situation, base
+from binn_cli.errors import ConfigError, DataError
+from tests.datasets.columns.situations import NAMES, ROWS, SITUATIONS, Situation, base, with_column
 
 
 def made(situation: Situation, directory: Path) -> Path:
@@ -57,6 +58,63 @@ def test_a_column_with_one_value_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("speed,mach,drag\n" + "".join(f"{k * k},0.3,{k}\n" for k in range(ROWS)))
     dataset = Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"]), 3)
     assert "mach is 0.3 in every row, and tells nothing" in dataset.reading()
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("heat", ["-9999" if k == 4 else str(k) for k in range(ROWS)], "heat is -9999 in 1 row, far from all others"),
+        ("heat", ["1e20" if k < 2 else str(k) for k in range(ROWS)], "heat is 1e+20 in 2 rows, far from all others"),
+        ("run", [str(k % 3 + 7) for k in range(ROWS)], "run may only number the simulations"),
+    ],
+)
+def test_doubts_are_said(column: str, values: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(with_column(column, values))
+    assert says in Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"]), 3).reading()
+    (tmp_path / "a.csv").write_text("a;b\n" + "".join(f"{k}.{500 + k};{k * k}\n" for k in range(1, 9)))
+    told = Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["b"]), 3).reading()
+    assert "1.501 is read with a decimal point: if that stands between thousands, say dataset.decimal=','" in told
+
+
+def test_other_ways_to_write_a_number(tmp_path: Path) -> None:
+    """What pandas does not know is read far below the first lines, too."""
+    rows = [f"{k},{k * k}" for k in range(300)]
+    (tmp_path / "a.csv").write_text("\n".join(["a,b", *rows, "\u22121.5,1d2", "7,2.5D-1"]))
+    content = Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["b"]), 3).content
+    np.testing.assert_array_equal(content.x[-2, 0], -1.5)
+    np.testing.assert_array_equal(content.y[-2:, 0], [100.0, 0.25])
+
+
+def test_choices_may_be_words_for_nothing(tmp_path: Path) -> None:
+    kinds = {"coating": {"choice": ["none", "NA", "zinc"]}}
+    rows = [f"{('none', 'NA', 'zinc')[k % 3]},{k}" for k in range(ROWS)]
+    (tmp_path / "a.csv").write_text("\n".join(["coating,drag", *rows]))
+    content = Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"], kinds=kinds), 3).content
+    np.testing.assert_array_equal(content.x[:, 0], np.arange(ROWS) % 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("log", "line 2: 'gap' is 0.0, but dataset.kinds says that it is logarithmic: above 0"),
+        ("integer", "line 3: 'gap' is 0.5, but dataset.kinds says that it is a whole number"),
+        ({"choice": [0, 0.5]}, "line 4: 'gap' is 1.0, which is none of its choices 0.0, 0.5"),
+    ],
+)
+def test_values_that_an_input_cannot_have_are_named_with_their_place(kind: object, says: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("gap,drag\n" + "".join(f"{k / 2},{k}\n" for k in range(ROWS)))
+    with pytest.raises(DataError, match=says):
+        Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"], kinds={"gap": kind}), 3).training()
+    with pytest.raises(ConfigError, match=r"names 'Gap', which is no input; there are gap; did you mean \"gap\"\?"):
+        Table(TableConfig(path=str(tmp_path / "a.csv"), outputs=["drag"], kinds={"Gap": kind}), 3).training()
+
+
+def test_numbers_that_are_meant_without_a_sign(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"], file["b"] = np.arange(30.0) ** 2, (np.arange(30) * 8).astype("i1")
+        file["b"].attrs["_Unsigned"] = "true"
+    content = Table(TableConfig(path=str(tmp_path / "a.h5"), outputs=["b"]), 3).content
+    np.testing.assert_array_equal(content.y[:, 0], np.arange(30) * 8)
 
 
 @pytest.mark.parametrize(("mark", "separator"), [(",", ","), ("\u00a0", ";")])
