@@ -83,7 +83,10 @@ class UmbridgeRunner:
                 raise CallFailed(f"the server {what}" if _is_no_json(error) else what[:300]) from error
             if self._answers():
                 raise CallFailed("the server closed the connection before it answered") from error
-            raise SolverGone(f"the UM-Bridge server at {self._solver['url']} no longer answers") from error
+            raise SolverGone(
+                f"the UM-Bridge server at {self._solver['url']} no longer answers; start it again, and binn resume "
+                f"goes on with what is kept"
+            ) from error
         if not isinstance(outputs, list) or [len(vector) for vector in outputs] != list(self._sizes["outputs"]):
             got = [len(vector) for vector in outputs] if isinstance(outputs, list) else type(outputs).__name__
             raise CallFailed(f"the server gave outputs of the sizes {got}, but had announced {self._sizes['outputs']}")

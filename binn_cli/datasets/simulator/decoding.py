@@ -62,7 +62,12 @@ class Field:
         """How the axes differ from those of another case, one clause; empty where they do not."""
         shape, other = tuple(axis.size for axis in self.axes), tuple(axis.size for axis in axes)
         if shape != other:
-            return f"has {_shape(shape)}, but the cases before it have {_shape(other)}"
+            told = f"has {_shape(shape)}, but the cases before it have {_shape(other)}"
+            if shape and other:
+                return told
+            # Another column of a table may have been taken for a coordinate where a case has two rows.
+            names = ", ".join(name for axis in (*self.axes, *axes) for name in axis.coordinates)
+            return f"{told}, told apart by {names} (dataset.axes says which columns are coordinates)"
         for own, known in zip(self.axes, axes, strict=True):
             if own.coordinates != known.coordinates:
                 return (

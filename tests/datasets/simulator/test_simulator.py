@@ -163,6 +163,9 @@ def test_known_fields_in_one_table_or_in_files(project: Path, simulator: Build) 
     (project / "files.csv").write_text("k,P,file\n1,100,1.csv\n2,150,3.csv\n")
     with pytest.raises(DataError, match="files.csv, line 3: has values at 2 points, but the cases before it"):
         simulator(known="files.csv")
+    (project / "run.csv").write_text("run,k,P,u\n1,1,100,5\n2,1,100,5\n3,2,150,5\n")
+    with pytest.raises(DataError, match="line 4: has values at 1 point, .* told apart by run .dataset.axes says"):
+        simulator(known="run.csv")
 
 
 def test_by_hand_everything_is_pending_until_it_is_told(project: Path, simulator: Build) -> None:
