@@ -19,7 +19,7 @@ import numpy as np
 from binn_cli.compiled_code import prepare_jax
 from binn_cli.errors import BinnError, MissingExtraError
 from binn_cli.learned import Learned
-from binn_cli.models.gradient import HasGradient, HasMeanFunction
+from binn_cli.models.gradient import has_gradient
 from binn_cli.restoring import restored, results_of
 
 MODEL = "surrogate"
@@ -59,7 +59,7 @@ def model_of(umbridge: Any, learned: Learned) -> Any:
     """The surrogate as a model of the package: one input vector; the means of all outputs, and their standard
     deviations."""
 
-    slopes = isinstance(learned.surrogate, HasGradient | HasMeanFunction)
+    slopes = has_gradient(learned.surrogate, learned.model.name)
 
     class Surrogate(umbridge.Model):  # type: ignore[misc]
         def get_input_sizes(self, config: Mapping[str, Any]) -> list[int]:

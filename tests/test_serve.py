@@ -24,7 +24,7 @@ from tests.datasets.simulator.test_umbridge import free_port
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("served")
-    options = ["model=gp", "budget=smoke", "output.figures=false", f"output.root={root}"]
+    options = ["model=binn", "budget=smoke", "output.figures=false", f"output.root={root}"]
     assert main(["run", "dataset=sine", "task=regress", *options]) == 0
     return next(root.iterdir())
 

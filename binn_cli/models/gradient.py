@@ -12,6 +12,8 @@ from binn_cli.errors import BinnError
 from binn_cli.models.units import Units
 
 POINTS_AT_ONCE = 4096
+WRITTEN_OUT = ("binn", "binn_paper")
+"""Models whose derivatives are written out in `binn/gradient.py`."""
 
 
 @runtime_checkable
@@ -38,6 +40,11 @@ class HasMeanFunction(Protocol):
         ...
 
 
+def has_gradient(fitted: Any, name: str) -> bool:
+    """Whether `gradient_of` can give the derivatives of a surrogate of the model with this name."""
+    return name in WRITTEN_OUT or isinstance(fitted, HasGradient | HasMeanFunction)
+
+
 def gradient_of(fitted: Any, name: str, points: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n L D"]:
     """Derivatives of the predictive mean at scattered points, in units of the outputs per unit of the inputs.
 
@@ -51,7 +58,7 @@ def gradient_of(fitted: Any, name: str, points: Float[np.ndarray, "n D"]) -> Flo
     """
     if isinstance(fitted, HasGradient):
         return fitted.gradient(points)
-    if name in ("binn", "binn_paper"):
+    if name in WRITTEN_OUT:
         from binn_cli.models.binn.fitted import FittedBinn
         from binn_cli.models.binn.gradient import mean_gradient
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -84,3 +85,12 @@ def test_errors_stand_at_the_cases_that_were_known_to_the_fit(directories: dict[
     (axes,) = learning.drawn(runs)["fig6"].axes
     assert list(axes.lines[0].get_xdata()) == list(np.cumsum(came_in))
     assert sum(came_in) > 0
+
+
+def test_a_first_fit_without_an_error_is_no_part_of_a_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [SimpleNamespace(acquired=acquired) for acquired in (None, {"k": 1.0}, {"k": 2.0})]
+    errors = np.array([[np.nan], [0.5], [0.25]])
+    record = SimpleNamespace(steps=steps, judging_split="ahead", series=lambda split, metric: errors)
+    monkeypatch.setattr(learning, "read", lambda *_, **__: record)
+    rounds, curves = learning._curves([SimpleNamespace(directory=Path("run"))])
+    assert (rounds.tolist(), curves.tolist()) == ([1, 2], [[0.5, 0.25]])

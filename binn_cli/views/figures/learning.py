@@ -75,7 +75,8 @@ def _curves(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
         found.append((acquired, record.series(record.judging_split, "rmse")[:, 0]))
     shortest = min(len(errors) for _, errors in found)
     curves = np.array([np.where(errors[:shortest] > 0, errors[:shortest], np.nan) for _, errors in found])
-    return found[0][0][:shortest], curves
+    known = np.isfinite(curves).any(axis=0)  # the first fit of a run without test cases has no error
+    return found[0][0][:shortest][known], curves[:, known]
 
 
 def _count(acquired: object) -> int:
