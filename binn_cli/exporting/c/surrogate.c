@@ -83,14 +83,28 @@ WIDE static void apply(const double *matrix, int rows, int columns, lanes *in, l
         }
 }
 
+/* Four rows go side by side in the next two: every entry of `in` is loaded once for them, and no sum waits for the one
+   before. Each row is summed in its own order, so that the digits are those of one row after the other. */
+
 /* out (rows) = (rows, columns) applied to in (columns). */
 WIDE static void multiply(const double *matrix, int rows, int columns, lanes *in, lanes *out) {
-    for (int r = 0; r < rows; r++) {
+    int r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const double *a = matrix + (size_t)r * columns, *b = a + columns, *c = b + columns, *d = c + columns;
+        lanes at = {0}, bt = {0}, ct = {0}, dt = {0};
+        for (int k = 0; k < columns; k++)
+            for (int w = 0; w < LANES; w++) {
+                at[w] += a[k] * in[k][w];
+                bt[w] += b[k] * in[k][w];
+                ct[w] += c[k] * in[k][w];
+                dt[w] += d[k] * in[k][w];
+            }
+        for (int w = 0; w < LANES; w++) out[r][w] = at[w], out[r + 1][w] = bt[w], out[r + 2][w] = ct[w], out[r + 3][w] = dt[w];
+    }
+    for (; r < rows; r++) {
         lanes sum = {0};
-        for (int c = 0; c < columns; c++) {
-            double m = matrix[(size_t)r * columns + c];
-            for (int w = 0; w < LANES; w++) sum[w] += m * in[c][w];
-        }
+        for (int k = 0; k < columns; k++)
+            for (int w = 0; w < LANES; w++) sum[w] += matrix[(size_t)r * columns + k] * in[k][w];
         for (int w = 0; w < LANES; w++) out[r][w] = sum[w];
     }
 }
@@ -98,12 +112,28 @@ WIDE static void multiply(const double *matrix, int rows, int columns, lanes *in
 /* Sum over the rows of a lower triangular matrix of the squares of what it makes of `in`. */
 WIDE static void lower_squares(const double *lower, int n, lanes *in, double *out) {
     lanes total = {0};
-    for (int r = 0; r < n; r++) {
-        lanes sum = {0};
-        for (int c = 0; c <= r; c++) {
-            double m = lower[(size_t)r * n + c];
-            for (int w = 0; w < LANES; w++) sum[w] += m * in[c][w];
+    int r = 0;
+    for (; r + 4 <= n; r += 4) { /* the entries above the diagonal are zeros and may be taken too */
+        const double *a = lower + (size_t)r * n, *b = a + n, *c = b + n, *d = c + n;
+        lanes at = {0}, bt = {0}, ct = {0}, dt = {0};
+        for (int k = 0; k < r + 4; k++)
+            for (int w = 0; w < LANES; w++) {
+                at[w] += a[k] * in[k][w];
+                bt[w] += b[k] * in[k][w];
+                ct[w] += c[k] * in[k][w];
+                dt[w] += d[k] * in[k][w];
+            }
+        for (int w = 0; w < LANES; w++) {
+            total[w] += at[w] * at[w];
+            total[w] += bt[w] * bt[w];
+            total[w] += ct[w] * ct[w];
+            total[w] += dt[w] * dt[w];
         }
+    }
+    for (; r < n; r++) {
+        lanes sum = {0};
+        for (int k = 0; k <= r; k++)
+            for (int w = 0; w < LANES; w++) sum[w] += lower[(size_t)r * n + k] * in[k][w];
         for (int w = 0; w < LANES; w++) total[w] += sum[w] * sum[w];
     }
     for (int w = 0; w < LANES; w++) out[w] = total[w];
