@@ -25,6 +25,10 @@ SKIPPED = "skipped:"
 memory."""
 
 
+TOO_LONG = "took longer than task.timeout"
+"""What the reason of a size begins with that was ended by its time limit; larger ones are not tried."""
+
+
 class SizeFailed(BinnError):
     """A size that could not be measured."""
 
@@ -44,10 +48,12 @@ class Scaling:
         self.resolved = resolved
 
     def run(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> None:
-        """Measure every size, smallest first; a size that fails is recorded with its reason and the others go on.
+        """Measure every size in their order; a size that fails is recorded with its reason and the others go on, but
+        for those that are larger than one which took too long.
 
         Raises:
-            BinnError: at the end, if any size failed other than by the model's own refusal.
+            BinnError: at the end, if any size failed other than by the model's own refusal or the time limit, or none
+                was measured.
         """
         sizes = list(self.config.sizes)
         parameter = dataset.size_parameter if self.config.parameter is None else self.config.parameter
@@ -56,7 +62,10 @@ class Scaling:
         state = dict(recorder.record.state or {})
         for size in sizes[len(recorder.record.steps) :]:
             recorder.announce(f"{parameter} = {size:,} in a process of its own, which also compiles", 0, 1)
+            late = [one for one in sizes if str(state.get(f"reason_{one}", "")).startswith(TOO_LONG)]
             try:
+                if late and size > min(late):
+                    raise SizeFailed(f"{SKIPPED} {min(late):,} {TOO_LONG}", None)
                 step, outputs = self._measured(parameter, size)
             except SizeFailed as error:
                 step, outputs = _failed_step(parameter, size, error), None
@@ -64,7 +73,8 @@ class Scaling:
             recorder.step(step, outputs=outputs, state=state)
         # From the state, so that a resumed run still knows what failed before.
         reasons = [(size, str(state[f"reason_{size}"])) for size in sizes if f"reason_{size}" in state]
-        failures = [f"{size:,}: {reason}" for size, reason in reasons if not reason.startswith(SKIPPED)]
+        expected = () if len(reasons) == len(sizes) else (SKIPPED, TOO_LONG)
+        failures = [f"{size:,}: {reason}" for size, reason in reasons if not (expected and reason.startswith(expected))]
         if failures:
             raise BinnError(f"{len(failures)} of {len(sizes)} sizes failed ({'; '.join(failures)})")
 
@@ -85,7 +95,7 @@ class Scaling:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise SizeFailed(f"took longer than task.timeout = {self.config.timeout:g} s", error.stdout) from None
+            raise SizeFailed(f"{TOO_LONG} = {self.config.timeout:g} s", error.stdout) from None
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             raise SizeFailed(f"the process was stopped by {name}; perhaps there was not enough memory", done.stdout)
@@ -132,6 +142,7 @@ def _failed_step(parameter: str, size: int, error: SizeFailed) -> Step:
     known = size if parameter == "n_train" else 0
     reason = str(error)
     outcome = f"was {reason}" if reason.startswith(SKIPPED) else f"failed: {reason}"
+    outcome = reason if reason.startswith(TOO_LONG) else outcome
     return Step(
         n_train=known if error.n_train is None else error.n_train,
         coordinates={"size": size},

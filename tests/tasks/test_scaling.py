@@ -185,6 +185,24 @@ def test_a_resumed_run_measures_what_is_left_and_forgets_no_failure(tmp_path, pr
     assert [step.coordinates["size"] for step in read(tmp_path / "results.h5").steps] == [2, 4, 8, 16]
 
 
+def test_what_is_larger_than_a_size_that_took_too_long_is_not_tried(tmp_path, processes) -> None:
+    asked, happens = processes
+    happens[4] = stops_late(["timeout"], "")
+    recorder = new_recorder(tmp_path, "scaling")
+    scale(recorder, [2, 4, 8], timeout=9.0)
+    assert [call["request"]["dataset"]["n_train"] for call in asked] == [2, 4]
+    record = read(recorder.path)
+    reasons = {
+        "reason_4": "took longer than task.timeout = 9 s",
+        "reason_8": "skipped: 4 took longer than task.timeout",
+    }
+    assert record.state == reasons
+    assert [step.warnings for step in record.steps[1:]] == [
+        ("n_train = 4 took longer than task.timeout = 9 s",),
+        ("n_train = 8 was skipped: 4 took longer than task.timeout",),
+    ]
+
+
 def sine(**dataset: Any) -> dict[str, Any]:
     model = {"name": "binn", "modes": 1, "centers": 6, "length": 1.5, "padding": 0, "stretch": 0, "sweeps": 3}
     settings = {
