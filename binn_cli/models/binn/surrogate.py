@@ -373,9 +373,10 @@ def _sentence(fit: TableFit) -> str:
 
 def _axes_sentence(choices: Choices) -> str:
     """How the axes of product data are represented."""
-    *fields, cases = map(str, choices.axes.ranks)
-    last = f"{cases} functions of the cases in the limit" if choices.axes.limit else f"{cases} functions of the cases"
-    return f"took {' x '.join(fields)} functions of the field's axes, {last}"
+    *fields, cases = ((str(rank), "function" if rank == 1 else "functions") for rank in choices.axes.ranks)
+    last = f"{' '.join(cases)} of the cases" + (" in the limit" if choices.axes.limit else "")
+    word = fields[0][1] if len(fields) == 1 else "functions"
+    return f"took {' x '.join(rank for rank, _ in fields)} {word} of the field's axes, {last}"
 
 
 def _padded(histories: Sequence[Float[np.ndarray, " s"]]) -> Float[np.ndarray, "L S"]:
