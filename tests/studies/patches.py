@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -20,7 +19,6 @@ from binn_cli.views.plots.style import COLOURS, LINES, MARKERS
 from tests.studies.page import Study, decay, table
 
 X = np.linspace(0.0, 1.0, 1001)
-evaluated = jax.jit(lambda basis, x: basis(x))
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,7 @@ class Tried:
 def interpolation_error(patch: Patch, nodes: int) -> float:
     """Largest error where the values of sin(7 x + 0.4) at the nodes are known."""
     basis = build_basis("chidenn", nodes, 0, 1.0, patch=patch)
-    return float(
-        np.abs(
-            np.asarray(evaluated(basis, X)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * X + 0.4)
-        ).max()
-    )
+    return float(np.abs(np.asarray(basis(X)) @ np.sin(7 * np.asarray(basis.centers) + 0.4) - np.sin(7 * X + 0.4)).max())
 
 
 def poisson_error(patch: Patch, centers: int, dataset: Poisson) -> float:

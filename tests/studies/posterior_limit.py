@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.models.binn.surrogate import Binn
-from binn_cli.views.plots.style import BLUE, GREEN, INK, MARKERS, ORANGE, VERMILION
+from binn_cli.views.plots.style import BLUE, COLOURS, GREEN, INK, MARKERS, VERMILION
 from tests.studies.page import Study, decay, table
 from tests.studies.priors import Prior, prior_of
 
@@ -212,13 +212,13 @@ def _figure(
     fall, mean, spread = (figure.add_subplot(1, 3, i) for i in (1, 2, 3))
     for k, (what, line) in enumerate((("mean", "-"), ("std", "--"))):
         fall.loglog(modes, gaps[:, k], MARKERS[k], linestyle=line, color=BLUE, label=f"exact, {what}")
-        for found, colour in zip(own.values(), (VERMILION, GREEN, ORANGE), strict=True):
+        for found, colour in zip(own.values(), COLOURS[1:], strict=False):
             fall.loglog(
                 modes, [distances(e, limit)[k] for e in found], MARKERS[k], linestyle=line, color=colour, linewidth=1
             )
     fall.loglog(modes, gaps[0, 0] / np.array(modes), color=INK, linewidth=0.8, linestyle=":", label="∝ 1/M")
     fall.set(title="Distance from the Gaussian process", xlabel="M", ylabel="RMS difference over posterior std")
-    for name, colour in zip(own, (VERMILION, GREEN, ORANGE), strict=True):
+    for name, colour in zip(own, COLOURS[1:], strict=False):
         fall.plot([], [], color=colour, label=name)
     fall.legend(fontsize=7)
     for ax, attribute in ((mean, "mean"), (spread, "std")):
