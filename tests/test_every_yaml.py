@@ -191,7 +191,7 @@ N_TRAIN = {
 
 MODEL_DIAGNOSTICS = {
     "binn": "settled",
-    "binn_paper": "residual",
+    "binn_paper": "effective_parameters",
     "gp": "log_evidence",
     "gp_grid": "log_evidence",
     "gp_sparse": "log_evidence_bound",

@@ -40,7 +40,8 @@ def climbed(
     if len(columns) == 0:
         return best, top
 
-    def downhill(moving: Float[np.ndarray, " d"]) -> tuple[float, Float[np.ndarray, " d"]]:
+    def lost(moving: Float[np.ndarray, " d"]) -> tuple[float, Float[np.ndarray, " d"]]:
+        """The negative score and its gradient; remembers the best allowed point."""
         nonlocal best, top
         points = np.repeat(start[None], 1 + 2 * len(columns), axis=0)
         points[:, columns] = moving
@@ -54,5 +55,5 @@ def climbed(
         return -float(scores[0]) / size, -np.diff(scores[1:].reshape(-1, 2), axis=1)[:, 0] / apart / size
 
     ends = [(0.0, 1.0)] * len(columns)
-    minimize(downhill, start[columns], jac=True, method="L-BFGS-B", bounds=ends, options={"maxiter": TURNS})
+    minimize(lost, start[columns], jac=True, method="L-BFGS-B", bounds=ends, options={"maxiter": TURNS})
     return best, top

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from binn_cli.datasets.dataset import Announce, Dataset, StatesRanges
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, Watched
-from binn_cli.errors import BinnError, DataError
+from binn_cli.errors import BinnError
 from binn_cli.models.surrogate import FitsRows, FittedSurrogate, Surrogate, Updates, learnable
 from binn_cli.results.provenance import peak_rss_bytes
 
@@ -96,15 +96,8 @@ def fitted_on(
     warm_start: FittedSurrogate | None = None,
     capacity: int | None = None,
 ) -> FittedSurrogate:
-    """Fit, and add what it cost to the timings; data with gaps as the model can learn them.
-
-    Raises:
-        DataError: if there is a single value, which would be taken for a constant that is known exactly.
-    """
+    """Fit, and add what it cost to the timings; data with gaps as the model can learn them."""
     learned = learnable(model, data)
-    if learned.n_observed < 2:
-        said = f"says nothing of how {', '.join(data.outputs)} varies"
-        raise DataError(f"there is 1 point to learn from, which {said}; two are the least")
     if capacity is not None and learned is not data:
         capacity *= data.n_points // data.axes[-1].size  # rows instead of cases
     fitted = model.fit(learned, warm_start=warm_start, domain=domain, capacity=capacity)

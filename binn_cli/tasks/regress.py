@@ -14,6 +14,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.random_streams import stream
 from binn_cli.datasets.row_selection import picked, spread
 from binn_cli.datasets.rows import RowChunks, TableRows
+from binn_cli.errors import DataError
 from binn_cli.models.scope import Measured, Scope, kept
 from binn_cli.models.surrogate import FittedSurrogate, Surrogate
 from binn_cli.results.provenance import peak_rss_bytes
@@ -62,7 +63,11 @@ class Regress:
         self.max_points = max_points
 
     def run(self, dataset: Dataset, model: Surrogate, recorder: Recorder) -> None:
-        """Label, fit, score and record."""
+        """Label, fit, score and record.
+
+        Raises:
+            DataError: if there is a single point, which would be taken for a constant that is known exactly.
+        """
         recorder.plan(1)
         if recorder.record.steps:
             return
@@ -73,6 +78,9 @@ class Regress:
         timings.data = timer.seconds
         train, rows = given.train, given.rows
         n_train = train.n_observed if rows is None else rows.n_points
+        if n_train < 2:  # active learning goes on from such a start, and asks for more
+            varies = f"says nothing of how {', '.join(train.outputs)} varies"
+            raise DataError(f"there is 1 point to learn from, which {varies}; two are the least")
         recorder.announce(f"fitting {n_train:,} points{compiling(model)}", 0, 1)
         if rows is None:
             assert given.domain is not None

@@ -16,6 +16,7 @@ from binn_cli.config.schema import GalerkinConfig
 from binn_cli.datasets.heat_problem import heat_truth
 from binn_cli.models.galerkin.model import Galerkin
 from binn_cli.models.scope import Scope
+from binn_cli.tasks.evaluation import domain_of
 from binn_cli.tasks.questions.distributions import joint_of
 from binn_cli.tasks.questions.inverse.inference import infer
 from binn_cli.tasks.questions.inverse.observations import Observations
@@ -47,7 +48,8 @@ def learned() -> tuple[Source, Truth]:
     """The heated plate from simulations, as `binn run dataset=heat task=regress` learns it, and its series."""
     settings = settings_of("dataset=heat", "model=binn", "task=regress")
     dataset: Any = build.dataset(settings)
-    fitted = build.model(settings).fit(dataset.training(), domain=None)
+    train = dataset.training()
+    fitted = build.model(settings).fit(train, domain=domain_of(dataset, train))
     centers, radius = np.array(settings.dataset.source_centers), settings.dataset.source_radius
     return _source(dataset, fitted, "binn"), lambda points: heat_truth(points, centers, radius)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from binn_cli.config.schema import BinnConfig, PoissonConfig, RegressConfig, SineConfig
+from binn_cli.config.schema import BinnConfig, PoissonConfig, RegressConfig, SineConfig, TableConfig
 from binn_cli.datasets.poisson import Poisson
-from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.sine import Sine
+from binn_cli.datasets.table import Table
 from binn_cli.errors import ConfigError, DataError
 from binn_cli.metrics import METRICS
 from binn_cli.models.binn.surrogate import Binn
 from binn_cli.results.record import PHASES
 from binn_cli.results.recorder import Recorder
 from binn_cli.results.store import read
-from binn_cli.tasks.evaluation import PhaseTimings, fitted_on
 from binn_cli.tasks.regress import Regress
 from tests.tasks.fakes import CASES, ORDER, FakeDataset, FakeSurrogate, Listener, new_recorder
 
@@ -46,11 +47,13 @@ def test_one_step_with_everything_in_it(tmp_path) -> None:
     assert (len(record.predictions.inputs), record.predictions.stride, record.predictions.n_points_total) == (4, 3, 10)
 
 
-def test_a_single_point_is_not_learned_from() -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_single_point_is_not_learned_from(tmp_path: Path, stream: bool) -> None:
     """It would be taken for a constant that is known exactly."""
-    one = ProductData((Axis("row", np.full((1, 1), 0.3), ("x",)),), np.full((1, 1), 2.0), ("y",))
+    (tmp_path / "t.csv").write_text("x,y\n0.1,1\n0.2,2\n")
+    table = Table(TableConfig(path=str(tmp_path / "t.csv"), outputs=["y"], stream=stream), 0)
     with pytest.raises(DataError, match="1 point to learn from, which says nothing of how y varies; two are the least"):
-        fitted_on(Binn(BinnConfig()), one, PhaseTimings(), domain=np.array([[0.0, 1.0]]))
+        Regress(RegressConfig(), 4).run(table, Binn(BinnConfig()), new_recorder(tmp_path, "regress"))
 
 
 def test_a_sample_of_the_training_points_is_kept(tmp_path) -> None:

@@ -140,21 +140,15 @@ def fit_table(
     own, target = x[rows], y[rows]
     announce("choosing length scales")
     choices = choose_hyperparameters(own, target, seed, before)
-    main = choices[0]
-    names: list[str] = []
-    left_out: list[tuple[np.ndarray, np.ndarray]] = []
-    folds = split_rows(len(rows), seed)
+    main, folds = choices[0], split_rows(len(rows), seed)
     limits = promising_limits(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
-    for limit in limits:
-        names.append(f"limit ({limit.choice.smoothness})")
-        left_out.append(limit.left_out)
-    fits: list[tuple[CpFit, Design]] = []
     if allowed.products:
         announce("fitting sums of products")
-        fits = _products(own, target, main, allowed, seed)
-        for fit, design in fits:
-            names.append(f"{fit.modes} mode{'s' if fit.modes > 1 else ''}")
-            left_out.append(predict_left_out(fit, design, own, folds))
+    fits = _products(own, target, main, allowed, seed) if allowed.products else []
+    names = [f"limit ({limit.choice.smoothness})" for limit in limits]
+    names += [f"{fit.modes} mode{'s' if fit.modes > 1 else ''}" for fit, _ in fits]
+    left_out = [limit.left_out for limit in limits]
+    left_out += [predict_left_out(fit, design, own, folds) for fit, design in fits]
     densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
     weights = weigh(densities, [limit.choice for limit in limits], few=marginalised(*own.shape))
     candidates = tuple(

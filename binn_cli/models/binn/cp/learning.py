@@ -200,10 +200,12 @@ def grow(
     best, waited = -np.inf, 0
     for modes in [only] if only is not None else ladder(most):
         prior, level = zero_prior(sizes, modes, signal), level_of(signal, modes, len(sizes))
-        candidates: list[Candidate] = [(start_from_constants(sizes, modes, level, rng), FIRST_NOISE)]
-        if begin is not None:
-            candidates = [(begin, FIRST_NOISE[-1:])]
-        elif modes <= OWN_STARTS or only is not None:
+        candidates: list[Candidate] = []
+        if begin is None:
+            candidates.append((start_from_constants(sizes, modes, level, rng), FIRST_NOISE))
+        else:
+            candidates.append((begin, FIRST_NOISE[-1:]))
+        if begin is None and (modes <= OWN_STARTS or only is not None):
             candidates.append((start_from_prior(sizes, modes, level, rng), FIRST_NOISE))
             if guide is not None and modes > 1:
                 guided = begin_at(guide, candidates[0][0], prior, FIRST_NOISE[::2]).weights
