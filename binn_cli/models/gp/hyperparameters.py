@@ -14,7 +14,7 @@ from binn_cli.datasets.random_streams import stream
 from binn_cli.models.binn.bases.base import per_dimension
 from binn_cli.models.normalization import InputMap
 
-LENGTHS, SIGNALS, NOISES = (1e-3, 1e2), (1e-6, 1e6), (1e-10, 1e2)
+LENGTHS, SIGNALS, NOISES = (1e-3, 1e4), (1e-6, 1e6), (1e-10, 1e2)
 """Bounds of the search: lengths in units of the domain, variances in those of the scaled outputs. With less noise than
 1e-10 the dense covariance of a smooth function is no longer positive definite in float64."""
 

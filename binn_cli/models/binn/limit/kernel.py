@@ -49,8 +49,9 @@ REFUSED = 1e25
 MATTERING, REACH = 6, 0.3
 """Inputs that may all matter, and by what share of a standard deviation lengths reach farther up for each one more."""
 
-SHORTEST, LONGEST = 0.02, 100.0
-"""Range of the length scales, in units of the domain."""
+SHORTEST, LONGEST, ENDLESS = 0.02, 1e2, 1e4
+"""Range of the length scales, in units of the domain, and the longest of inputs so many that some do not matter at all:
+the longer, the nearer to singular the covariance, which few inputs would lose digits by."""
 
 
 class Prior(NamedTuple):
@@ -100,7 +101,8 @@ class Prior(NamedTuple):
 
 def bounds(dimensions: int) -> Float[np.ndarray, "P 2"]:
     """Smallest and largest value of every hyperparameter that is considered."""
-    length, share = (np.log(SHORTEST), np.log(LONGEST)), (-6.0, 12.0)
+    longest = ENDLESS if dimensions > MATTERING else LONGEST
+    length, share = (np.log(SHORTEST), np.log(longest)), (-6.0, 12.0)
     return np.array([length] * dimensions + [share] * dimensions + [(-8.0, 25.0), (np.log(1e-14), 3.0)])
 
 
