@@ -191,7 +191,7 @@ def _figure(problems: dict[str, Problem], found: dict[str, dict[str, Outcome]]) 
             if one.step is None:
                 continue
             place = one.step.timings["fit"], score(one.step, problem.split)
-            ax.loglog(*place, "o", color="C3" if model == "binn" else "C0")
+            ax.loglog(*place, "o", color="C1" if model == "binn" else "C0")
             ax.annotate(model, place, textcoords="offset points", xytext=(4, 3), fontsize=7)
         ax.set(xlabel="seconds of fitting", ylabel=f"RMSE ({problem.split})", title=name)
     return figure

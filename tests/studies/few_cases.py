@@ -166,7 +166,7 @@ restarts for every coefficient."""
 
 def _figure(points: dict[tuple[str, int], list[float]], counts: Sequence[int], models: Sequence[str]) -> Figure:
     figure, ax = plt.subplots(figsize=(5.0, 3.4), layout="constrained")
-    for model, color in zip(models, ("C3", "C0"), strict=False):
+    for model, color in zip(models, ("C1", "C0"), strict=False):
         for count in counts:
             own = points.get((model, count), [])
             ax.loglog([count] * len(own), own, "o", color=color, label=model if count == counts[0] else None)

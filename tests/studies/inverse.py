@@ -21,6 +21,7 @@ from binn_cli.tasks.questions.distributions import joint_of
 from binn_cli.tasks.questions.inverse.inference import infer
 from binn_cli.tasks.questions.inverse.observations import Observations
 from binn_cli.tasks.questions.source import Source
+from binn_cli.views.plots.style import COLOURS, LINES
 from tests.studies.kept import KeptRows, Row
 from tests.studies.loop import settings_of
 from tests.studies.page import Study, table
@@ -98,8 +99,8 @@ def study(
     kept, rows = KeptRows(path, asks), []
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     ax = figure.subplots()
-    for surrogate in surrogates:
-        for noise in NOISES:
+    for place, surrogate in enumerate(surrogates):
+        for level, noise in enumerate(NOISES):
             found = [
                 kept.row(
                     {"surrogate": surrogate, "noise": noise, "seed": seed},
@@ -113,7 +114,10 @@ def study(
             error, inside = (np.array([row[key] for row in own], dtype=float) for key in ("error", "inside"))
             for i, name in enumerate(UNKNOWN):
                 label = f"{surrogate}, {name}, " + (f"{100 * noise:g} % noise" if noise else "no noise")
-                ax.plot(np.sort(error[:, i]), np.arange(1, len(own) + 1) / len(own), label=label)
+                ax.plot(
+                    np.sort(error[:, i]), np.arange(1, len(own) + 1) / len(own), LINES[i], label=label,
+                    color=COLOURS[(place * len(NOISES) + level) % len(COLOURS)],
+                )  # fmt: skip
                 rows.append(
                     (
                         surrogate, f"{100 * noise:g} %", name, str(len(own)), f"{np.median(error[:, i]):.1e}",

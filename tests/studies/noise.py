@@ -150,7 +150,7 @@ def _functions(kept: KeptRows, names: Sequence[str], size: int, seeds: Sequence[
 
 def _figure(waves: dict[tuple[bool, int], list[Row]]) -> Figure:
     figure, ax = plt.subplots(figsize=(5.0, 3.4), layout="constrained")
-    for streams, color in ((False, "C0"), (True, "C3")):
+    for streams, color in ((False, "C0"), (True, "C1")):
         for (own, number), found in waves.items():
             if own == streams:
                 ax.loglog([number] * len(found), [r["honesty"] for r in found], "o", color=color)

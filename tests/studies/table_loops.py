@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from binn_cli import build
 from binn_cli.datasets.product import Axis, ProductData
+from binn_cli.views.plots.style import GREY, VERMILION
 from tests.studies.computer_experiments import EXPERIMENTS, rows_of
 from tests.studies.kept import KeptRows, Row
 from tests.studies.loop import Memory, score, settings_of
@@ -131,8 +132,14 @@ def _figure(found: dict[tuple[str, str], list[Row]], names: Sequence[str]) -> Fi
         layout="constrained",
     )  # fmt: skip
     for ax, name in zip(axes.ravel(), present, strict=False):
-        for acquisition, color in (("ivr", "C3"), ("random", "0.5")):
-            for row in found.get((name, acquisition), []):
-                ax.semilogy(row["rel_rmse"], color=color, lw=0.8)
+        for acquisition, color in (("ivr", VERMILION), ("random", GREY)):
+            for i, row in enumerate(found.get((name, acquisition), [])):
+                ax.semilogy(row["rel_rmse"], color=color, lw=0.8, label=None if i else acquisition)
         ax.set_title(name, fontsize=8)
+    for ax in axes[-1]:
+        ax.set_xlabel("acquired rows")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("error over the std")
+    if present:
+        axes[0, 0].legend()
     return figure

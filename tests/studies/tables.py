@@ -212,7 +212,7 @@ def _figure(found: dict, sizes: Sequence[int], names: Sequence[str]) -> Figure:
                 average(found[size, names[i], model], "rel_rmse") / average(found[size, names[i], "gp"], "rel_rmse")
                 for i in places
             ]
-            ax.plot(ratios, places, mark, label=model, color="C3" if model == "binn" else None)
+            ax.plot(ratios, places, mark, label=model)
         ax.axvline(1.0, color="0.6", lw=0.8)
         ax.set(xscale="log", xlabel="error over that of gp", title=f"{size} points an input")
         ax.set_yticks(range(len(names)), names)

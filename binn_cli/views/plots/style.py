@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.rcsetup import cycler
 
 from binn_cli.results.record import RunRecord
 from binn_cli.whole_file import replacing
@@ -37,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.formatter.limits": (-3, 4),
     "axes.formatter.use_mathtext": True,
+    "axes.prop_cycle": cycler(color=COLOURS),
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
