@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from binn_cli import __version__
+from binn_cli.allocation import keep_freed_memory
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
 from binn_cli.parser import FAILED, MISUSE, OK
@@ -103,6 +104,7 @@ def _main(arguments: Sequence[str]) -> int:
             return FAILED
         from binn_cli.results.provenance import typed
 
+        keep_freed_memory()
         with typed(["binn", *arguments]):
             return _sentenced(VERBS[first], rest)
     if first in ("-sc", "--shell-completion", "--shell_completion"):
