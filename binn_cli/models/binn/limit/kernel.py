@@ -16,7 +16,7 @@ subsets of inputs: effects of one input, of two, and so on; small shares say tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -251,6 +251,11 @@ class Evidence:
         pairs = np.array(np.tril_indices(len(points), -1))
         return cls(points, ((points[pairs[0]] - points[pairs[1]]) ** 2).T.copy(), pairs, smoothness)
 
+    @cached_property
+    def places(self) -> Int[np.ndarray, " m"]:
+        """Where the pairs stand in a matrix of all points that is read row by row."""
+        return np.ravel_multi_index(tuple(self.pairs), (len(self.points), len(self.points)))
+
     def __call__(
         self,
         theta: Float[np.ndarray, "B P"],
@@ -267,8 +272,6 @@ class Evidence:
             prior: of the hyperparameters.
         """
         d, n = self.points.shape[1], len(self.points)
-        later, earlier = self.pairs
-        diagonal = np.arange(n)
         inverse, share, signal = np.exp(-2.0 * theta[:, :d]), _shares(theta, d), np.exp(theta[:, 2 * d])
         noise, jitter = np.exp(theta[:, 2 * d + 1]), JITTER * n * signal
         inverse *= SCALE[self.smoothness]
@@ -278,8 +281,8 @@ class Evidence:
         for product, _ in halves[1:]:
             kernel *= product
         full = np.zeros((len(theta), n, n))
-        full[:, later, earlier] = kernel
-        full[:, diagonal, diagonal] = (signal + noise + jitter)[:, None]
+        full.reshape(len(theta), -1)[:, self.places] = kernel
+        _diagonals(full)[:] = (signal + noise + jitter)[:, None]
         root, precision, refused = _inverses(full)
         solved = precision @ targets  # (B, n, R)
         total = float(np.sum(weights))
@@ -288,8 +291,8 @@ class Evidence:
         # d value / d K = -outer / 2
         outer = (solved * weights) @ solved.swapaxes(1, 2)
         outer -= total * precision
-        trace = outer[:, diagonal, diagonal].sum(axis=1)
-        along = outer[:, later, earlier]
+        trace = _diagonals(outer).sum(axis=1)
+        along = outer.reshape(len(theta), -1).take(self.places, axis=1)
         along *= kernel
         along *= 2.0  # every pair stands for two entries
         gradient, whole = np.empty_like(theta), along.sum(axis=1)
@@ -350,7 +353,7 @@ def _inverses(
 ) -> tuple[Float[np.ndarray, "B n"], Float[np.ndarray, "B n n"], np.ndarray]:
     """Diagonals of the Cholesky factors, inverses, and which matrices have none; those count as the identity.
 
-    Of the matrices, which are overwritten, the lower triangle is read.
+    Of the matrices, which are overwritten, the lower triangle is read; above it they are zero.
     """
     count, n, _ = matrices.shape
     roots, refused = np.ones((count, n)), np.zeros(count, dtype=bool)
@@ -363,6 +366,14 @@ def _inverses(
         if failed:
             roots[b], matrices[b], refused[b] = 1.0, np.eye(n), True
             continue
-        matrices[b] = upper.T
-    lower = np.tril(matrices)  # of all at once: of one after the other it took as long as the factorisations
-    return roots, lower + np.tril(lower, -1).swapaxes(1, 2), refused
+        if not np.may_share_memory(upper, matrices):
+            matrices[b] = upper.T
+    inverses = matrices + matrices.swapaxes(1, 2)
+    _diagonals(inverses)[:] = _diagonals(matrices)
+    return roots, inverses, refused
+
+
+def _diagonals(matrices: Float[np.ndarray, "B n n"]) -> Float[np.ndarray, "B n"]:
+    """A view of their diagonals."""
+    count, n, _ = matrices.shape
+    return matrices.reshape(count, n * n)[:, :: n + 1]
