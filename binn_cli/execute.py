@@ -142,12 +142,13 @@ def _recorded(
         steps = "no finished step" if kept == 0 else "1 finished step" if kept == 1 else f"{kept} finished steps"
         command = shlex.join(["binn", "resume", str(directory)])
         raise Interrupted(f"interrupted: {steps} kept in {recorder.path}; go on with: {command}") from error
+    finished = drawing_of(directory) if settings.output.figures else None
     if live:
         from binn_cli.views.console.tables import summarise
 
         summarise(recorder.record)
-    if settings.output.figures:
-        draw(directory)  # after the tables, which are what one waits for
+    if finished is not None:
+        finished()  # after the tables, which are what one waits for
     return Path(recorder.path)
 
 
@@ -196,20 +197,28 @@ def _finish_failed(recorder: Any, reason: str) -> None:
         LOG.exception("the results file could not be marked as failed")
 
 
-def draw(directory: Path) -> None:
-    """Draw the figures; the results are complete without them, so a failure is told and nothing more."""
-    try:
-        from binn_cli.views.drawing import draw_all
+def drawing_of(directory: Path) -> Callable[[], None]:
+    """Begin to draw the figures, if a process for that stands by; gives what waits for them.
 
-        for path in draw_all(directory):
-            LOG.info("drew %s", path)
-    except Exception as error:
-        LOG.exception("the figures could not be drawn")
-        print(
-            f"the results are complete but the figures could not be drawn ({type(error).__name__}); see "
-            f"{directory / LOG_NAME}",
-            file=sys.stderr,
-        )
+    The results are complete without them, so a failure is told and nothing more.
+    """
+    from binn_cli.views.drawing import begun
+
+    finished = begun(directory)
+
+    def wait() -> None:
+        try:
+            for path in finished():
+                LOG.info("drew %s", path)
+        except Exception as error:
+            LOG.exception("the figures could not be drawn")
+            print(
+                f"the results are complete but the figures could not be drawn ({type(error).__name__}); see "
+                f"{directory / LOG_NAME}",
+                file=sys.stderr,
+            )
+
+    return wait
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from binn_cli.datasets.digest import file_digest
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.directory import claimed
 from binn_cli.errors import BinnError
-from binn_cli.execute import draw, logging_to
+from binn_cli.execute import drawing_of, logging_to
 from binn_cli.learned import Learned
 from binn_cli.models.scope import Scope, kept
 from binn_cli.predict import reading_of
@@ -95,7 +95,7 @@ def update(run: Path, rows: Path, out: Path, options: Sequence[str], *, forgetti
         )
         recorder.finish("complete", None)
         if settings.output.figures:
-            draw(directory)
+            drawing_of(directory)()
     _say(learned.outputs, record, scores)
     print(recorder.path)
     return 0

@@ -188,10 +188,12 @@ def test_a_job_of_a_sweep_keeps_what_was_typed(task, capsys) -> None:
 
 
 def test_figures_that_cannot_be_drawn_do_not_fail_the_run(task, tmp_path, capsys, monkeypatch) -> None:
-    def fail(directory: Path) -> list[Path]:
+    def fail(*_: object, **__: object) -> list[Path]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(drawing, "draw_all", fail)
+    monkeypatch.setattr(drawing, "_standing_by", None)
+    monkeypatch.setattr(drawing, "stand_by", lambda: None)
+    monkeypatch.setattr(drawing, "_drawn", fail)
     assert main(["run", *QUICK[:2]]) == 0
     assert "the figures could not be drawn" in capsys.readouterr().err
     assert read(only_run(tmp_path) / "results.h5").status == "complete"

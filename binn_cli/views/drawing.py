@@ -14,7 +14,9 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from binn_cli.cores import available_cores
@@ -55,10 +57,24 @@ class DrawingProcess:
             NotDrawn: if that failed.
             OSError: if the process has ended.
         """
-        asked, answers = self._process.stdin, self._process.stdout
-        assert asked is not None and answers is not None
+        self.ask(directory)
+        return self.answer(directory)
+
+    def ask(self, directory: Path) -> None:
+        """Let it begin with a directory's results, which are complete.
+
+        Raises:
+            OSError: if the process has ended.
+        """
+        asked = self._process.stdin
+        assert asked is not None
         asked.write(json.dumps(str(directory.resolve())) + "\n")
         asked.flush()
+
+    def answer(self, directory: Path) -> list[Path]:
+        """Wait until it has drawn what it was asked for last; gives and raises what `draw` does."""
+        answers = self._process.stdout
+        assert answers is not None
         answer = answers.readline()
         if not answer:
             raise OSError("the process that draws has ended")
@@ -108,12 +124,26 @@ def draw_all(directory: Path) -> list[Path]:
         NotDrawn: if the process that stands by could not.
         BinnError: if there is no readable results file.
     """
-    if _standing_by is not None and _standing_by.stands_by:
-        try:
-            return _standing_by.draw(directory)
-        except OSError:  # it was killed, as for the memory of the machine
-            pass
-    return _drawn(read(directory / FILE_NAME), directory, at_once=1)
+    return begun(directory)()
+
+
+def begun(directory: Path) -> Callable[[], list[Path]]:
+    """Let the process that stands by, if there is one, draw what the results of a directory show while this one does
+    other things; gives what waits for it, or draws where there is none, and returns and raises what `draw_all` does."""
+    process = _standing_by
+    asked = False
+    if process is not None and process.stands_by:
+        with suppress(OSError):  # it was killed, as for the memory of the machine
+            process.ask(directory)
+            asked = True
+
+    def finished() -> list[Path]:
+        if process is not None and asked:
+            with suppress(OSError):
+                return process.answer(directory)
+        return _drawn(read(directory / FILE_NAME), directory, at_once=1)
+
+    return finished
 
 
 def _drawn(record: RunRecord, directory: Path, at_once: int) -> list[Path]:
@@ -151,6 +181,7 @@ def main() -> None:
 
     for module, _ in FIGURES.values():
         importlib.import_module(f"binn_cli.views.plots.{module}")
+    importlib.import_module("scipy.special")  # for quantiles, beside figures
     for line in sys.stdin:
         directory = Path(json.loads(line))
         try:

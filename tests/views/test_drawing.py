@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def test_without_it_the_figures_are_drawn_here(records: dict[str, RunRecord], tm
     process.end()
     write(tmp_path / "results.h5", records["regress"])
     assert {path.name for path in drawing.draw_all(tmp_path)} >= {"parity.png", "calibration.png"}
+
+
+def test_it_draws_while_others_go_on(
+    process: DrawingProcess, records: dict[str, RunRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(drawing, "_standing_by", process)
+    write(tmp_path / "results.h5", records["regress"])
+    wait = drawing.begun(tmp_path)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "calibration.png").exists():  # nobody waits for it yet
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert {path.name for path in wait()} >= {"parity.png", "calibration.png"}
 
 
 @pytest.mark.parametrize(("cores", "imported"), [(1, False), (2, True)])

@@ -13,6 +13,7 @@ from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.rcsetup import cycler
 
 from binn_cli.results.record import RunRecord
+from binn_cli.views.plots.ticks import speak_plainly
 from binn_cli.whole_file import replacing
 
 # Okabe and Ito, Color Universal Design (2008), in an order that also steps in lightness
@@ -135,6 +136,7 @@ def limits(*arrays: np.ndarray, margin: float = 0.04) -> tuple[float, float]:
 
 def saved(figure: Figure, path: Path) -> Path:
     """Write a figure, 200 dots an inch."""
+    speak_plainly(figure)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=200, format=path.suffix[1:])
     return path
