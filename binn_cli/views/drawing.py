@@ -141,7 +141,7 @@ def begun(directory: Path) -> Callable[[], list[Path]]:
         if process is not None and asked:
             with suppress(OSError):
                 return process.answer(directory)
-        return _drawn(read(directory / FILE_NAME), directory, at_once=1)
+        return _drawn(read(directory / FILE_NAME, surrogate=False), directory, at_once=1)
 
     return finished
 
@@ -185,7 +185,7 @@ def main() -> None:
     for line in sys.stdin:
         directory = Path(json.loads(line))
         try:
-            drawn = _drawn(read(directory / FILE_NAME), directory, at_once=available_cores())
+            drawn = _drawn(read(directory / FILE_NAME, surrogate=False), directory, at_once=available_cores())
             answer: dict[str, object] = {"drawn": [path.name for path in drawn]}
         except Exception:
             answer = {"failed": traceback.format_exc()}
