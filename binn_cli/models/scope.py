@@ -74,7 +74,10 @@ class Scope:
         """Which coordinates of points lie outside the training range; `columns` says which inputs they are."""
         low, high = self.low[columns], self.high[columns]
         slack = ROUND_OFF * np.maximum(np.maximum(np.abs(low), np.abs(high)), high - low)
-        return (points < low - slack) | (points > high + slack)  # false where the range is NaN
+        found = np.empty(points.shape[::-1], dtype=bool)
+        for own, column, least, most in zip(found, points.T, low - slack, high + slack, strict=True):
+            np.logical_or(column < least, column > most, out=own)  # false where the range is NaN
+        return found.T
 
     def tree(self) -> dict[str, Any]:
         """Names and arrays, for `/surrogate/scope`."""

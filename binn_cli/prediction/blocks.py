@@ -155,8 +155,9 @@ class Outsiders:
             self.first = self.total + int(np.argmax(answer.outside))
         self.total += answer.outside.size
         self.count += int(np.count_nonzero(answer.outside))
-        low, high = (np.concatenate([reach(p, axis=0) for p in answer.points]) for reach in (np.min, np.max))
-        self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
+        columns = [column for table in answer.points for column in table.T]
+        self._low = np.fmin(self._low, [column.min() for column in columns])
+        self._high = np.fmax(self._high, [column.max() for column in columns])
 
     @property
     def sentence(self) -> str:

@@ -26,6 +26,7 @@ from binn_cli.models.binn.mixture import ROWS_AT_ONCE, Mixture
 from binn_cli.models.binn.tucker.fit import Choices
 from binn_cli.models.binn.tucker.posterior import TuckerPosterior
 from binn_cli.models.cores import one_blas_thread
+from binn_cli.models.freed_memory import keep_freed_memory
 from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import CaseProcess, FitReport, Prediction, Tree
 from binn_cli.models.units import Units
@@ -75,6 +76,7 @@ class FittedBinn:
         Raises:
             DataError: if the axes have not the D coordinates that were learned.
         """
+        keep_freed_memory()
         points = self.units.axes(axes)
         with one_blas_thread():
             found = [posterior.moments(points, variance=variance) for posterior in self.posteriors]

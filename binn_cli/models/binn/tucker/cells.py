@@ -17,6 +17,7 @@ from binn_cli.models.binn.bases.bspline import BSplineBasis
 from binn_cli.models.binn.bases.hat import HatBasis
 from binn_cli.models.binn.bases.stretched import StretchedBasis, stretch
 from binn_cli.models.binn.limit.interpolant import covers
+from binn_cli.models.binn.point_tables import points_last
 from binn_cli.models.binn.tucker.fields import AxisFunctions
 
 DEGREES = {BSplineBasis: (3, 6), HatBasis: (1, 2)}
@@ -128,7 +129,7 @@ def _summed(
     powers[:, 0] = 1.0
     for k in range(1, count):
         np.multiply(powers[:, k - 1], place, out=powers[:, k])
-    columns = (cell * np.int32(count))[:, None] + np.arange(count, dtype=np.int32)
+    columns = np.arange(cells * count, dtype=np.int32).reshape(cells, count).take(cell, axis=0)
     begins = np.arange(0, len(powers) * count + 1, count, dtype=np.int32)
     matrix = scipy.sparse.csr_array((powers.ravel(), columns.ravel(), begins), shape=(len(cell), cells * count))
-    return np.ascontiguousarray((matrix @ table.reshape(-1, width)).T)
+    return points_last(matrix @ table.reshape(-1, width))

@@ -55,8 +55,15 @@ class Contraction:
 
 def _contract(core: Float[np.ndarray, "*Q"], values: Sequence[Float[np.ndarray, "Q n"]]) -> Float[np.ndarray, " n"]:
     left, right = _halves(core.shape)
-    first, second = (_products([values[a] for a in half]) for half in (left, right))
-    return np.einsum("qn,qn->n", core.reshape(len(first), -1).T @ first, second)
+    first = _products([values[a] for a in left])
+    return _along(core.reshape(len(first), -1).T @ first, [values[a] for a in right])
+
+
+def _along(tensor: Float[np.ndarray, "P n"], tables: Sequence[Float[np.ndarray, "Q n"]]) -> Float[np.ndarray, " n"]:
+    """A tensor per point, with an index per table, contracted with all tables, the last one first."""
+    for table in reversed(tables):
+        tensor = np.einsum("pqn,qn->pn", tensor.reshape(-1, *table.shape), table)
+    return tensor[0]
 
 
 def _halves(shape: tuple[int, ...]) -> tuple[range, range]:
@@ -81,8 +88,8 @@ def _slopes(
     matrix = core.reshape(len(first), -1)
     down = matrix.T @ first  # (products of the right half, n)
     up = matrix @ np.broadcast_to(second, (len(second), first.shape[1]))
-    mean = np.einsum("qn,qn->n", down, np.broadcast_to(second, down.shape))
-    return mean, [*_within(up, [values[a] for a in left]), *_within(down, [values[a] for a in right])]
+    within = [*_within(up, [values[a] for a in left]), *_within(down, [values[a] for a in right])]
+    return np.einsum("qn,qn->n", within[0], values[0]), within
 
 
 def _within(

@@ -12,13 +12,14 @@ from jaxtyping import Float
 
 from binn_cli.models.binn.limit.process import MANY, Process, building
 from binn_cli.models.binn.multilinear import mode_dot, multi_mode_dot
+from binn_cli.models.binn.point_tables import points_last
 from binn_cli.models.binn.tucker.cells import AxisCells
 from binn_cli.models.binn.tucker.contraction import Contraction
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions, functions_from_tree
 from binn_cli.models.binn.tucker.layout import Group, align
 from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
 
-ROWS = 512
+ROWS = 2**10
 """Points at which the functions of several axes are multiplied at once: their products stay in the cache."""
 
 TOGETHER = 2**13
@@ -127,11 +128,11 @@ class TuckerPosterior:
             for here in range(0, len(x), ROWS):
                 rows = slice(begin + here, begin + min(here + ROWS, len(x)))
                 own = slice(here, here + ROWS)
-                values = [value[:, own].copy() for value, _ in found]  # rows a power of two apart share cache lines
+                values = [value[:, own] for value, _ in found]
                 if spread is None:
                     mean[rows] = contraction.mean(values)
                 else:
-                    spreads = [other[:, own].copy() for _, other in found if other is not None]
+                    spreads = [other[:, own] for _, other in found if other is not None]
                     mean[rows], spread[rows] = contraction.moments(values, spreads)
         return mean, spread
 
@@ -200,4 +201,4 @@ def _as_they_are(
     functions: Functions, x: Float[np.ndarray, "n D"], variance: bool
 ) -> tuple[Float[np.ndarray, "Q n"], Float[np.ndarray, "E n"] | None]:
     mean, spread = functions.moments(x, variance)
-    return np.ascontiguousarray(mean.T), None if spread is None else np.ascontiguousarray(spread.T)
+    return points_last(mean), None if spread is None else points_last(spread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from binn_cli.models.binn.limit.interpolant import Interpolant
+from binn_cli.models.binn.limit.interpolant import STRIPS, Interpolant
 from binn_cli.models.binn.limit.process import MANY, Process
 
 
@@ -45,3 +45,28 @@ def test_a_degree_is_not_raised_without_end(length: float) -> None:
     if found is not None:
         x = np.linspace(0.0, 1.0, 50)[:, None]
         np.testing.assert_allclose(found(x)[0], np.exp(-0.5 * ((x[:, 0] - 0.5) / np.exp(length)) ** 2), atol=1e-13)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_high_degrees_are_cut_into_strips(dimensions: int, swapped: bool) -> None:
+    """Three functions that are narrow in one input; points come in any order, on borders of strips and just outside."""
+
+    def functions(u: np.ndarray) -> np.ndarray:
+        narrow, wide = (u[:, -1], u[:, 0]) if swapped else (u[:, 0], u[:, -1])
+        waves = [np.sin((20.0 + 3.0 * k) * narrow + k) for k in range(3)]
+        return np.stack([wave * (1.0 + k * wide**2) for k, wave in enumerate(waves)], axis=1)
+
+    found = Interpolant.of(functions, dimensions, np.full(3, 1e-14))
+    assert found is not None and len(found.strips) == STRIPS
+    assert (found.factor is None) == (dimensions == 1)
+    random = np.random.default_rng(3).random((5000, dimensions))
+    borders = np.repeat(np.arange(STRIPS + 1)[:, None] / STRIPS, dimensions, axis=1)
+    x = np.concatenate([random, borders, [[-5e-10] * dimensions, [1.0 + 5e-10] * dimensions]])
+    np.testing.assert_allclose(found(x), functions(x).T, atol=2e-13)
+    np.testing.assert_allclose(found(x[:1]), functions(x[:1]).T, atol=2e-13)
+
+
+def test_low_degrees_are_not() -> None:
+    found = Interpolant.of(lambda u: np.exp(u), 1, np.array([1e-14]))
+    assert found is not None and len(found.strips) == 1
