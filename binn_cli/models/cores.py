@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import importlib
 import os
@@ -70,7 +71,7 @@ def _second_thread(process: int) -> ThreadPoolExecutor:
 def on_two_cores(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
     """Results for one item, or for two at once: for work of milliseconds, for which a pool of threads is not worth
     starting."""
-    if len(items) < 2 or available_cores() < 2:
+    if len(items) < 2 or not _is_free():
         return [function(item) for item in items]
     first, second = items
     later = _second_thread(os.getpid()).submit(function, second)
@@ -79,6 +80,9 @@ def on_two_cores(function: Callable[[Item], Answer], items: Sequence[Item]) -> l
 
 def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
     """Results in the order of the items, so many worked on at once and one more waiting."""
+    if not _is_free():
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Any]] = deque()
         for item in items:
@@ -87,3 +91,48 @@ def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: 
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+_busy = threading.local()
+
+
+def _is_free() -> bool:
+    """Whether there is a second core that no other work of this process was given."""
+    return available_cores() > 1 and not getattr(_busy, "here", False)
+
+
+def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """Results in the order of the items, two worked on at once: for work of a tenth of a second and more, none of which
+    is then shared out again.
+
+    What one of them raises is raised here, at once where it is Ctrl-C.
+    """
+    if len(items) < 2 or not _is_free():
+        return [function(item) for item in items]
+    found: dict[int, Answer] = {}
+    failed: list[BaseException] = []
+    waiting, lock = deque(enumerate(items)), threading.Lock()
+
+    def work() -> None:
+        _busy.here = True
+        try:
+            while not failed:
+                with lock:
+                    if not waiting:
+                        return
+                    place, item = waiting.popleft()
+                found[place] = function(item)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            _busy.here = False
+
+    # A daemon: nobody waits for what it does when the program ends.
+    other = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="second core", daemon=True)
+    other.start()
+    work()
+    if not failed:
+        other.join()
+    if failed:
+        raise failed[0]
+    return [found[i] for i in range(len(items))]

@@ -26,7 +26,7 @@ from binn_cli.models.binn.stated import fit_products
 from binn_cli.models.binn.table import SMALL_ROWS, Allowed, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
-from binn_cli.models.cores import one_blas_thread
+from binn_cli.models.cores import one_blas_thread, side_by_side
 from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
 from binn_cli.models.units import Units
@@ -37,6 +37,9 @@ quarter more: until the first doubling a choice out of few cases is no better th
 
 UNEXPLAINED = 1e-5
 """Noise, as a share of the output's scale, below which nothing is left to explain that more functions could."""
+
+ROWS_SIDE_BY_SIDE = 2000
+"""Rows of a table up to which two outputs are learned at once: of more, matrices of all pairs take the memory."""
 
 KEPT_ROWS = 4000
 """Rows of a table that a surrogate keeps, to learn on from more."""
@@ -230,10 +233,13 @@ class Binn:
         allowed = Allowed(limit=route in ("auto", "limit", "tucker"), products=route in ("auto", "products"))
         x = units.inputs(rows.inputs, slice(None))
         y = (rows.outputs - units.outputs.shift) / units.outputs.scale
-        fits: list[TableFit] = []
-        for output in range(y.shape[1]):
+
+        def fit(output: int) -> TableFit:
             choice = before.limits[output] if before is not None and before.limits else None
-            fits.append(fit_table(x, y[:, output], allowed, config.seed, before=choice))
+            return fit_table(x, y[:, output], allowed, config.seed, before=choice)
+
+        together = side_by_side if len(x) <= ROWS_SIDE_BY_SIDE else map
+        fits = list(together(fit, range(y.shape[1])))
         kept = rows if len(rows.inputs) <= KEPT_ROWS else Nothing()
         posteriors = tuple(Mixture(fit.members, fit.noise, fit.widening) for fit in fits)
         fitted = FittedBinn(
