@@ -31,6 +31,9 @@ METRICS = (
 
 _GRID = (np.arange(200) + 0.5) / 200
 
+CELLS = 4096
+"""In so many cells points are counted that intervals may contain."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -187,11 +190,28 @@ def _norm(values: np.ndarray) -> float:
 
 
 def _within(z: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """How many of the standardised distances lie inside the central interval of each level."""
-    z = np.sort(z)
-    if np.isnan(z[-1]):  # NaN sorts last
+    """How many of the standardised distances lie inside the central interval of each level.
+
+    Counted in cells; only distances in the cells where intervals end are sorted.
+    """
+    reach = _half_width(levels)
+    if np.isnan(z).any():
         return np.full(levels.shape, np.nan)
-    return np.searchsorted(z, _half_width(levels), side="right").astype(np.float64)
+    longest = float(reach.max())
+    if z.size < 2 * CELLS or not np.isfinite(longest):
+        return np.searchsorted(np.sort(z), reach, side="right").astype(np.float64)
+    cells, ends = _cells(z, longest), _cells(reach, longest)
+    counts = np.bincount(cells, minlength=CELLS + 1)
+    shared = np.zeros(CELLS + 1, dtype=bool)
+    shared[ends] = True
+    there = np.sort(z[shared[cells]])
+    apart = np.cumsum(np.where(shared, 0, counts))[ends]
+    return (apart + np.searchsorted(there, reach, side="right")).astype(np.float64)
+
+
+def _cells(distances: np.ndarray, longest: float) -> np.ndarray:
+    """Cells of equal width up to the longest interval, and one for what lies beyond; never falls with the distance."""
+    return np.minimum(distances * (CELLS / longest), CELLS).astype(np.int32)
 
 
 def _floored(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from scipy.special import ndtri
 
+from binn_cli import metrics
 from binn_cli.metrics import LEVELS, METRICS, Tally, observed_coverage, score
 from binn_cli.models.surrogate import Prediction
 from tests.shapes import unchecked
@@ -208,3 +210,17 @@ def test_scores_of_outputs_whose_squares_are_no_numbers(unit: float) -> None:
     for name in ("rmse", "crps", "sharpness", "mae"):
         np.testing.assert_allclose(found[name], expected[name] * unit, rtol=1e-12)
     np.testing.assert_allclose(found["nlpd"], expected["nlpd"] + np.log(unit), rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [100, 20_000])
+@pytest.mark.parametrize("longest", [0.95, 1.0])
+def test_what_lies_inside_is_counted_exactly(count: int, longest: float) -> None:
+    """Also distances that are an interval's end to the last digit, and some beyond all."""
+    levels = np.array([0.5, 0.1, longest, 0.3, 1e-9, 0.8, 0.8])
+    ends = ndtri(0.5 + 0.5 * levels)
+    z = np.abs(np.random.default_rng(4).standard_normal(count)) * 2.0
+    z[:28] = np.concatenate([ends, np.nextafter(ends, 0.0), np.nextafter(ends, np.inf), np.zeros(7)])
+    z[28] = np.inf
+    assert metrics._within(z, levels).tolist() == [np.count_nonzero(z <= end) for end in ends]
+    z[50] = np.nan
+    assert np.isnan(metrics._within(z, levels)).all()

@@ -78,6 +78,15 @@ def on_two_cores(function: Callable[[Item], Answer], items: Sequence[Item]) -> l
     return [function(first), later.result()]
 
 
+def meanwhile(function: Callable[[], Answer]) -> Callable[[], Answer]:
+    """What gives a function's result, which the second core, if there is one, finds while this one does other
+    things."""
+    if not _is_free():
+        answer = function()
+        return lambda: answer
+    return _second_thread(os.getpid()).submit(contextvars.copy_context().run, function).result
+
+
 def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
     """Results in the order of the items, so many worked on at once and one more waiting."""
     if not _is_free():

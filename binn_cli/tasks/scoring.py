@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.row_selection import ROWS_AT_ONCE
 from binn_cli.datasets.rows import RowChunks, spans
 from binn_cli.metrics import Tally
+from binn_cli.models.cores import meanwhile
 from binn_cli.models.surrogate import FittedSurrogate, Prediction
 from binn_cli.results.record import Predictions
 from binn_cli.results.samples import counts_within, drawn, strided
@@ -79,7 +81,8 @@ def scores_of(
         kept_split: that split.
         announce: told which split is predicted and how far it is.
     """
-    metrics, scored, cases, kept, predicted = {}, {}, {}, None, 0
+    scored, cases, kept, predicted = {}, {}, None, 0
+    tallies = _Tallies()
     for name, split in splits.items():
         width = None
         if name == "train" and isinstance(split, ProductData):
@@ -89,21 +92,18 @@ def scores_of(
         cases[name] = split.axes[-1].size if isinstance(split, ProductData) else split.n_points
         wanted = strided(split, keep) if keep and name == kept_split else np.zeros(0, dtype=int)
         sample = _Sample(wanted, split)
-        tally, done, told = None, 0, 0
+        done, told = 0, 0
         for first, part in _parts(split, timings):
             if done >= told + POINTS_AT_ONCE:
                 announce(f"predicting the split {name}", done, split.n_points)
                 told = done
             prediction = _predicted(fitted, part, width or _cases_at_once(split), timings)
-            own = _tally(part, prediction)
-            tally = own if tally is None else tally + own
+            tallies.add(name, part, prediction)
             sample.add(first, part, prediction)
             done += part.n_points
-        assert tally is not None
         predicted += done
-        metrics[name] = tally.metrics()
         kept = sample.predictions() if len(wanted) else kept
-    return Scores(metrics, scored, kept, cases, predicted)
+    return Scores(tallies.metrics(), scored, kept, cases, predicted)
 
 
 def _training(split: ProductData, capacity: int | None) -> tuple[ProductData, int]:
@@ -198,6 +198,30 @@ def _tally(part: ProductData, prediction: Prediction) -> Tally:
         prediction.mean[seen], prediction.epistemic_var[seen], prediction.noise_var[seen], unit=prediction.unit
     )
     return Tally.of(part.values[seen], there)
+
+
+class _Tallies:
+    """The sums of every split: those of a part are made on the second core while the next part is predicted."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Tally] = {}
+        self._waiting: tuple[str, Callable[[], Tally]] | None = None
+
+    def add(self, name: str, part: ProductData, prediction: Prediction) -> None:
+        """Take a part of a split, once the one before it is done with: memory holds two."""
+        self._take()
+        self._waiting = name, meanwhile(partial(_tally, part, prediction))
+
+    def metrics(self) -> dict[str, dict[str, np.ndarray]]:
+        """(L,) values by split and name, of all parts so far."""
+        self._take()
+        return {name: tally.metrics() for name, tally in self._found.items()}
+
+    def _take(self) -> None:
+        if self._waiting is not None:
+            name, own = self._waiting[0], self._waiting[1]()
+            self._found[name] = self._found[name] + own if name in self._found else own
+            self._waiting = None
 
 
 class _Sample:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from binn_cli.models import cores
-from binn_cli.models.cores import mapped_ahead, on_two_cores, side_by_side
+from binn_cli.models.cores import mapped_ahead, meanwhile, on_two_cores, side_by_side
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +28,13 @@ def test_two_are_worked_on_at_once_and_answers_are_in_order() -> None:
     found = side_by_side(answer, range(5))
     assert [item for item, _ in found] == list(range(5))
     assert len({thread for _, thread in found}) == 2
+
+
+def test_the_second_core_works_while_this_one_goes_on() -> None:
+    meeting = threading.Barrier(2, timeout=30)
+    answer = meanwhile(lambda: (meeting.wait(), threading.get_ident())[1])
+    meeting.wait()
+    assert answer() != threading.get_ident()
 
 
 def test_what_is_shared_out_is_not_shared_out_again() -> None:
@@ -82,3 +89,4 @@ def one_core(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("one_core")
 def test_one_core_does_all_itself() -> None:
     assert {threading.get_ident()} == set(side_by_side(lambda _: threading.get_ident(), range(3)))
+    assert meanwhile(threading.get_ident)() == threading.get_ident()
