@@ -73,6 +73,12 @@ def test_a_run_imports_neither_other_models_nor_other_data_nor_figures(of_a_run:
     assert "scipy.linalg" in of_a_run, "the check sees what is imported"
 
 
+def test_a_small_table_is_read_without_pandas(place: Path) -> None:
+    (place / "rows.csv").write_text("a,y\n" + "\n".join(f"{i / 20},{(i / 20) ** 2}" for i in range(20)) + "\n")
+    run = "run dataset=table dataset.path=rows.csv dataset.outputs=[y] task=regress output.figures=false output.root=t"
+    assert sorted({"pandas", "pyarrow"} & imported(run, place)) == []
+
+
 def test_a_question_to_a_run_loads_no_jax_where_it_draws_without_chains() -> None:
     script = "import sys, binn_cli.tasks.questions.inverse.task\nprint(*{'jax', 'numpyro'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "\n"

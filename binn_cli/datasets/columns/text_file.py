@@ -22,6 +22,7 @@ from binn_cli.datasets.columns.doubts import of_numbers
 from binn_cli.datasets.columns.number_style import MISSING, TRUE_FALSE, NumberStyle, is_missing
 from binn_cli.datasets.columns.opening import is_compressed, opened
 from binn_cli.datasets.columns.records import Record, records
+from binn_cli.datasets.columns.small_text import read_small
 from binn_cli.datasets.columns.whole_lines import Inspection, require_width
 from binn_cli.errors import DataError
 
@@ -150,6 +151,9 @@ class TextFile:
             DataError: for a line with too few or too many values, and a value that is no number.
         """
         columns = [self.dialect.names.index(name) for name in names]
+        if (few := self._few(columns)) is not None:
+            yield few
+            return
         last = len(self.dialect.names) - 1
         lines, first = Inspection(self.path, self.dialect), 0
         try:
@@ -200,6 +204,12 @@ class TextFile:
     @lru_cache(maxsize=64)  # noqa: B019 (a few rows of a few files, for sentences)
     def _record(self, row: int) -> Record:
         return next(islice(records(self.path, self.dialect), row, None))
+
+    def _few(self, columns: Sequence[int]) -> Float[np.ndarray, "r k"] | None:
+        """The values where the table is small and simple, which needs no pandas."""
+        if is_compressed(self.path) or self.reading.missing_values or not all(map(self._is_plain, columns)):
+            return None
+        return read_small(self.path, self.dialect, columns)
 
     def _is_plain(self, column: int) -> bool:
         style = self.dialect.style
