@@ -1,5 +1,5 @@
-"""The kernel's factors in one input, for all draws and training points, as polynomials: products of matrices in place
-of exponentials."""
+"""The logarithm of the kernel, a sum of functions of one input each, as polynomials: between many points and all
+training points it is one product of matrices, and one exponential is left where there was one for every input."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ HIGHEST_DEGREE = 128
 """Degree beyond which exponentials cost no more."""
 
 NEGLIGIBLE = np.finfo(float).eps
-"""Size of a coefficient that is left out; the factors themselves are at most one."""
+"""Size of a coefficient that is left out, in units of the largest logarithm where that is more than one."""
+
+DEEPEST = 40.0
+"""Largest logarithm of a factor: with it grows the round-off of the sum, and factors as small as this come with lengths
+that are short enough to be evaluated as they are."""
 
 
 @dataclass(frozen=True)
 class KernelFactors:
-    """(1 - s_d) + s_d ρ(|x_d - x'_d| / ℓ_d) of every input d and draw, x' the training points.
+    """log k / σ_f² = Σ_d log[(1 - s_d) + s_d ρ(|x_d - x'_d| / ℓ_d)] at x, for every draw, x' the training points.
+
+    The variance σ_f² of the signal stays outside: with the size of a logarithm grows its round-off.
 
     Attributes:
-        draws: for every draw and input the (n, K) coefficients; the first input's have the signal variance.
-        counts: for every input the largest K.
+        coefficients: (S, n, K) of the constant, and of T_1, T_2, … of every input.
+        counts: for every input the number of polynomials, the constant included.
+        signal: (S,) σ_f².
     """
 
-    draws: tuple[tuple[Float[np.ndarray, "n K"], ...], ...]
+    coefficients: Float[np.ndarray, "S n K"]
     counts: tuple[int, ...]
+    signal: Float[np.ndarray, " S"]
 
     @classmethod
     def of(
@@ -37,42 +45,43 @@ class KernelFactors:
         """The factors of smooth kernels; None where one has a kink or is too narrow."""
         if smoothness != "gaussian":
             return None
-        found = []
-        for theta in draws:
-            own = [_factor(theta, d, points[:, d], smoothness) for d in range(points.shape[1])]
-            if any(one is None for one in own):
+        constant = np.zeros((len(draws), len(points)))
+        parts, counts = [constant[:, :, None]], []
+        for d in range(points.shape[1]):
+            own = [_logarithm(theta, d, points[:, d], smoothness) for theta in draws]
+            found = [one for one in own if one is not None]
+            if len(found) < len(own):
                 return None
-            factors = [one for one in own if one is not None]
-            factors[0] = factors[0] * np.exp(theta[-2])
-            found.append(tuple(factors))
-        counts = [max(factors[d].shape[1] for factors in found) for d in range(points.shape[1])]
-        return cls(tuple(found), tuple(counts))
+            counts.append(max(one.shape[1] for one in found))
+            padded = np.stack([np.pad(one, ((0, 0), (0, counts[-1] - one.shape[1]))) for one in found])
+            constant += padded[:, :, 0]
+            parts.append(padded[:, :, 1:])
+        return cls(np.concatenate(parts, axis=2), tuple(counts), np.exp(draws[:, -2]))
 
-    def bases(self, x: Float[np.ndarray, "m D"]) -> list[Float[np.ndarray, "K m"]]:
-        """The polynomials at points, input by input."""
-        return [chebyshev_values(x[:, d], count) for d, count in enumerate(self.counts)]
+    def basis(self, x: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "K m"]:
+        """The polynomials at points: the constant, and those of input after input."""
+        own = [chebyshev_values(x[:, d], count)[1:] for d, count in enumerate(self.counts)]
+        return np.concatenate([np.ones((1, len(x))), *own])
 
-    def covariance(self, draw: int, bases: list[Float[np.ndarray, "K m"]]) -> Float[np.ndarray, "n m"]:
-        """k between the training points and the points of the bases."""
-        product: np.ndarray | None = None
-        for factor, basis in zip(self.draws[draw], bases, strict=True):
-            own = factor @ basis[: factor.shape[1]] if factor.shape[1] > 1 else factor
-            if product is None or product.shape[1] == 1:
-                product = own if product is None else product * own
-            else:
-                product *= own
-        assert product is not None
-        return product if product.shape[1] > 1 else np.repeat(product, bases[0].shape[1], axis=1)
+    def covariance(self, draw: int, basis: Float[np.ndarray, "K m"]) -> Float[np.ndarray, "n m"]:
+        """k between the training points and the points of the basis."""
+        found = self.coefficients[draw] @ basis
+        np.exp(found, out=found)
+        found *= self.signal[draw]
+        return found
 
 
-def _factor(
+def _logarithm(
     theta: Float[np.ndarray, " P"], dimension: int, points: Float[np.ndarray, " n"], smoothness: str
 ) -> Float[np.ndarray, "n K"] | None:
     degree = 16
     while degree <= HIGHEST_DEGREE:
-        values = kernel_factor(theta, dimension, points, chebyshev_points(degree), smoothness)
-        found = coefficients(values, 1)
-        seen = np.flatnonzero(np.max(np.abs(found), axis=0) > NEGLIGIBLE)
+        factor = kernel_factor(theta, dimension, points, chebyshev_points(degree), smoothness)
+        if np.min(factor) < np.exp(-DEEPEST):
+            return None
+        logarithm = np.log(factor)
+        found = coefficients(logarithm, 1)
+        seen = np.flatnonzero(np.max(np.abs(found), axis=0) > NEGLIGIBLE * max(1.0, -np.min(logarithm)))
         count = int(seen[-1]) + 1 if len(seen) else 1
         if count < 0.85 * degree:
             return np.ascontiguousarray(found[:, :count])

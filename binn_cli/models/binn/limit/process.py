@@ -34,8 +34,11 @@ ENTRIES = 2**21
 MANY = 2**13
 """Points in one call from which on polynomials are worth their making."""
 
-CACHED = 2**15
-"""Numbers of a table between points and training points that stays in the cache."""
+CACHED_POINTS = 2**8
+"""Points whose polynomials, and what comes of them, stay in the cache."""
+
+CACHED_ROWS = 2**5
+"""Rows of a triangular matrix that are multiplied at once, without the zeros beside them."""
 
 building = threading.RLock()
 """Held while polynomials are made: once a surrogate, whichever thread asks first."""
@@ -58,6 +61,16 @@ def _root(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
             matrix = matrix + added * np.eye(len(matrix))
             added *= 10.0
     return scipy.linalg.cholesky(matrix, lower=True, check_finite=False)
+
+
+def _squares(lower: Float[np.ndarray, "n n"], cross: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]:
+    """|L⁻¹ k|² of every column k, by the inverse of a lower triangular factor."""
+    total = np.zeros(cross.shape[1])
+    for begin in range(0, len(lower), CACHED_ROWS):
+        end = min(begin + CACHED_ROWS, len(lower))
+        known = lower[begin:end, :end] @ cross[:end]
+        total += np.einsum("nm,nm->m", known, known)
+    return total
 
 
 @dataclass(frozen=True)
@@ -150,7 +163,7 @@ class Process:
             return mean, np.maximum(spread, 0.0) if variance else np.zeros(len(x))
         if factors is None:
             return self.at_warped(x, variance)
-        return self._mixed(x, variance, max(1, CACHED // len(self.points)), factors)
+        return self._mixed(x, variance, CACHED_POINTS, factors)
 
     @cached_property
     def _polynomials(self) -> tuple[Interpolant | None, KernelFactors | None]:
@@ -186,15 +199,15 @@ class Process:
     ) -> tuple[Float[np.ndarray, "S m"], Float[np.ndarray, "S m"]]:
         """Mean and variance of every draw; `factors` in place of exponentials."""
         means, variances = np.empty((len(self.draws), len(x))), np.zeros((len(self.draws), len(x)))
-        crosses = self._crosses(x)
-        if factors is not None:
-            bases = factors.bases(x)
-            crosses = (factors.covariance(s, bases).T for s in range(len(self.draws)))
+        if factors is None:
+            crosses = (cross.T for cross in self._crosses(x))
+        else:
+            basis = factors.basis(x)
+            crosses = (factors.covariance(s, basis) for s in range(len(self.draws)))
         for s, (cross, (inverse, solved)) in enumerate(zip(crosses, self.factors, strict=True)):
-            means[s] = cross @ solved
+            means[s] = solved @ cross
             if variance:
-                known = cross @ inverse.T
-                variances[s] = np.maximum(np.exp(self.draws[s, -2]) - np.einsum("mn,mn->m", known, known), 0.0)
+                variances[s] = np.maximum(np.exp(self.draws[s, -2]) - _squares(inverse, cross), 0.0)
         return means, variances
 
     def _crosses(self, x: np.ndarray) -> Iterator[np.ndarray]:
