@@ -12,6 +12,7 @@ from binn_cli import __version__
 from binn_cli.allocation import keep_freed_memory
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
+from binn_cli.garbage import end_without_search
 from binn_cli.parser import FAILED, MISUSE, OK
 from binn_cli.verbs import VERBS, Verb
 
@@ -105,6 +106,7 @@ def _main(arguments: Sequence[str]) -> int:
         from binn_cli.results.provenance import typed
 
         keep_freed_memory()
+        end_without_search()
         with typed(["binn", *arguments]):
             return _sentenced(VERBS[first], rest)
     if first in ("-sc", "--shell-completion", "--shell_completion"):

@@ -19,6 +19,7 @@ from binn_cli.compiled_code import cache_trouble_logged, prepare_jax
 from binn_cli.config.compose import Settings
 from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.errors import BinnError
+from binn_cli.garbage import search_again
 from binn_cli.neighbours import among_neighbours
 from binn_cli.results.fate import INTERRUPTION, OUT_OF_MEMORY
 from binn_cli.results.holder import LOG_NAME, held
@@ -162,6 +163,7 @@ def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> N
             recorder.identify(identity(settings))
             source, record = source_of(settings)
             recorder.note(record.header.note)
+            search_again()
             task.ask(source, recorder)
             recorder.finish("complete", None)
             LOG.info("complete")
@@ -172,7 +174,9 @@ def _run(settings: Settings, recorder: Any, why_stopped: Callable[[], str]) -> N
         recorder.note(dataset.note)
         recorder.identify(build.data_identity(settings, dataset))
         recorder.write_rarely()
-        task.run(dataset, build.model(settings), recorder)
+        model = build.model(settings)
+        search_again()  # all is imported
+        task.run(dataset, model, recorder)
         recorder.finish("complete", None)
         LOG.info("complete")
     except BaseException as error:

@@ -24,6 +24,7 @@ from binn_cli.arguments import refuse_added_groups, refuse_repeated_groups, told
 from binn_cli.config.compose import Settings, validated
 from binn_cli.config.explain import explained
 from binn_cli.config.store import conf_directory, register
+from binn_cli.garbage import search_again, search_postponed
 from binn_cli.sweeps import current as sweep_state
 
 __all__ = ["job", "main"]
@@ -47,6 +48,7 @@ def job(config: DictConfig) -> str | None:
     composition = HydraConfig.get()
     with _environment_as_found():
         if composition.mode == RunMode.MULTIRUN:
+            search_again()
             from binn_cli.sweeps.job import run_job
 
             return run_job(config, composition)
@@ -128,7 +130,8 @@ def main(arguments: Sequence[str], program: str = "binn run", goes_on_in: Path |
     known = told_apart(arguments, program)
     flags = tuple(flag for flag in known.flags if flag != "--multirun")
     sweep_state.begin(flags, known.overrides, goes_on_in)
-    with _argv([program, *known.ordered]), _mode_by_flags([*flags, *known.overrides]), _errors_raised() as full:
+    ordered, words = [program, *known.ordered], [*flags, *known.overrides]
+    with search_postponed(), _argv(ordered), _mode_by_flags(words), _errors_raised() as full:
         try:
             refuse_added_groups(known.overrides)
             refuse_repeated_groups(known.overrides)
