@@ -17,10 +17,12 @@ from binn_cli.models.binn.cp.blocks import BlockPosterior
 from binn_cli.models.binn.cp.features import Features
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.fitted import FittedBinn
+from binn_cli.models.binn.limit.factors import KernelFactors
 from binn_cli.models.binn.limit.process import Process
 from binn_cli.models.binn.mixture import Member, Mixture
+from binn_cli.models.binn.tucker.cells import AxisCells
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions
-from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.limit_functions import CasePolynomials, LimitFunctions
 from binn_cli.models.binn.tucker.posterior import Functions, TuckerPosterior
 from binn_cli.models.encoded import FittedEncoded
 from binn_cli.models.encoding import PLAIN
@@ -125,7 +127,11 @@ def _blocks(at: str, member: BlockPosterior) -> Arrays:
 
 def _process(at: str, process: Process) -> Arrays:
     dimensions, factors = process.points.shape[1], process.factors
-    return {
+    polynomials = KernelFactors.of(process.points, process.draws, process.smoothness)
+    found: Arrays = {}
+    if polynomials is not None:
+        found = {f"{at}logarithms": polynomials.coefficients, f"{at}counts": np.array(polynomials.counts)}
+    return found | {
         f"{at}points": process.points, f"{at}rates": process.rates, f"{at}smoothness": process.smoothness,
         f"{at}shift": process.shift, f"{at}scale": process.scale,
         f"{at}rates_of_change": np.exp(-process.draws[:, :dimensions]),
@@ -156,8 +162,30 @@ def _tucker(at: str, posterior: TuckerPosterior) -> Arrays:
         f"{at}core_variance": posterior.core_variance,
     }  # fmt: skip
     for axis, (functions, vectors) in enumerate(zip(posterior.functions, posterior.core_vectors, strict=True)):
-        found |= _axis(f"{at}{axis}/", functions)
+        found |= _axis(f"{at}{axis}/", functions) | _polynomials(f"{at}{axis}/", posterior.polynomials(axis))
         found |= {f"{at}{axis}/core_vectors": vectors, f"{at}{axis}/directions": functions.directions}
+    return found
+
+
+MOST_COEFFICIENTS = 128
+"""Longest polynomial that the C version has room for."""
+
+
+def _polynomials(at: str, quick: AxisCells | CasePolynomials | None) -> Arrays:
+    """What stands for the functions of an axis at many points; the C version evaluates that."""
+    if isinstance(quick, AxisCells):
+        return {
+            f"{at}cells": quick.mean, f"{at}spread_cells": quick.spread, f"{at}cells_begin": quick.first,
+            f"{at}cells_width": quick.spacing,
+        }  # fmt: skip
+    if quick is None or max(part.strips.shape[2] for part in (quick.mean, quick.spread)) > MOST_COEFFICIENTS:
+        return {}
+    found: Arrays = {f"{at}strip_rates": quick.rates}
+    for name, part in (("", quick.mean), ("spread_", quick.spread)):
+        found[f"{at}{name}strips"] = part.strips.swapaxes(1, 2)
+        found[f"{at}{name}strips_first"] = part.inputs[0]
+        if part.factor is not None:
+            found[f"{at}{name}factor"] = part.factor
     return found
 
 

@@ -20,6 +20,7 @@ from binn_cli.exporting.fmu import write_fmus
 from binn_cli.exporting.onnx_model import write_onnx
 from binn_cli.exporting.weights_file import write_weights
 from binn_cli.models.binn.gradient import mean_gradient
+from binn_cli.models.binn.limit.process import MANY
 from tests.exporting.conftest import MADE, in_c, made
 
 NAMES = ("mean", "std_epistemic", "std_total")
@@ -46,6 +47,35 @@ def test_every_kind_in_numpy_and_c(name: str, library: ctypes.CDLL, tmp_path: Pa
         evaluator.predict(points, std=False)[0] / size, expected["mean"].values / size, atol=tolerance
     )
     assert evaluator.inputs == list(learned.inputs) and evaluator.outputs == list(learned.outputs)
+
+
+@pytest.mark.parametrize("name", ["table", "grid"])
+def test_c_has_the_polynomials_of_many_points(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
+    """Where data without noise leave digits open, C and binn at many points leave the same ones open."""
+    learned = made(name)
+    scope = learned.scope
+    write_weights(tmp_path / "weights.bin", flattened(learned.surrogate, "binn", scope))
+    points = np.random.default_rng(6).uniform(scope.low, scope.high, (MANY, len(scope.inputs)))
+    expected = learned.predict(points)
+    found = in_c(library, tmp_path / "weights.bin", points, len(scope.outputs))
+    size = np.abs(expected["mean"].values).max(axis=0)
+    for part, values, tolerance in zip(NAMES, found, (1e-12, 1e-9, 1e-9), strict=True):
+        np.testing.assert_allclose(values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part)
+
+
+@pytest.mark.parametrize("name", ["table", "grid"])
+def test_c_beyond_the_range(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
+    """Polynomials hold in the range: beyond it, and beside such points, the formulas themselves are taken."""
+    learned = made(name)
+    scope = learned.scope
+    write_weights(tmp_path / "weights.bin", flattened(learned.surrogate, "binn", scope))
+    points = scope.low + (scope.high - scope.low) * np.random.default_rng(7).uniform(-0.2, 1.2, (99, len(scope.inputs)))
+    expected = learned.predict(points)
+    found = in_c(library, tmp_path / "weights.bin", points, len(scope.outputs))
+    size = np.abs(expected["mean"].values).max(axis=0)
+    for part, values in zip(NAMES, found, strict=True):
+        tolerance = 1e-7 if name == "grid" else 1e-12
+        np.testing.assert_allclose(values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part)
 
 
 @pytest.mark.parametrize("name", ["table", "grid", "chidenn", "bspline", "blocks"])

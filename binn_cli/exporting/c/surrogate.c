@@ -1,7 +1,7 @@
 /* A fitted surrogate in C99; the formulas, and the names of the arrays, are those of evaluator.py. LANES points are
    worked on side by side, so that the compiler can put them into one register: table[row][lane]. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-trapping-math") /* or a comparison keeps lanes from going side by side */
+#pragma GCC optimize("no-trapping-math", "fp-contract=fast") /* or a comparison keeps lanes from going side by side */
 #endif
 
 #include "surrogate.h"
@@ -17,12 +17,37 @@
 #define TAU 6.283185307179586476925286766559
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#if __GNUC__ >= 12
+#define WIDE __attribute__((target_clones("arch=x86-64-v3", "default"))) /* AVX2, and products and sums in one step */
+#else
 #define WIDE __attribute__((target_clones("avx2", "default")))
+#endif
+#define WIDE_INLINE static inline __attribute__((always_inline))
 #else
 #define WIDE
+#define WIDE_INLINE static inline
 #endif
 
 typedef double lanes[LANES];
+
+/* Numbers that one instruction works on, where the compiler can be told so; LANES are several of them. */
+#if defined(__GNUC__) && defined(__x86_64__) && defined(__linux__)
+#define PACK 4
+#elif defined(__GNUC__)
+#define PACK 2
+#else
+#define PACK 1
+#endif
+#if PACK > 1
+typedef double pack __attribute__((vector_size(PACK * 8), aligned(8), may_alias));
+#else
+typedef double pack;
+#endif
+#define PACKS (LANES / PACK)
+/* Lanes of a function that is compiled for several processors: GCC 12 may place other arrays there where its own
+   instructions cannot write them. */
+typedef pack packed[PACKS];
+#define ROWS 4
 
 typedef struct {
     char name[MAX_NAME];
@@ -44,7 +69,10 @@ static int by_name(const void *a, const void *b) { return strcmp(((const array *
 
 static const array *maybe(const binn_surrogate *s, const char *at, const char *name) {
     array key;
-    snprintf(key.name, MAX_NAME, "%s%s", at, name);
+    size_t before = strlen(at), length = strlen(name);
+    if (before + length >= MAX_NAME) return NULL;
+    memcpy(key.name, at, before);
+    memcpy(key.name + before, name, length + 1);
     return bsearch(&key, s->arrays, (size_t)s->count, sizeof(array), by_name);
 }
 
@@ -72,71 +100,79 @@ static lanes *table(size_t rows) { return malloc((rows ? rows : 1) * sizeof(lane
 
 /* ---- tables ---- */
 
-/* out (columns) = tableᵀ of (rows, columns) applied to in (rows). */
-WIDE static void apply(const double *matrix, int rows, int columns, lanes *in, lanes *out) {
-    for (int c = 0; c < columns; c++)
-        for (int w = 0; w < LANES; w++) out[c][w] = 0.0;
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++) {
-            double m = matrix[(size_t)r * columns + c];
-            for (int w = 0; w < LANES; w++) out[c][w] += m * in[r][w];
-        }
+/* Four rows go side by side in what follows: their sums stay in registers, every entry of `in` is loaded once for them,
+   and no sum waits for the one before. Each row is summed in its own order, so that the digits are those of one row
+   after the other. */
+
+/* sums (ROWS) = rows of a matrix, whose neighbours in a column are `down` and in a row `across` numbers apart, applied to
+   in (columns). */
+WIDE_INLINE void four_rows(const double *matrix, size_t down, size_t across, int columns, lanes *in, packed *sums) {
+    for (int i = 0; i < ROWS; i++)
+        for (int p = 0; p < PACKS; p++) sums[i][p] -= sums[i][p];
+    for (int k = 0; k < columns; k++, matrix += across) {
+        const pack *x = (const pack *)in[k];
+        for (int i = 0; i < ROWS; i++)
+            for (int p = 0; p < PACKS; p++) sums[i][p] += matrix[(size_t)i * down] * x[p];
+    }
 }
 
-/* Four rows go side by side in the next two: every entry of `in` is loaded once for them, and no sum waits for the one
-   before. Each row is summed in its own order, so that the digits are those of one row after the other. */
+WIDE_INLINE void one_row(const double *row, size_t across, int columns, lanes *in, pack *sum) {
+    for (int p = 0; p < PACKS; p++) sum[p] -= sum[p];
+    for (int k = 0; k < columns; k++)
+        for (int p = 0; p < PACKS; p++) sum[p] += row[(size_t)k * across] * ((const pack *)in[k])[p];
+}
 
-/* out (rows) = (rows, columns) applied to in (columns). */
-WIDE static void multiply(const double *matrix, int rows, int columns, lanes *in, lanes *out) {
+WIDE static void product(const double *matrix, size_t down, size_t across, int rows, int columns, lanes *in, lanes *out) {
+    packed sums[ROWS] = {{{0}}};
     int r = 0;
-    for (; r + 4 <= rows; r += 4) {
-        const double *a = matrix + (size_t)r * columns, *b = a + columns, *c = b + columns, *d = c + columns;
-        lanes at = {0}, bt = {0}, ct = {0}, dt = {0};
-        for (int k = 0; k < columns; k++)
-            for (int w = 0; w < LANES; w++) {
-                at[w] += a[k] * in[k][w];
-                bt[w] += b[k] * in[k][w];
-                ct[w] += c[k] * in[k][w];
-                dt[w] += d[k] * in[k][w];
-            }
-        for (int w = 0; w < LANES; w++) out[r][w] = at[w], out[r + 1][w] = bt[w], out[r + 2][w] = ct[w], out[r + 3][w] = dt[w];
+    for (; r + ROWS <= rows; r += ROWS) {
+        four_rows(matrix + (size_t)r * down, down, across, columns, in, sums);
+        memcpy(out[r], sums, sizeof sums);
     }
     for (; r < rows; r++) {
-        lanes sum = {0};
-        for (int k = 0; k < columns; k++)
-            for (int w = 0; w < LANES; w++) sum[w] += matrix[(size_t)r * columns + k] * in[k][w];
-        for (int w = 0; w < LANES; w++) out[r][w] = sum[w];
+        one_row(matrix + (size_t)r * down, across, columns, in, sums[0]);
+        memcpy(out[r], sums[0], sizeof sums[0]);
     }
+}
+
+/* out (rows) = (rows, columns) applied to in (columns). */
+static void multiply(const double *matrix, int rows, int columns, lanes *in, lanes *out) {
+    product(matrix, (size_t)columns, 1, rows, columns, in, out);
+}
+
+/* out (columns) = tableᵀ of (rows, columns) applied to in (rows). */
+static void apply(const double *matrix, int rows, int columns, lanes *in, lanes *out) {
+    product(matrix, 1, (size_t)columns, columns, rows, in, out);
 }
 
 /* Sum over the rows of a lower triangular matrix of the squares of what it makes of `in`. */
 WIDE static void lower_squares(const double *lower, int n, lanes *in, double *out) {
-    lanes total = {0};
+    packed sums[ROWS] = {{{0}}}, total = {{0}};
     int r = 0;
-    for (; r + 4 <= n; r += 4) { /* the entries above the diagonal are zeros and may be taken too */
-        const double *a = lower + (size_t)r * n, *b = a + n, *c = b + n, *d = c + n;
-        lanes at = {0}, bt = {0}, ct = {0}, dt = {0};
-        for (int k = 0; k < r + 4; k++)
-            for (int w = 0; w < LANES; w++) {
-                at[w] += a[k] * in[k][w];
-                bt[w] += b[k] * in[k][w];
-                ct[w] += c[k] * in[k][w];
-                dt[w] += d[k] * in[k][w];
-            }
-        for (int w = 0; w < LANES; w++) {
-            total[w] += at[w] * at[w];
-            total[w] += bt[w] * bt[w];
-            total[w] += ct[w] * ct[w];
-            total[w] += dt[w] * dt[w];
-        }
+    for (; r + ROWS <= n; r += ROWS) { /* the entries above the diagonal are zeros and may be taken too */
+        four_rows(lower + (size_t)r * n, (size_t)n, 1, r + ROWS, in, sums);
+        for (int i = 0; i < ROWS; i++)
+            for (int p = 0; p < PACKS; p++) total[p] += sums[i][p] * sums[i][p];
     }
     for (; r < n; r++) {
-        lanes sum = {0};
-        for (int k = 0; k <= r; k++)
-            for (int w = 0; w < LANES; w++) sum[w] += lower[(size_t)r * n + k] * in[k][w];
-        for (int w = 0; w < LANES; w++) total[w] += sum[w] * sum[w];
+        one_row(lower + (size_t)r * n, 1, r + 1, in, sums[0]);
+        for (int p = 0; p < PACKS; p++) total[p] += sums[0][p] * sums[0][p];
     }
-    for (int w = 0; w < LANES; w++) out[w] = total[w];
+    memcpy(out, total, sizeof total);
+}
+
+/* The same for one row, with what every addition rounds off added at the end: the terms of a process may be a million
+   times as large as their sum. */
+WIDE static void exact_sum(const double *row, int columns, lanes *in, double *out) {
+    packed sum = {{0}}, off = {{0}};
+    for (int k = 0; k < columns; k++)
+        for (int p = 0; p < PACKS; p++) {
+            pack term = row[k] * ((const pack *)in[k])[p], total = sum[p] + term, back = total - sum[p];
+            off[p] += (sum[p] - (total - back)) + (term - back);
+            sum[p] = total;
+        }
+    for (int p = 0; p < PACKS; p++) sum[p] += off[p];
+    memcpy(out, sum, sizeof sum);
 }
 
 /* exp of every entry, none of them above 0, to an ulp or two: the loop has no call in it, so that lanes go side by side.
@@ -146,9 +182,9 @@ WIDE static void exponentials(double *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         double y = x[i] < -700.0 ? -700.0 : x[i], t = y * 1.4426950408889634074 + shift, k = t - shift;
         double r = (y - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10, scale;
-        int64_t bits;
+        uint64_t bits;
         memcpy(&bits, &t, 8);
-        bits = (bits + 1023) * ((int64_t)1 << 52);
+        bits = (bits + 1023) << 52;
         memcpy(&scale, &bits, 8);
         double p = 1.6059043836821614599e-10;
         p = p * r + 2.0876756987868098979e-09;
@@ -261,7 +297,7 @@ static int features(const binn_surrogate *s, const char *at, const double *x, la
 
 /* product *= share * correlation of the distances along one input + 1 - share, for n points in lanes. */
 WIDE static void along_input(const double *points, int n, int dimensions, const double *x, double change, double share, int kernel,
-                             lanes *room, lanes *product) {
+                             lanes *room, double *decay, lanes *product) {
     for (int i = 0; i < n; i++)
         for (int w = 0; w < LANES; w++) {
             double r = (x[w] - points[(size_t)i * dimensions]) * change;
@@ -274,13 +310,41 @@ WIDE static void along_input(const double *points, int n, int dimensions, const 
         return;
     }
     for (int i = 0; i < n; i++) {
-        lanes decay;
         memcpy(decay, room[i], sizeof(lanes));
         exponentials(decay, LANES);
         for (int w = 0; w < LANES; w++) {
             double r = -room[i][w];
             product[i][w] *= (kernel == 5 ? 1.0 + r + r * r / 3.0 : 1.0 + r) * decay[w] * share + (1.0 - share);
         }
+    }
+}
+
+/* Whether all coordinates of all lanes are in [0, 1], where polynomials hold. */
+static int covered(lanes *x, int dimensions) {
+    for (int d = 0; d < dimensions; d++)
+        for (int w = 0; w < LANES; w++)
+            if (!(fabs(x[d][w] - 0.5) <= 0.5 + 1e-9)) return 0;
+    return 1;
+}
+
+/* out (count) = T_0, T_1, ... of numbers on [0, 1]. */
+static void chebyshev(const double *x, int count, lanes *out) {
+    for (int k = 0; k < count; k++)
+        for (int w = 0; w < LANES; w++) {
+            double t = 2.0 * x[w] - 1.0;
+            out[k][w] = k == 0 ? 1.0 : k == 1 ? t : 2.0 * t * out[k - 1][w] - out[k - 2][w];
+        }
+}
+
+/* A constant, and T_1, T_2, ... of every input, so many as `counts` says. */
+static void polynomials(const array *counts, lanes *x, lanes *out) {
+    lanes *now = out;
+    for (int d = 0; d < counts->size; d++) { /* the next input's T_0 is written over by what it follows */
+        lanes last;
+        memcpy(last, *now, sizeof last);
+        chebyshev(x[d], (int)counts->values[d], now);
+        if (d) memcpy(*now, last, sizeof last);
+        now += (int)counts->values[d] - 1;
     }
 }
 
@@ -295,20 +359,31 @@ static int process(const binn_surrogate *s, const char *at, lanes *x, double *me
         free(cross), free(room), free(warped), free(means);
         return 1;
     }
-    lanes spread = {0}, middle = {0};
+    lanes spread = {0}, middle = {0}, decay;
     for (int d = 0; d < dimensions; d++)
         for (int w = 0; w < LANES; w++) warped[d][w] = stretched(x[d][w], rates->values[d]);
+    const array *logarithms = get(s, at, "logarithms");
+    int terms = logarithms->ndim == 3 && covered(warped, dimensions) ? (int)logarithms->shape[2] : 0;
+    lanes *basis = terms ? table((size_t)terms) : NULL;
+    if (basis) polynomials(get(s, at, "counts"), warped, basis);
     for (int k = 0; k < draws; k++) {
-        for (int i = 0; i < n; i++)
-            for (int w = 0; w < LANES; w++) cross[i][w] = signal->values[k];
-        for (int d = 0; d < dimensions; d++)
-            along_input(points->values + d, n, dimensions, warped[d], change->values[k * dimensions + d],
-                        shares->values[k * dimensions + d], kernel, room, cross);
-        apply(solved->values + (size_t)k * n, n, 1, cross, means + k);
+        if (basis) {
+            multiply(logarithms->values + (size_t)k * n * terms, n, terms, basis, cross);
+            exponentials(cross[0], (size_t)n * LANES);
+        } else {
+            for (int i = 0; i < n; i++)
+                for (int w = 0; w < LANES; w++) cross[i][w] = 1.0;
+            for (int d = 0; d < dimensions; d++)
+                along_input(points->values + d, n, dimensions, warped[d], change->values[k * dimensions + d],
+                            shares->values[k * dimensions + d], kernel, room, decay, cross);
+        }
+        double size = signal->values[k];
+        exact_sum(solved->values + (size_t)k * n, n, cross, means[k]);
+        for (int w = 0; w < LANES; w++) means[k][w] *= size;
         if (variance) {
             lanes known;
             lower_squares(inverse->values + (size_t)k * n * n, n, cross, known);
-            for (int w = 0; w < LANES; w++) spread[w] += fmax(signal->values[k] - known[w], 0.0) / draws;
+            for (int w = 0; w < LANES; w++) spread[w] += fmax(size - size * size * known[w], 0.0) / draws;
         }
         for (int w = 0; w < LANES; w++) middle[w] += means[k][w] / draws;
     }
@@ -320,7 +395,7 @@ static int process(const binn_surrogate *s, const char *at, lanes *x, double *me
         for (int k = 0; k < draws; k++) away += (means[k][w] - middle[w]) * (means[k][w] - middle[w]) / draws;
         variance[w] = scale * scale * (spread[w] + away);
     }
-    free(cross), free(room), free(warped), free(means);
+    free(cross), free(room), free(warped), free(means), free(basis);
     return 0;
 }
 
@@ -582,18 +657,180 @@ static int axis_nodes(const binn_surrogate *s, const char *at, lanes *x, lanes *
 }
 
 #define MAX_AXES 16
+#define SIDE_BY_SIDE 4
 
-/* A tensor contracted with a table per axis; `keep` is left as it is (-1: none). out holds 1 or shape[keep] numbers. */
-WIDE static int contract(const array *core, lanes **tables, int keep, lanes *out) {
-    size_t size = (size_t)core->size;
-    lanes *now = table(size);
-    if (!now) return 1;
-    for (size_t i = 0; i < size; i++)
-        for (int w = 0; w < LANES; w++) now[i][w] = core->values[i];
+/* out[m][lane] = sum over k of factors[k][lane] * rows[k][m], for m numbers of every row. */
+WIDE_INLINE void weighted(const double *rows, lanes *factors, int count, int m, lanes *out, int lane) {
+    const int step = SIDE_BY_SIDE * PACK;
+    int begin = 0;
+    for (; begin + step <= m; begin += step) {
+        pack sums[SIDE_BY_SIDE] = {{0}};
+        for (int k = 0; k < count; k++)
+            for (int p = 0; p < SIDE_BY_SIDE; p++) sums[p] += factors[k][lane] * *(const pack *)(rows + (size_t)k * m + begin + p * PACK);
+        for (int i = 0; i < step; i++) out[begin + i][lane] = ((double *)sums)[i];
+    }
+    for (; begin + PACK <= m; begin += PACK) {
+        pack sum[1] = {{0}};
+        for (int k = 0; k < count; k++) sum[0] += factors[k][lane] * *(const pack *)(rows + (size_t)k * m + begin);
+        for (int i = 0; i < PACK; i++) out[begin + i][lane] = ((double *)sum)[i];
+    }
+    for (; begin < m; begin++) {
+        double sum = 0.0;
+        for (int k = 0; k < count; k++) sum += factors[k][lane] * rows[(size_t)k * m + begin];
+        out[begin][lane] = sum;
+    }
+}
+
+/* out (m): of every lane the polynomials of its own cell, `tables` being (cells, degree, m). */
+WIDE static void in_own_cells(const array *tables, const int *cell, lanes *powers, lanes *out) {
+    int degree = (int)tables->shape[1], m = (int)tables->shape[2];
+    for (int w = 0; w < LANES; w++) weighted(tables->values + (size_t)cell[w] * degree * m, powers, degree, m, out, w);
+}
+
+/* In which of `count` cells a place is that is counted in cells. */
+static int cell_of(double place, int count) { return place < 1.0 ? 0 : place < count - 1.0 ? (int)place : count - 1; }
+
+#define MAX_DEGREE 128
+
+/* Functions of one input, a polynomial in each of equal cells; `place` is counted in cells. */
+static void in_cells(const array *cells, const double *place, lanes *out) {
+    lanes powers[MAX_DEGREE];
+    int cell[LANES];
+    for (int w = 0; w < LANES; w++) {
+        cell[w] = cell_of(place[w], (int)cells->shape[0]);
+        powers[0][w] = 1.0;
+        for (int k = 1; k < cells->shape[1]; k++) powers[k][w] = powers[k - 1][w] * (2.0 * (place[w] - cell[w]) - 1.0);
+    }
+    in_own_cells(cells, cell, powers, out);
+}
+
+/* out (functions) = the sum over r of values (others, functions) * second (others). */
+WIDE static void combine(lanes *values, int others, int functions, lanes *second, lanes *out) {
+    for (int q = 0; q < functions; q++) {
+        packed sum = {{0}};
+        for (int r = 0; r < others; r++)
+            for (int p = 0; p < PACKS; p++) sum[p] += ((pack *)values[r * functions + q])[p] * ((pack *)second[r])[p];
+        memcpy(out[q], sum, sizeof sum);
+    }
+}
+
+/* Functions of one or two inputs: those of the second one, from `factor`, times polynomials in strips of the first. */
+static int in_strips(const array *strips, const array *factor, int first, lanes *x, int functions, lanes *out) {
+    int count = (int)strips->shape[0], degree = (int)strips->shape[1], all = (int)strips->shape[2];
+    int others = all / functions;
+    lanes *polynomial = table((size_t)(degree + rows_of(factor))), *second = table((size_t)others), *values = table((size_t)all), place;
+    int bad = !polynomial || !second || !values;
+    if (!bad) {
+        int strip[LANES];
+        for (int w = 0; w < LANES; w++) {
+            double at = x[first][w] * count;
+            strip[w] = cell_of(at, count);
+            place[w] = at - strip[w];
+        }
+        for (int w = 0; w < LANES; w++) second[0][w] = 1.0;
+        if (factor->size) {
+            chebyshev(x[1 - first], rows_of(factor), polynomial);
+            apply(factor->values, rows_of(factor), others, polynomial, second);
+        }
+        chebyshev(place, degree, polynomial);
+        in_own_cells(strips, strip, polynomial, values);
+        combine(values, others, functions, second, out);
+    }
+    free(polynomial), free(second), free(values);
+    return bad;
+}
+
+/* What is looked up of an axis once, not for every few points. */
+typedef struct {
+    char at[MAX_NAME], kind;
+    const array *core_vectors, *directions, *cells, *spread_cells, *strips, *factor, *spread_strips, *spread_factor, *rates;
+    double cells_begin, cells_width, rate;
+    int inputs, functions, first, spread_first;
+} axis_plan;
+
+typedef struct {
+    const array *core, *core_variance;
+    int cut; /* axes before it make the rows of the core as a matrix */
+    size_t rows, columns;
+    axis_plan axes[MAX_AXES];
+} tucker_plan;
+
+static int plan_tucker(const binn_surrogate *s, const char *at, tucker_plan *plan) {
+    const array *widths = get(s, at, "widths");
+    plan->core = get(s, at, "core"), plan->core_variance = get(s, at, "core_variance");
+    int axes = plan->core->ndim;
+    if (axes < 1 || axes > MAX_AXES) return 1;
+    size_t rows = 1, best = 0, size = (size_t)plan->core->size;
+    for (int axis = 0; axis < axes; axis++) {
+        rows *= (size_t)plan->core->shape[axis];
+        if (best && rows + size / rows >= best) continue;
+        best = rows + size / rows, plan->cut = axis + 1, plan->rows = rows, plan->columns = size / rows;
+    }
+    for (int axis = 0; axis < axes; axis++) {
+        axis_plan *a = &plan->axes[axis];
+        if (snprintf(a->at, MAX_NAME, "%s%d/", at, axis) >= MAX_NAME) return 1;
+        a->kind = is(s, a->at, "kind", "basis") ? 'b' : is(s, a->at, "kind", "limit") ? 'l' : 'n';
+        a->core_vectors = get(s, a->at, "core_vectors"), a->directions = get(s, a->at, "directions");
+        a->cells = get(s, a->at, "cells"), a->spread_cells = get(s, a->at, "spread_cells");
+        a->strips = get(s, a->at, "strips"), a->factor = get(s, a->at, "factor");
+        a->spread_strips = get(s, a->at, "spread_strips"), a->spread_factor = get(s, a->at, "spread_factor");
+        a->rates = get(s, a->at, "strip_rates"), a->rate = number(s, a->at, "rate");
+        a->cells_begin = number(s, a->at, "cells_begin"), a->cells_width = number(s, a->at, "cells_width");
+        a->first = (int)number(s, a->at, "strips_first"), a->spread_first = (int)number(s, a->at, "spread_strips_first");
+        a->inputs = (int)widths->values[axis], a->functions = (int)plan->core->shape[axis];
+    }
+    return 0;
+}
+
+/* The functions of an axis and their variances, by polynomials where they are given and hold. */
+static int axis_moments(const binn_surrogate *s, const axis_plan *a, lanes *x, lanes *mean, lanes *spread) {
+    if (a->cells->size || a->strips->size) {
+        lanes warped[2], place;
+        for (int d = 0; d < a->inputs; d++)
+            for (int w = 0; w < LANES; w++) warped[d][w] = stretched(x[d][w], a->cells->size ? a->rate : a->rates->values[d]);
+        if (covered(warped, a->inputs)) {
+            const array *last = a->cells->size ? a->spread_cells : a->spread_strips;
+            for (int w = 0; w < LANES; w++) place[w] = (warped[0][w] - a->cells_begin) / a->cells_width;
+            if (a->cells->size) {
+                in_cells(a->cells, place, mean);
+                if (spread) in_cells(last, place, spread);
+            } else if (in_strips(a->strips, a->factor, a->first, warped, a->functions, mean) ||
+                       (spread && in_strips(last, a->spread_factor, a->spread_first, warped, a->functions, spread)))
+                return 1;
+            for (int e = 0; spread && e < columns_of(a->directions); e++)
+                for (int w = 0; w < LANES; w++) spread[e][w] = spread[e][w] > 0.0 ? spread[e][w] : 0.0;
+            return 0;
+        }
+    }
+    return a->kind == 'b' ? axis_basis(s, a->at, x, mean, spread) : a->kind == 'l' ? axis_limit(s, a->at, x, mean, spread) : axis_nodes(s, a->at, x, mean, spread);
+}
+
+/* All products of one function per table; returns their number. */
+WIDE static size_t all_products(lanes **tables, const int64_t *shape, int count, lanes *out) {
+    size_t size = 1;
+    for (int w = 0; w < LANES; w++) out[0][w] = 1.0;
+    for (int axis = 0; axis < count; axis++) {
+        size_t width = (size_t)shape[axis];
+        for (size_t i = size; i-- > 0;) {
+            packed before;
+            memcpy(before, out[i], sizeof before);
+            for (size_t q = 0; q < width; q++)
+                for (int p = 0; p < PACKS; p++) ((pack *)out[i * width + q])[p] = before[p] * ((pack *)tables[axis][q])[p];
+        }
+        size *= width;
+    }
+    return size;
+}
+
+/* A tensor per point contracted with a table per axis; `keep` is left as it is (-1: none). out holds 1 or shape[keep]
+   numbers. `now`, as large as the tensor, is written over. */
+WIDE static void contract(const lanes *tensor, const int64_t *shape, int axes, lanes **tables, int keep, lanes *now, lanes *out) {
+    size_t size = 1, inner = 1;
+    for (int axis = 0; axis < axes; axis++) size *= (size_t)shape[axis];
+    const lanes *from = tensor;
     /* The last axis first; axes behind `keep` are gone before those before it. */
-    size_t inner = 1;
-    for (int axis = core->ndim - 1; axis >= 0; axis--) {
-        size_t width = (size_t)core->shape[axis];
+    for (int axis = axes - 1; axis >= 0; axis--) {
+        size_t width = (size_t)shape[axis];
         if (axis == keep) {
             inner = width;
             continue;
@@ -601,55 +838,60 @@ WIDE static int contract(const array *core, lanes **tables, int keep, lanes *out
         size_t outer = size / (width * inner);
         for (size_t o = 0; o < outer; o++)
             for (size_t i = 0; i < inner; i++) {
-                lanes sum = {0};
+                packed sum = {{0}};
                 for (size_t q = 0; q < width; q++)
-                    for (int w = 0; w < LANES; w++) sum[w] += now[(o * width + q) * inner + i][w] * tables[axis][q][w];
-                memcpy(now[o * inner + i], sum, sizeof(lanes));
+                    for (int p = 0; p < PACKS; p++) sum[p] += ((const pack *)from[(o * width + q) * inner + i])[p] * ((pack *)tables[axis][q])[p];
+                memcpy(now[o * inner + i], sum, sizeof sum);
             }
         size = outer * inner;
+        from = (const lanes *)now;
     }
-    memcpy(out, now, size * sizeof(lanes));
-    free(now);
-    return 0;
+    memcpy(out, from, size * sizeof(lanes));
 }
 
-static int tucker(const binn_surrogate *s, const char *at, lanes *x, double *mean, double *variance) {
-    const array *core = get(s, at, "core"), *core_variance = get(s, at, "core_variance"), *widths = get(s, at, "widths");
-    lanes *tables[MAX_AXES] = {0}, *spreads[MAX_AXES] = {0}, *squares[MAX_AXES] = {0}, *slope = NULL, *along = NULL, result[1];
-    char below[MAX_NAME];
-    int axes = core->ndim, begin = 0, bad = 1;
-    if (axes > MAX_AXES) return 1;
+static int tucker(const binn_surrogate *s, const tucker_plan *plan, lanes *x, double *mean, double *variance) {
+    const array *core = plan->core;
+    int axes = core->ndim, cut = plan->cut, begin = 0, bad = 1;
+    const int64_t *shape = core->shape;
+    size_t most = plan->rows > plan->columns ? plan->rows : plan->columns;
+    lanes *tables[MAX_AXES] = {0}, *spreads[MAX_AXES] = {0}, *squares[MAX_AXES] = {0}, total[1];
+    lanes *left = table(plan->rows), *right = table(plan->columns), *up = table(plan->rows), *down = table(plan->columns);
+    lanes *now = table(most), *slope = table(most), *along = NULL;
+    if (!left || !right || !up || !down || !now || !slope) goto end;
     for (int axis = 0; axis < axes; axis++) {
-        snprintf(below, MAX_NAME, "%s%d/", at, axis);
-        int functions = (int)core->shape[axis], directions = columns_of(get(s, below, "directions"));
-        if (!(tables[axis] = table((size_t)functions)) || !(spreads[axis] = table((size_t)directions))) goto end;
-        if (!(squares[axis] = table((size_t)functions))) goto end;
-        lanes *spread = variance ? spreads[axis] : NULL;
-        int failed = is(s, below, "kind", "basis")   ? axis_basis(s, below, x + begin, tables[axis], spread)
-                     : is(s, below, "kind", "limit") ? axis_limit(s, below, x + begin, tables[axis], spread)
-                                                     : axis_nodes(s, below, x + begin, tables[axis], spread);
-        if (failed) goto end;
-        begin += (int)widths->values[axis];
+        const axis_plan *a = &plan->axes[axis];
+        size_t functions = (size_t)a->functions, directions = (size_t)columns_of(a->directions);
+        if (!(tables[axis] = table(functions)) || !(spreads[axis] = table(directions))) goto end;
+        if (!(squares[axis] = table(functions))) goto end;
+        if (axis_moments(s, a, x + begin, tables[axis], variance ? spreads[axis] : NULL)) goto end;
+        begin += a->inputs;
     }
-    if (contract(core, tables, -1, result)) goto end;
-    memcpy(mean, result[0], sizeof(lanes));
+    all_products(tables + cut, shape + cut, axes - cut, right);
+    multiply(core->values, (int)plan->rows, (int)plan->columns, right, up);
+    contract((const lanes *)up, shape, cut, tables, -1, now, total);
+    memcpy(mean, total[0], sizeof(lanes));
     if (variance) {
+        all_products(tables, shape, cut, left);
+        apply(core->values, (int)plan->rows, (int)plan->columns, left, down);
         for (int axis = 0; axis < axes; axis++) {
-            snprintf(below, MAX_NAME, "%s%d/", at, axis);
-            int functions = (int)core->shape[axis];
-            apply(get(s, below, "core_vectors")->values, functions, functions, tables[axis], squares[axis]);
-            for (int q = 0; q < functions; q++)
+            const array *vectors = plan->axes[axis].core_vectors;
+            apply(vectors->values, rows_of(vectors), columns_of(vectors), tables[axis], squares[axis]);
+            for (int q = 0; q < columns_of(vectors); q++)
                 for (int w = 0; w < LANES; w++) squares[axis][q][w] *= squares[axis][q][w];
         }
-        if (contract(core_variance, squares, -1, result)) goto end;
-        memcpy(variance, result[0], sizeof(lanes));
+        all_products(squares + cut, shape + cut, axes - cut, right);
+        multiply(plan->core_variance->values, (int)plan->rows, (int)plan->columns, right, left);
+        contract((const lanes *)left, shape, cut, squares, -1, now, total);
+        memcpy(variance, total[0], sizeof(lanes));
         for (int axis = 0; axis < axes; axis++) {
-            snprintf(below, MAX_NAME, "%s%d/", at, axis);
-            const array *directions = get(s, below, "directions");
-            int functions = (int)core->shape[axis], count = columns_of(directions);
-            free(slope), free(along);
-            slope = table((size_t)functions), along = table((size_t)count);
-            if (!slope || !along || contract(core, tables, axis, slope)) goto end;
+            const array *directions = plan->axes[axis].directions;
+            int functions = (int)shape[axis], count = columns_of(directions), before = axis < cut;
+            if (before)
+                contract((const lanes *)up, shape, cut, tables, axis, now, slope);
+            else
+                contract((const lanes *)down, shape + cut, axes - cut, tables + cut, axis - cut, now, slope);
+            free(along);
+            if (!(along = table((size_t)count))) goto end;
             apply(directions->values, functions, count, slope, along);
             for (int e = 0; e < count; e++)
                 for (int w = 0; w < LANES; w++) variance[w] += along[e][w] * along[e][w] * spreads[axis][e][w];
@@ -658,7 +900,7 @@ static int tucker(const binn_surrogate *s, const char *at, lanes *x, double *mea
     bad = 0;
 end:
     for (int axis = 0; axis < MAX_AXES; axis++) free(tables[axis]), free(spreads[axis]), free(squares[axis]);
-    free(slope), free(along);
+    free(left), free(right), free(up), free(down), free(now), free(slope), free(along);
     return bad;
 }
 
@@ -694,14 +936,19 @@ int binn_predict(const binn_surrogate *s, const double *points, size_t n, double
     int with_std = std_epistemic || std_total, bad = 0;
     lanes *x = table((size_t)s->columns), middle, spread;
     char at[MAX_NAME];
-    if (!x) return 1;
+    tucker_plan *plans = calloc((size_t)s->outputs, sizeof *plans);
+    bad = !x || !plans;
+    for (int k = 0; k < s->outputs && !bad; k++) {
+        snprintf(at, MAX_NAME, "%d/", k);
+        if (is(s, at, "kind", "tucker")) bad = plan_tucker(s, at, &plans[k]);
+    }
     for (size_t begin = 0; begin < n && !bad; begin += LANES) {
         size_t count = n - begin < LANES ? n - begin : LANES;
         for (int w = 0; w < LANES; w++) encode(s, points + (begin + ((size_t)w < count ? (size_t)w : count - 1)) * (size_t)s->inputs, x, w);
         for (int k = 0; k < s->outputs && !bad; k++) {
             snprintf(at, MAX_NAME, "%d/", k);
             double *own = with_std ? spread : NULL;
-            bad = is(s, at, "kind", "tucker") ? tucker(s, at, x, middle, own) : mixture(s, at, x, middle, own);
+            bad = plans[k].core ? tucker(s, &plans[k], x, middle, own) : mixture(s, at, x, middle, own);
             double wider = scale->values[k] * calibration->values[k];
             for (size_t w = 0; w < count && !bad; w++) {
                 size_t place = (begin + w) * (size_t)s->outputs + (size_t)k;
@@ -713,7 +960,7 @@ int binn_predict(const binn_surrogate *s, const double *points, size_t n, double
             }
         }
     }
-    free(x);
+    free(x), free(plans);
     return bad;
 }
 

@@ -17,7 +17,7 @@ from binn_cli.models.binn.tucker.cells import AxisCells
 from binn_cli.models.binn.tucker.contraction import Contraction
 from binn_cli.models.binn.tucker.fields import AxisFunctions, NodalFunctions, functions_from_tree
 from binn_cli.models.binn.tucker.layout import Group, align
-from binn_cli.models.binn.tucker.limit_functions import LimitFunctions
+from binn_cli.models.binn.tucker.limit_functions import CasePolynomials, LimitFunctions
 
 ROWS = 2**10
 """Points at which the functions of several axes are multiplied at once: their products stay in the cache."""
@@ -139,16 +139,17 @@ class TuckerPosterior:
     @cached_property
     def _quick(self) -> list[Transposed]:
         """The functions of every axis, as polynomials where they are smooth enough; the points last."""
-        found: list[Transposed] = []
-        for axis, own in enumerate(self.functions):
-            polynomials: Transposed | None = None
-            if isinstance(own, AxisFunctions):
-                polynomials = AxisCells.of(own)
-            elif isinstance(own, LimitFunctions):
-                others = tuple(other for other in range(self.core.ndim) if other != axis)
-                polynomials = own.polynomials(np.sqrt(np.sum(self.core**2, axis=others)))
-            found.append(polynomials or partial(_as_they_are, own))
-        return found
+        return [self.polynomials(axis) or partial(_as_they_are, own) for axis, own in enumerate(self.functions)]
+
+    def polynomials(self, axis: int) -> AxisCells | CasePolynomials | None:
+        """The functions of an axis as polynomials; None where they are not smooth enough."""
+        own = self.functions[axis]
+        if isinstance(own, AxisFunctions):
+            return AxisCells.of(own)
+        if isinstance(own, LimitFunctions):
+            others = tuple(other for other in range(self.core.ndim) if other != axis)
+            return own.polynomials(np.sqrt(np.sum(self.core**2, axis=others)))
+        return None
 
     @cached_property
     def _contraction(self) -> Contraction:
