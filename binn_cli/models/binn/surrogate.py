@@ -23,7 +23,7 @@ from binn_cli.models.binn.noise import SEEN_ROWS, learn_field
 from binn_cli.models.binn.routes import decomposition, states_structure
 from binn_cli.models.binn.rows.fit import fit_rows, refuse_whole_data, update_rows
 from binn_cli.models.binn.stated import fit_products
-from binn_cli.models.binn.table import SMALL_ROWS, Allowed, TableFit, fit_table
+from binn_cli.models.binn.table import SMALL_ROWS, Allowed, Earlier, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
 from binn_cli.models.cores import one_blas_thread, side_by_side
@@ -235,8 +235,7 @@ class Binn:
         y = (rows.outputs - units.outputs.shift) / units.outputs.scale
 
         def fit(output: int) -> TableFit:
-            choice = before.limits[output] if before is not None and before.limits else None
-            return fit_table(x, y[:, output], allowed, config.seed, before=choice)
+            return fit_table(x, y[:, output], allowed, config.seed, before=_earlier(before, output))
 
         together = side_by_side if len(x) <= ROWS_SIDE_BY_SIDE else map
         fits = list(together(fit, range(y.shape[1])))
@@ -317,6 +316,14 @@ class Binn:
         arrays = {name: np.asarray(value) for name, value in diagnostics.items()}
         report = FitReport(0.0, time.perf_counter() - began, arrays, tuple(dict.fromkeys(taken)))
         return fitted.with_report(report)
+
+
+def _earlier(before: FittedBinn | None, output: int) -> Earlier | None:
+    """What an earlier surrogate of a table knew of an output."""
+    if before is None or not before.limits:
+        return None
+    posterior = before.posteriors[output]
+    return Earlier.of(before.limits[output], posterior.members if isinstance(posterior, Mixture) else ())
 
 
 def _with_fields(fitted: FittedBinn, data: ProductData, diagnostics: dict[str, Any]) -> FittedBinn:

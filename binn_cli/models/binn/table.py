@@ -3,7 +3,7 @@ rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, smooth_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, carried, grow, learn
-from binn_cli.models.binn.cp.linear import looked_at_once
+from binn_cli.models.binn.cp.linear import LinearProblem, learn_linear, looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.limit.hyperparameters import marginalised
@@ -113,13 +113,31 @@ class Allowed:
     modes: int | None = None
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What a fit to fewer rows found, from which one to more rows goes on.
+
+    Attributes:
+        choice: hyperparameters of the limit.
+        products: the sums of products that took part.
+    """
+
+    choice: LimitChoice
+    products: tuple[CpPosterior, ...]
+
+    @classmethod
+    def of(cls, choice: LimitChoice, members: Sequence[tuple[Member, float]]) -> Earlier:
+        """Of the members of a mixture."""
+        return cls(choice, tuple(member for member, _ in members if isinstance(member, CpPosterior)))
+
+
 def fit_table(
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     allowed: Allowed,
     seed: int,
     announce: Callable[[str], None] = lambda _: None,
-    before: LimitChoice | None = None,
+    before: Earlier | None = None,
 ) -> TableFit:
     """Fit one output.
 
@@ -129,7 +147,7 @@ def fit_table(
         allowed: what may take part.
         seed: of searches, starts and folds.
         announce: told what is going on.
-        before: hyperparameters of an earlier fit to fewer rows.
+        before: an earlier fit to fewer rows.
     """
     n = len(x)
     if np.ptp(y) <= CONSTANT * max(float(np.max(np.abs(y))), np.finfo(float).tiny):
@@ -139,12 +157,12 @@ def fit_table(
         rows = np.sort(np.random.default_rng([seed, 59]).choice(n, SMALL_ROWS, replace=False))
     own, target = x[rows], y[rows]
     announce("choosing length scales")
-    choices = choose_hyperparameters(own, target, seed, before)
+    choices = choose_hyperparameters(own, target, seed, before.choice if before else None)
     main, folds = choices[0], split_rows(len(rows), seed)
     limits = promising_limits(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
     if allowed.products:
         announce("fitting sums of products")
-    fits = _products(own, target, main, allowed, seed) if allowed.products else []
+    fits = _products(own, target, main, allowed, seed, before.products if before else ()) if allowed.products else []
     names = [f"limit ({limit.choice.smoothness})" for limit in limits]
     names += [f"{fit.modes} mode{'s' if fit.modes > 1 else ''}" for fit, _ in fits]
     left_out = [limit.left_out for limit in limits]
@@ -228,11 +246,17 @@ def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
 
 
 def _products(
-    x: np.ndarray, y: np.ndarray, choice: LimitChoice, allowed: Allowed, seed: int
+    x: np.ndarray,
+    y: np.ndarray,
+    choice: LimitChoice,
+    allowed: Allowed,
+    seed: int,
+    earlier: Sequence[CpPosterior] = (),
 ) -> list[tuple[CpFit, Design]]:
-    """The sums of products of highest evidence."""
+    """The sums of products of highest evidence; those of fewer rows go on: starts anew may miss what they found."""
     dimensions = x.shape[1]
     theta = choice.theta
+    signal = float(np.exp(theta[-2]))
     shares = 1.0 / (1.0 + np.exp(-theta[dimensions : 2 * dimensions]))
     found: list[tuple[CpFit, Design]] = []
     best, only, begin = -np.inf, allowed.modes, None
@@ -253,13 +277,19 @@ def _products(
             guide = Design.table(AxisDesign.of(features, anywhere), values)
         if before is not None and len(x) > GUIDED_ROWS:
             begin = carried(before[0].weights, before[1], features)
-        fits = grow(design, float(np.exp(theta[-2])), most, seed, only=only, begin=begin, guide=guide, rival=rival)
+        fits = grow(design, signal, most, seed, only=only, begin=begin, guide=guide, rival=rival)
         found.extend((fit, design) for fit in fits)
         top = max(fits, key=lambda fit: fit.summary.evidence)
         if top.summary.evidence < max(best + 1.0, rival) or dimensions == 1:
             break
         # Shorter lengths are tried with the number of modes that was best.
         best, only, before = top.summary.evidence, top.modes, (top, features)
+    for one in earlier:
+        design = Design.table(AxisDesign.of(one.features, x), y)
+        modes = len(one.weights) // sum(design.sizes)
+        if allowed.modes in (None, modes):
+            again = grow(design, signal, modes, seed, only=modes, begin=one.weights)
+            found.extend((fit, design) for fit in again)
     found.sort(key=lambda one: -one[0].summary.evidence)
     return found[: JUDGED if found[0][0].summary.evidence >= rival else 1]
 
@@ -269,6 +299,8 @@ def _on_all(fit: CpFit, design: Design, x: np.ndarray, y: np.ndarray) -> CpFit:
     features: tuple[Features, ...] = design.axes[0].features
     whole = Design.table(AxisDesign.of(features, x), y)
     problem = looked_at_once(whole, fit.weights)
-    begin = Fit(fit.weights, problem.linearised(fit.weights), 1e-2)
     prior: WeightPrior = fit.prior
+    if isinstance(problem, LinearProblem):
+        return learn_linear(problem, prior, fit.noise)
+    begin = Fit(fit.weights, problem.linearised(fit.weights), 1e-2)
     return learn(problem, gauss_newton(problem, begin, prior, fit.noise, 4), prior, fit.noise)

@@ -50,7 +50,7 @@ def test_a_field_is_found_again(share: float) -> None:
     assert np.array_equal(found.values[seen], truth[seen])
     error = np.sqrt(np.mean((found.values - truth)[~seen] ** 2))
     assert error < 1e-3 * np.std(truth)
-    assert error < 3.0 * found.misfit
+    assert error < 3.0 * found.misfit + 1e-8 * np.std(truth)  # with few gaps both are near round-off
 
 
 def test_noise_is_not_learned() -> None:

@@ -38,3 +38,23 @@ def test_outputs_are_learned_side_by_side_to_the_same_numbers(monkeypatch: pytes
         found.append(Binn(BinnConfig()).fit(data).predict([Axis("point", x + 0.01, ("a", "b"))]))
     assert np.array_equal(found[0].mean, found[1].mean)
     assert np.array_equal(found[0].epistemic_var, found[1].epistemic_var)
+
+
+def test_sums_of_products_of_fewer_rows_go_on() -> None:
+    """Starts anew of few rows miss the product of six functions that more rows have shown."""
+    random = np.random.default_rng(3)
+    x, new = random.random((60, 6)), random.random((300, 6))
+    y, truth = (np.prod(1.0 + np.sin(3.0 * points), axis=1) for points in (x, new))
+    shift, scale = y.mean(), y.std()
+    y, truth = (y - shift) / scale, (truth - shift) / scale
+    allowed = table.Allowed(limit=False)
+    known = table.fit_table(x, y, allowed, 0)
+    before = table.Earlier.of(known.choice, known.members)
+    assert before.products
+    few = slice(0, 25)
+    alone = table.fit_table(x[few], y[few], allowed, 0)
+    going_on = table.fit_table(x[few], y[few], allowed, 0, before=before)
+    miss, miss_alone = (
+        float(np.sqrt(np.mean((mix(list(found.members), new)[0] - truth) ** 2))) for found in (going_on, alone)
+    )
+    assert miss < 0.5 * miss_alone

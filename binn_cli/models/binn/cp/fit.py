@@ -17,7 +17,7 @@ from binn_cli.models.binn.cp.design import AxisDesign
 from binn_cli.models.binn.cp.features import Features, of_basis
 from binn_cli.models.binn.cp.gauss_newton import WeightPrior
 from binn_cli.models.binn.cp.learning import CpFit, begin_at, learn
-from binn_cli.models.binn.cp.linear import looked_at_once
+from binn_cli.models.binn.cp.linear import LinearProblem, learn_linear, looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design, pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.laplace import summarise
@@ -215,8 +215,11 @@ def fit_stated(
     learned = config.noise != "fixed"
     noises = [config.noise_variance] if not learned else [1e-2, 1e-3, 1e-4, 1e-5]
     problem = looked_at_once(design, pack(start))
-    begin = begin_at(problem, pack(start), prior_all, noises, steps=20)
-    fit = learn(problem, begin, prior_all, noises[-1], fixed=not learned)
+    if isinstance(problem, LinearProblem):
+        fit = learn_linear(problem, prior_all, noises[-1], fixed=not learned)
+    else:
+        begin = begin_at(problem, pack(start), prior_all, noises, steps=20)
+        fit = learn(problem, begin, prior_all, noises[-1], fixed=not learned)
     return _of_laplace(design, features, fit)
 
 

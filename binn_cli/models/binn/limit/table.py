@@ -28,6 +28,9 @@ only."""
 NOISELESS = 1e-4
 """Noise variance above which these rows would say no more than the first ones."""
 
+OUTGROWN = 1.5
+"""How many times the rows must have become before the search begins anew, with other coordinates, beside going on."""
+
 STARTS = 2
 
 ROUGHER_STEPS, FIRST_STEPS = 40, 8
@@ -48,6 +51,7 @@ class LimitChoice:
         theta: (P,) the most probable hyperparameters.
         evidence: their log posterior density.
         rows: how many rows that is of.
+        searched: how many rows there were when the search last began anew.
     """
 
     smoothness: str
@@ -55,16 +59,21 @@ class LimitChoice:
     theta: Float[np.ndarray, " P"]
     evidence: float
     rows: int = 1
+    searched: int = 0
 
     def tree(self) -> dict[str, Any]:
         """Names, arrays and numbers, for `/surrogate`."""
-        return {"smoothness": self.smoothness, "rates": self.rates, "theta": self.theta, "evidence": self.evidence}
+        return {
+            "smoothness": self.smoothness, "rates": self.rates, "theta": self.theta, "evidence": self.evidence,
+            "searched": self.searched,
+        }  # fmt: skip
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> LimitChoice:
         """The choice that `tree` described."""
         rates, theta = np.atleast_1d(np.asarray(tree["rates"])), np.asarray(tree["theta"])
-        return cls(str(tree["smoothness"]), rates, theta, float(tree["evidence"]))
+        searched = int(tree.get("searched", 0))  # version 0.1.0 did not keep it
+        return cls(str(tree["smoothness"]), rates, theta, float(tree["evidence"]), searched=searched)
 
     def process(
         self, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], draws: np.ndarray | None = None
@@ -82,16 +91,18 @@ def choose_hyperparameters(
         x: inputs in units of the domain.
         y: the output, of mean zero and unit variance.
         seed: of the search.
-        before: an earlier choice from fewer rows, from which the search goes on.
+        before: an earlier choice from fewer rows, from which the search goes on unless there are many more.
     """
     order = np.random.default_rng([seed, 53]).permutation(len(x))
     rows = _first(order, SEARCHED_ROWS, SEARCHED_DISTANCES, x.shape[1])
     own, target, one = x[rows], y[rows, None], np.ones(1)
     prior = Prior.weak(x.shape[1])
+    anew = before is None or len(x) >= OUTGROWN * before.searched
+    searched = len(x) if before is None or anew else before.searched
     found: list[LimitChoice] = []
     rates, theta = np.zeros(x.shape[1]), prior.mean
     for smoothness in SMOOTHNESS:
-        if smoothness == SMOOTHNESS[0] and before is None:
+        if smoothness == SMOOTHNESS[0] and anew:
             evidence = Evidence.of(own)
             theta, _ = maximise(evidence, target, one, prior, starting_points(prior, STARTS, seed))
             rates, theta = choose_rates(own, target, one, prior, theta)
@@ -102,7 +113,7 @@ def choose_hyperparameters(
         if found and -value < found[0].evidence - FAR_BEHIND * len(own):
             continue
         best, value = maximise(evidence, target, one, prior, best[None], steps=ROUGHER_STEPS)
-        found.append(LimitChoice(smoothness, rates, best, -value, len(own)))
+        found.append(LimitChoice(smoothness, rates, best, -value, len(own), searched))
         if smoothness == SMOOTHNESS[0]:
             theta = best
     more = _first(order, REFINED_ROWS, REFINED_DISTANCES, x.shape[1])

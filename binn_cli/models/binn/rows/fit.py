@@ -18,7 +18,7 @@ from binn_cli.models.binn.cp.features import Features
 from binn_cli.models.binn.cp.fit import draw_start, prepare, stated_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
 from binn_cli.models.binn.cp.learning import CpFit, learn
-from binn_cli.models.binn.cp.linear import looked_at_once
+from binn_cli.models.binn.cp.linear import LinearProblem, learn_linear, looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design, pack
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.fitted import FittedBinn
@@ -91,11 +91,14 @@ def fit_rows(
             start, noise, damping = _first_steps(seen.first, units, output, features, begun, fixed)
         damping *= rows.n_points / known  # so many times more the rows speak, along loose directions too
         problem = looked_at_once(sums, start)
-        enough = ENOUGH if problem is sums else 0.0
-        begin = Fit(start, problem.linearised(start), damping)
-        begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=enough)
-        rounds = 4 if not stated else 8
-        fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=enough))
+        if isinstance(problem, LinearProblem):
+            fits.append(learn_linear(problem, prior, noise, fixed=fixed))
+        else:
+            enough = ENOUGH if problem is sums else 0.0
+            begin = Fit(start, problem.linearised(start), damping)
+            begin = gauss_newton(problem, begin, prior, noise, STEPS, tolerance=1e-6, enough=enough)
+            rounds = 4 if not stated else 8
+            fits.append(learn(problem, begin, prior, noise, fixed=fixed, rounds=rounds, enough=enough))
         if not stated:
             taken.append(f"took {fits[-1].modes} modes, the likeliest on a sample of {seen.sample.n_points:,} rows")
         own = CpPosterior(tuple(features), fits[-1].weights, fits[-1].summary.laplace, fits[-1].noise)

@@ -24,8 +24,9 @@ AROUND = (1.0, 1.5)
 """Standard deviations of every function's log lengths and logit shares around those of all together: with less freedom
 intervals of left-out cases hold too seldom."""
 
-LENGTH_STD = 1.0
-"""Standard deviation of the common log lengths around that of √D, the distance of random cases."""
+LENGTH_STD, LENGTH_ABOVE = 1.0, 4.0
+"""Standard deviations of the common log lengths below and above that of √D, the distance of random cases: a parameter
+that does not matter, or acts as a factor, has a length far above, and ten cases cannot pay for it."""
 
 TOGETHER = 3.0
 """Functions that all together count as, where there are as many: each on its own they would count too little against
@@ -124,7 +125,9 @@ def _expected(dimensions: int) -> Prior:
     weak = Prior.weak(dimensions)
     mean, std = weak.mean.copy(), weak.std.copy()
     mean[:dimensions], std[:dimensions] = 0.5 * np.log(dimensions), LENGTH_STD
-    return Prior(mean, std, Prior.reaching(std))
+    above = Prior.reaching(std)
+    above[:dimensions] *= LENGTH_ABOVE / LENGTH_STD
+    return Prior(mean, std, above)
 
 
 def _field_points(fit: TuckerFit) -> float:
