@@ -44,9 +44,14 @@ typedef double pack __attribute__((vector_size(PACK * 8), aligned(8), may_alias)
 typedef double pack;
 #endif
 #define PACKS (LANES / PACK)
-/* Lanes of a function that is compiled for several processors: GCC 12 may place other arrays there where its own
-   instructions cannot write them. */
-typedef pack packed[PACKS];
+/* Arrays in a function that is compiled for several processors say how they lie: GCC 12 takes for granted that they lie
+   at multiples of 16, and puts them elsewhere if the function calls nothing. */
+#if defined(__GNUC__)
+#define PLACED __attribute__((aligned(32)))
+#else
+#define PLACED
+#endif
+typedef pack packed[PACKS] PLACED;
 #define ROWS 4
 
 typedef struct {
@@ -664,13 +669,13 @@ WIDE_INLINE void weighted(const double *rows, lanes *factors, int count, int m, 
     const int step = SIDE_BY_SIDE * PACK;
     int begin = 0;
     for (; begin + step <= m; begin += step) {
-        pack sums[SIDE_BY_SIDE] = {{0}};
+        pack sums[SIDE_BY_SIDE] PLACED = {{0}};
         for (int k = 0; k < count; k++)
             for (int p = 0; p < SIDE_BY_SIDE; p++) sums[p] += factors[k][lane] * *(const pack *)(rows + (size_t)k * m + begin + p * PACK);
         for (int i = 0; i < step; i++) out[begin + i][lane] = ((double *)sums)[i];
     }
     for (; begin + PACK <= m; begin += PACK) {
-        pack sum[1] = {{0}};
+        pack sum[1] PLACED = {{0}};
         for (int k = 0; k < count; k++) sum[0] += factors[k][lane] * *(const pack *)(rows + (size_t)k * m + begin);
         for (int i = 0; i < PACK; i++) out[begin + i][lane] = ((double *)sum)[i];
     }
