@@ -20,7 +20,13 @@ from tests.benchmarks.growth import (
     sweeps_on_grids,
 )
 from tests.benchmarks.outputs import outputs_at_scattered_points, outputs_on_one_mesh, outputs_on_own_meshes
-from tests.benchmarks.prediction import product_grid, scattered_means, scattered_variances
+from tests.benchmarks.prediction import (
+    exported_c,
+    product_grid,
+    scattered_means,
+    scattered_variances,
+    table_variances,
+)
 from tests.benchmarks.reading import reading_against_pandas
 from tests.benchmarks.scale import mean_against_both, scattered_against_dense, streamed_against_reading
 from tests.benchmarks.sharing import two_processes_against_one
@@ -129,6 +135,8 @@ ROWS: tuple[Callable[[], Row | list[Row]], ...] = (
     slope_in_dimensions,
     scattered_means,
     scattered_variances,
+    table_variances,
+    exported_c,
     product_grid,
     mean_against_both,
     reading_against_pandas,
