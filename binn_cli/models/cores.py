@@ -61,6 +61,25 @@ def one_blas_thread() -> AbstractContextManager[None]:
     return _one_thread
 
 
+_taken = False
+
+
+@contextlib.contextmanager
+def second_core_taken() -> Iterator[None]:
+    """Within, nothing is shared out to the second core, which has other work."""
+    global _taken
+    before, _taken = _taken, True
+    try:
+        yield
+    finally:
+        _taken = before
+
+
+def _is_free() -> bool:
+    """Whether there is a second core that no other work of this process was given."""
+    return available_cores() > 1 and not _taken
+
+
 @functools.cache
 def _second_thread(process: int) -> ThreadPoolExecutor:
     """A thread that is kept; a forked process has none of its parent's."""
@@ -100,48 +119,3 @@ def mapped_ahead(function: Callable[[Any], Any], items: Iterable[Any], workers: 
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-_busy = threading.local()
-
-
-def _is_free() -> bool:
-    """Whether there is a second core that no other work of this process was given."""
-    return available_cores() > 1 and not getattr(_busy, "here", False)
-
-
-def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-    """Results in the order of the items, two worked on at once: for work of a tenth of a second and more, none of which
-    is then shared out again.
-
-    What one of them raises is raised here, at once where it is Ctrl-C.
-    """
-    if len(items) < 2 or not _is_free():
-        return [function(item) for item in items]
-    found: dict[int, Answer] = {}
-    failed: list[BaseException] = []
-    waiting, lock = deque(enumerate(items)), threading.Lock()
-
-    def work() -> None:
-        _busy.here = True
-        try:
-            while not failed:
-                with lock:
-                    if not waiting:
-                        return
-                    place, item = waiting.popleft()
-                found[place] = function(item)
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            _busy.here = False
-
-    # A daemon: nobody waits for what it does when the program ends.
-    other = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="second core", daemon=True)
-    other.start()
-    work()
-    if not failed:
-        other.join()
-    if failed:
-        raise failed[0]
-    return [found[i] for i in range(len(items))]

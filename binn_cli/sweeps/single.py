@@ -8,6 +8,7 @@ from pathlib import Path
 
 from binn_cli.config.compose import Settings
 from binn_cli.execute import Interrupted, RunFailed, execute
+from binn_cli.models.twins import twins_allowed
 from binn_cli.results.fate import COMPLETE, FAILED, RESULTS
 from binn_cli.sweeps.isolation import Stopped, warm_up
 from binn_cli.sweeps.job import run_to_its_end
@@ -20,7 +21,8 @@ def run_single(settings: Settings, directory: Path, *, resuming: bool = False) -
         BinnError: as `execute`, and `RunFailed` if it exceeded a limit.
     """
     if not settings.limits.any:
-        return execute(settings, directory, live=True, resuming=resuming)
+        with twins_allowed():
+            return execute(settings, directory, live=True, resuming=resuming)
     warm_up()
     try:
         end = run_to_its_end(

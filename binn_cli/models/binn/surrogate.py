@@ -26,9 +26,10 @@ from binn_cli.models.binn.stated import fit_products
 from binn_cli.models.binn.table import SMALL_ROWS, Allowed, Earlier, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
-from binn_cli.models.cores import one_blas_thread, side_by_side
+from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
+from binn_cli.models.twins import side_by_side
 from binn_cli.models.units import Units
 
 DOUBLED, GROWN = 2.0, 1.25

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
-from binn_cli.models import cores
+from binn_cli.models import twins
 from binn_cli.models.binn import table
 from binn_cli.models.binn.mixture import mix
 from binn_cli.models.binn.surrogate import Binn
@@ -28,14 +30,26 @@ def test_many_rows_without_noise_are_not_unsure(monkeypatch: pytest.MonkeyPatch)
     assert 0.5 < np.sqrt(np.mean(found.widening * variance + found.noise)) / error < 6.0
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")
 def test_outputs_are_learned_side_by_side_to_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(5).random((24, 2))
     y = np.stack([np.sin(4 * x[:, 0]) + x[:, 1], np.exp(x[:, 0] * x[:, 1]), x[:, 0] ** 2], axis=1)
     data = ProductData((Axis("point", x, ("a", "b")),), y, ("one", "two", "three"))
-    found = []
-    for count in (1, 2):
-        monkeypatch.setattr(cores, "available_cores", lambda count=count: count)
+    monkeypatch.setattr(twins, "available_cores", lambda: 2)
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    asked: list[int] = []
+    real = twins._Twin
+
+    def twin(function, items):
+        asked.append(len(items))
+        return real(function, items)
+
+    monkeypatch.setattr(twins, "_Twin", twin)
+    found = [Binn(BinnConfig()).fit(data).predict([Axis("point", x + 0.01, ("a", "b"))])]
+    assert asked == []
+    with twins.twins_allowed():
         found.append(Binn(BinnConfig()).fit(data).predict([Axis("point", x + 0.01, ("a", "b"))]))
+    assert asked == [3]
     assert np.array_equal(found[0].mean, found[1].mean)
     assert np.array_equal(found[0].epistemic_var, found[1].epistemic_var)
 
