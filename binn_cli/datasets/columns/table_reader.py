@@ -198,7 +198,8 @@ def without_useless(choice: Choice, columns: Mapping[str, Float[np.ndarray, " n"
         return choice, ()
     reasons, notes = {}, []
     for name in choice.inputs:
-        if len(columns[name]) > 1 and np.ptp(columns[name]) == 0.0:
+        column = columns[name]
+        if len(column) > 1 and column[0] == column[-1] and np.ptp(column) == 0.0:  # most differ at the ends already
             notes.append(f"{name} is {columns[name][0]:g} in every row, and tells nothing")
         if np.isnan(columns[name][:1]).all() and np.isnan(columns[name]).all():  # the first value tells of most columns
             reasons[name] = "no value"
