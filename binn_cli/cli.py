@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from binn_cli import __version__
-from binn_cli.allocation import keep_freed_memory
 from binn_cli.config.ranges import did_you_mean
 from binn_cli.errors import BinnError
 from binn_cli.garbage import end_without_search
@@ -105,7 +104,6 @@ def _main(arguments: Sequence[str]) -> int:
             return FAILED
         from binn_cli.results.provenance import typed
 
-        keep_freed_memory()
         end_without_search()
         with typed(["binn", *arguments]):
             return _sentenced(VERBS[first], rest)

@@ -20,6 +20,7 @@ from binn_cli.config.compose import Settings
 from binn_cli.config.schema.questions import asks_a_run
 from binn_cli.errors import BinnError
 from binn_cli.garbage import search_again
+from binn_cli.models.freed_memory import keep_freed_memory
 from binn_cli.neighbours import among_neighbours
 from binn_cli.results.fate import INTERRUPTION, OUT_OF_MEMORY
 from binn_cli.results.holder import LOG_NAME, held
@@ -67,6 +68,7 @@ def execute(
         Interrupted: if it was stopped by Ctrl-C or SIGTERM.
     """
     prepare_jax()
+    keep_freed_memory()
     with ExitStack() as stack:
         try:
             stack.enter_context(held(directory))

@@ -22,7 +22,6 @@ from types import FrameType
 from typing import Any
 
 from binn_cli import build
-from binn_cli.allocation import keep_freed_memory
 from binn_cli.config.compose import Settings
 from binn_cli.config.schema import LimitsConfig
 from binn_cli.results.fate import COMPLETE, FAILED, INTERRUPTED, INTERRUPTION, KILLED, OUT_OF_MEMORY, TIMED_OUT
@@ -264,7 +263,6 @@ def _work(request: Request, answers: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(request.environment)
-    keep_freed_memory()
     from binn_cli.execute import Interrupted, execute
     from binn_cli.results.progress import ProgressFile
 

@@ -27,6 +27,7 @@ from binn_cli.models.binn.table import SMALL_ROWS, Allowed, Earlier, TableFit, f
 from binn_cli.models.binn.tucker.cases import Cases
 from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
 from binn_cli.models.cores import one_blas_thread
+from binn_cli.models.freed_memory import keep_freed_memory
 from binn_cli.models.noise_field import NoiseField
 from binn_cli.models.surrogate import FitReport, FittedSurrogate, Tree
 from binn_cli.models.twins import side_by_side
@@ -74,6 +75,7 @@ class Binn:
     ) -> FittedBinn:
         """Learn from data; see `Surrogate.fit`. Rows are read in chunks on every pass, and may exceed memory."""
         del capacity  # nothing is compiled for a shape
+        keep_freed_memory()
         if not isinstance(data, ProductData):
             return self.fit_rows(data, domain=domain)
         if data.observed is not None:
