@@ -78,6 +78,23 @@ def test_c_beyond_the_range(name: str, library: ctypes.CDLL, tmp_path: Path) -> 
         np.testing.assert_allclose(values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part)
 
 
+@pytest.mark.parametrize("name", ["table", "grid"])
+def test_what_is_no_number_leaves_its_neighbours_alone(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
+    learned = made(name)
+    write_weights(tmp_path / "weights.bin", flattened(learned.surrogate, "binn", learned.scope))
+    points = sample_points(learned)[:24]
+    outputs = len(learned.outputs)
+    expected = in_c(library, tmp_path / "weights.bin", points, outputs)
+    points[9] = np.nan
+    found = in_c(library, tmp_path / "weights.bin", points, outputs)
+    others = np.arange(24) != 9
+    size = np.abs(expected[0]).max(axis=0)
+    for own, wanted in zip(found, expected, strict=True):
+        assert np.isnan(own[9]).all()
+        tolerance = 1e-7 if name == "grid" else 1e-12
+        np.testing.assert_allclose(own[others] / size, wanted[others] / size, atol=tolerance, rtol=0)
+
+
 @pytest.mark.parametrize("name", ["table", "grid", "chidenn", "bspline", "blocks"])
 def test_gradients_are_those_of_the_mean(name: str) -> None:
     learned = made(name)

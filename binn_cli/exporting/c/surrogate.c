@@ -1,7 +1,8 @@
 /* A fitted surrogate in C99; the formulas, and the names of the arrays, are those of evaluator.py. LANES points are
    worked on side by side, so that the compiler can put them into one register: table[row][lane]. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-trapping-math", "fp-contract=fast") /* or a comparison keeps lanes from going side by side */
+/* Or a comparison keeps lanes from going side by side, and a product and its sum are two steps. */
+#pragma GCC optimize("no-trapping-math", "fp-contract=fast")
 #endif
 
 #include "surrogate.h"
@@ -101,6 +102,9 @@ static int is(const binn_surrogate *s, const char *at, const char *name, const c
 static int rows_of(const array *a) { return a->ndim > 0 ? (int)a->shape[0] : 1; }
 static int columns_of(const array *a) { return a->ndim > 1 ? (int)a->shape[1] : 1; }
 
+/* What round-off has made negative is zero; what is no number stays that, unlike with fmax. */
+static double not_below_zero(double x) { return x < 0.0 ? 0.0 : x; }
+
 static lanes *table(size_t rows) { return malloc((rows ? rows : 1) * sizeof(lanes)); }
 
 /* ---- tables ---- */
@@ -113,7 +117,7 @@ static lanes *table(size_t rows) { return malloc((rows ? rows : 1) * sizeof(lane
    in (columns). */
 WIDE_INLINE void four_rows(const double *matrix, size_t down, size_t across, int columns, lanes *in, packed *sums) {
     for (int i = 0; i < ROWS; i++)
-        for (int p = 0; p < PACKS; p++) sums[i][p] -= sums[i][p];
+        for (int p = 0; p < PACKS; p++) sums[i][p] = (pack){0};
     for (int k = 0; k < columns; k++, matrix += across) {
         const pack *x = (const pack *)in[k];
         for (int i = 0; i < ROWS; i++)
@@ -122,7 +126,7 @@ WIDE_INLINE void four_rows(const double *matrix, size_t down, size_t across, int
 }
 
 WIDE_INLINE void one_row(const double *row, size_t across, int columns, lanes *in, pack *sum) {
-    for (int p = 0; p < PACKS; p++) sum[p] -= sum[p];
+    for (int p = 0; p < PACKS; p++) sum[p] = (pack){0};
     for (int k = 0; k < columns; k++)
         for (int p = 0; p < PACKS; p++) sum[p] += row[(size_t)k * across] * ((const pack *)in[k])[p];
 }
@@ -388,7 +392,7 @@ static int process(const binn_surrogate *s, const char *at, lanes *x, double *me
         if (variance) {
             lanes known;
             lower_squares(inverse->values + (size_t)k * n * n, n, cross, known);
-            for (int w = 0; w < LANES; w++) spread[w] += fmax(size - size * size * known[w], 0.0) / draws;
+            for (int w = 0; w < LANES; w++) spread[w] += not_below_zero(size - size * size * known[w]) / draws;
         }
         for (int w = 0; w < LANES; w++) middle[w] += means[k][w] / draws;
     }
@@ -502,7 +506,7 @@ static int blocks(const binn_surrogate *s, const char *at, int dimensions, lanes
         if (!variance) continue;
         variance[w] = 0.0;
         for (int q = 0; q < pairs; q++) variance[w] += excess[q][w] * pair_weights->values[q];
-        variance[w] = fmax(variance[w], 0.0);
+        variance[w] = not_below_zero(variance[w]);
     }
     bad = 0;
 end:
@@ -803,7 +807,7 @@ static int axis_moments(const binn_surrogate *s, const axis_plan *a, lanes *x, l
                        (spread && in_strips(last, a->spread_factor, a->spread_first, warped, a->functions, spread)))
                 return 1;
             for (int e = 0; spread && e < columns_of(a->directions); e++)
-                for (int w = 0; w < LANES; w++) spread[e][w] = spread[e][w] > 0.0 ? spread[e][w] : 0.0;
+                for (int w = 0; w < LANES; w++) spread[e][w] = not_below_zero(spread[e][w]);
             return 0;
         }
     }
@@ -959,7 +963,7 @@ int binn_predict(const binn_surrogate *s, const double *points, size_t n, double
                 size_t place = (begin + w) * (size_t)s->outputs + (size_t)k;
                 mean[place] = middle[w] * scale->values[k] + shift->values[k];
                 if (!with_std) continue;
-                double variance = fmax(spread[w], 0.0); /* the square of the scale may be no number */
+                double variance = not_below_zero(spread[w]); /* the square of the scale may be no number */
                 if (std_epistemic) std_epistemic[place] = sqrt(variance) * wider;
                 if (std_total) std_total[place] = sqrt(variance + noise->values[k]) * wider;
             }
