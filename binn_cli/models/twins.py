@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -23,6 +25,10 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
+
+PATIENCE, TIMES = 30.0, 10.0
+"""Seconds that a twin is waited for, and how many times as long as this process has worked beside it: one that met a
+lock which nobody will release would be waited for without end."""
 
 PLACE, MOST_ITEMS = 4, 1000
 """Bytes of the place of an item, and most items: their places fit into a pipe."""
@@ -50,10 +56,10 @@ def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> l
     if not 2 <= len(items) <= MOST_ITEMS or not _allowed or available_cores() < 2 or "jax" in sys.modules:
         return [function(item) for item in items]
     with _alone(), second_core_taken():
-        twin = _Twin(function, items)
+        twin, began = _Twin(function, items), time.monotonic()
         try:
             found = dict(twin.taken(function, items))
-            found |= twin.answers()
+            found |= twin.answers(PATIENCE + TIMES * (time.monotonic() - began))
         finally:
             twin.end()
         return [found[i] if i in found else function(item) for i, item in enumerate(items)]
@@ -99,9 +105,10 @@ class _Twin:
             index = int.from_bytes(place)
             yield index, function(items[index])
 
-    def answers(self) -> dict[int, Any]:
-        """Places and results of the items that the twin has worked on; none where it failed."""
-        if not self._number:
+    def answers(self, seconds: float) -> dict[int, Any]:
+        """Places and results of the items that the twin has worked on; none where it failed, or says nothing for so
+        long."""
+        if not self._number or not select.select([self._answers], [], [], seconds)[0]:
             return {}
         with os.fdopen(os.dup(self._answers), "rb") as pipe:
             try:

@@ -97,6 +97,20 @@ def test_what_a_twin_fails_to_do_is_done_here() -> None:
         assert side_by_side(work, range(4)) == list(range(4))
 
 
+def test_a_twin_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twins, "PATIENCE", 0.2)
+    ours = os.getpid()
+
+    def work(item: int) -> int:
+        while os.getpid() != ours:  # as one does that waits for a lock which nobody will release
+            time.sleep(0.1)
+        return item
+
+    with twins_allowed():
+        assert side_by_side(work, range(4)) == list(range(4))
+    assert children() == ""
+
+
 def test_an_error_is_raised_wherever_it_happens() -> None:
     def fail(item: int) -> float:
         return 1 / (item - 1)
