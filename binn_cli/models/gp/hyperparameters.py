@@ -14,9 +14,12 @@ from binn_cli.datasets.random_streams import stream
 from binn_cli.models.binn.bases.base import per_dimension
 from binn_cli.models.normalization import InputMap
 
-LENGTHS, SIGNALS, NOISES = (1e-3, 1e4), (1e-6, 1e6), (1e-10, 1e2)
+LENGTHS, SIGNALS, NOISES = (1e-3, 1e2), (1e-6, 1e6), (1e-10, 1e2)
 """Bounds of the search: lengths in units of the domain, variances in those of the scaled outputs. With less noise than
 1e-10 the dense covariance of a smooth function is no longer positive definite in float64."""
+
+MATTERING, ENDLESS = 6, 1e4
+"""Inputs beyond which some may not matter at all, and the longest length then: few inputs would lose digits by it."""
 
 LADDER = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 """Lengths in units of the domain, the same in every dimension, that are tried before any search."""
@@ -75,7 +78,8 @@ def stated(config: KernelConfig, names: Sequence[str], outputs: int, inputs: Inp
 
 def bounds(dimensions: int, noises: tuple[float, float] = NOISES) -> Float[np.ndarray, "P 2"]:
     """Smallest and largest value of every entry of theta."""
-    return np.log(np.array([LENGTHS] * dimensions + [SIGNALS, noises]))
+    lengths = (LENGTHS[0], ENDLESS) if dimensions > MATTERING else LENGTHS
+    return np.log(np.array([lengths] * dimensions + [SIGNALS, noises]))
 
 
 def candidates(first: Float[np.ndarray, " P"], count: int, seed: int) -> Float[np.ndarray, "C P"]:
