@@ -47,10 +47,15 @@ def trained(
     *,
     kind: str,
 ) -> tuple[Experts, Float[Array, " E"]]:
-    """Every expert's factor, and its log evidence summed over the outputs."""
-    lower, weights, evidence = jax.lax.map(
-        lambda own: factorised(theta, *own, kind=kind), (x, y, mask), batch_size=TOGETHER
-    )
+    """Every expert's factor, and its log evidence summed over the outputs.
+
+    Experts without points fill up the last batch: factorised on its own, beside the loop over the others, a smaller one
+    could wait for ever on a pool of two threads (jaxlib 0.10), each of which waits for what the other would do.
+    """
+    count, together = len(x), min(TOGETHER, len(x))
+    filled = [jnp.pad(part, [(0, -count % together)] + [(0, 0)] * (part.ndim - 1)) for part in (x, y, mask)]
+    found = jax.lax.map(lambda own: factorised(theta, *own, kind=kind), filled, batch_size=together)
+    lower, weights, evidence = (part[:count] for part in found)
     return Experts(x, mask, lower, weights), evidence
 
 
