@@ -58,15 +58,20 @@ def minimised(
 ) -> Found:
     """Minimise from every start, within bounds, with at most `iterations` steps each; 0 iterations only compares the
     starts."""
-    ends, values, evaluations = [], [], 0
+    ends, values, evaluations, worst = [], [], 0, -np.inf
 
     def guarded(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal worst
         value, gradient = objective(theta)
         if np.isfinite(value) and np.isfinite(gradient).all():
+            worst = max(worst, float(value))
             return float(value), np.asarray(gradient, dtype=float)
-        return REFUSED, np.zeros_like(theta)
+        # Not far above the others: from a cliff the line search comes back with no step at all, and takes that for the
+        # end of the search.
+        return (worst + max(1.0, abs(worst)) if np.isfinite(worst) else REFUSED), np.zeros_like(theta)
 
     for start in np.clip(starts, bounds[:, 0], bounds[:, 1]):
+        worst = -np.inf
         if iterations == 0:
             ends.append(start)
             values.append(guarded(start)[0])
