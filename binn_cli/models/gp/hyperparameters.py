@@ -12,14 +12,12 @@ from jaxtyping import Float, Int
 from binn_cli.config.schema.gp import KernelConfig
 from binn_cli.datasets.random_streams import stream
 from binn_cli.models.binn.bases.base import per_dimension
+from binn_cli.models.binn.limit.kernel import ENDLESS, MATTERING
 from binn_cli.models.normalization import InputMap
 
 LENGTHS, SIGNALS, NOISES = (1e-3, 1e2), (1e-6, 1e6), (1e-10, 1e2)
 """Bounds of the search: lengths in units of the domain, variances in those of the scaled outputs. With less noise than
 1e-10 the dense covariance of a smooth function is no longer positive definite in float64."""
-
-MATTERING, ENDLESS = 6, 1e4
-"""Inputs beyond which some may not matter at all, and the longest length then: few inputs would lose digits by it."""
 
 LADDER = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 """Lengths in units of the domain, the same in every dimension, that are tried before any search."""
