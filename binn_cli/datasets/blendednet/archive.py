@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
-import zlib
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from binn_cli.datasets.zip_member import read_member
 from binn_cli.errors import ConfigError, DataError
 
 FOLDERS = ("train", "test")
@@ -187,13 +187,7 @@ class ZipArchive:
         found = self._found(member)
         if found.flag_bits & ENCRYPTED:
             raise DataError(f"{self.path}: {member} is encrypted, as no file of BlendedNet is; copy the zip again")
-        try:
-            return self._zip.read(found)
-        except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-            # NotImplementedError: a method of compression that Python's zipfile does not know.
-            raise DataError(
-                f"{self.path}: {member} cannot be read from the zip ({error}); copy the zip again"
-            ) from error
+        return read_member(self._zip, found, self.path)
 
     def stamp(self, member: str) -> str:
         """As `Archive.stamp`: size and checksum."""

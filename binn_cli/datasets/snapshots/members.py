@@ -6,7 +6,6 @@ import hashlib
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from binn_cli.datasets.digest import file_digest
+from binn_cli.datasets.zip_member import read_member
 from binn_cli.errors import ConfigError, DataError
 
 
@@ -182,14 +182,9 @@ class Zip:
         ]
         with TemporaryDirectory(prefix="binn-snapshots-") as directory:
             for other in dict.fromkeys((*beside, *self._named(name))):
-                try:
-                    place = Path(directory, PurePosixPath(other).relative_to(path.parent))
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    place.write_bytes(self._zip.read(other))
-                except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-                    raise DataError(
-                        f"{self.root}: {other} cannot be read from the zip ({error}); copy the zip again"
-                    ) from error
+                place = Path(directory, PurePosixPath(other).relative_to(path.parent))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(read_member(self._zip, other, self.root))
             yield Path(directory) / path.name
 
 

@@ -26,10 +26,11 @@ def _table(path: Path, change: Callable[[str], str]) -> None:
     table.write_text(change(table.read_text()))
 
 
-def _read_whole(path: Path, **changes: object) -> None:
-    """The field is what it should be, at all points of all simulations."""
+def _is_whole(path: Path, **changes: object) -> bool:
+    """Whether the field is what it should be, at all points of all simulations."""
     data = opened(path, **changes).training()
-    np.testing.assert_allclose(data.table()[1][:, 0], of_field(data), rtol=1e-6, atol=1e-9)
+    found, expected = data.table()[1][:, 0], of_field(data)
+    return found.shape == expected.shape and np.allclose(found, expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -69,7 +70,7 @@ def test_a_collection_is_a_series(zipped: bool, tmp_path: Path) -> None:
         path.write_text(f'<VTKFile type="Collection"><Collection>{sets}</Collection></VTKFile>')
 
     path = folder(tmp_path / "runs", write, ".pvd")
-    _read_whole(Path(shutil.make_archive(str(path), "zip", path)) if zipped else path)
+    assert _is_whole(Path(shutil.make_archive(str(path), "zip", path)) if zipped else path)
     shutil.rmtree(path / "run_4")
     with pytest.raises(BinnError, match=r"run_4.pvd: names '0.0.vtu', which is not there beside it"):
         opened(path).training()
@@ -88,7 +89,7 @@ def test_files_are_found_as_they_are_named(kind: str, tmp_path: Path) -> None:
     path = folder(tmp_path / "runs")
     (path / "run_4.log").write_text("done")
     _table(path, NAMED[kind])
-    _read_whole(path)
+    assert _is_whole(path)
 
 
 def test_what_is_left_out_of_the_table_and_doubled_is_said(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_lines_at_the_edge_of_an_area_are_no_place_in_vtk(tmp_path: Path) -> Non
         meshio.Mesh(FLAT, cells, cell_data={"u": [np.zeros(2), u]}).write(path, file_format="vtk42")
 
     path = folder(tmp_path / "runs", write, ".vtk")
-    _read_whole(path)
+    assert _is_whole(path)
     assert opened(path).training().axes[0].size == len(TRIANGLES)
 
 
@@ -126,7 +127,7 @@ def test_a_vtu_that_only_vtk_reads(tmp_path: Path) -> None:
         writer.SetFileName(str(path))
         writer.Write()
 
-    _read_whole(folder(tmp_path / "runs", write))
+    assert _is_whole(folder(tmp_path / "runs", write))
 
 
 def test_round_off_is_no_coordinate(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_a_dimension_without_coordinate_is_counted(tmp_path: Path) -> None:
         u = field(X[None, :], np.arange(3.0)[:, None], k, p)
         xr.Dataset({"u": (("y", "x"), u)}, {"x": X}).to_netcdf(path, engine="h5netcdf")
 
-    _read_whole(folder(tmp_path / "runs", write, ".nc"))
+    assert _is_whole(folder(tmp_path / "runs", write, ".nc"))
 
 
 def test_dimensions_of_one_length_are_told_apart_by_the_user(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_dimensions_of_one_length_are_told_apart_by_the_user(tmp_path: Path) -> 
     path = folder(tmp_path / "runs", write, ".npz")
     with pytest.raises(BinnError, match=r"say with dataset.coordinates=\[x,y\] which is the first, which the next"):
         opened(path).training()
-    _read_whole(path, coordinates=["y", "x"])
+    assert _is_whole(path, coordinates=["y", "x"])
 
 
 def _other_unit(path: Path) -> None:
