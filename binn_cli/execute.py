@@ -213,6 +213,7 @@ def drawing_of(directory: Path) -> Callable[[], None]:
     finished = begun(directory)
 
     def wait() -> None:
+        """Return when the figures are drawn; tell where they could not be."""
         try:
             for path in finished():
                 LOG.info("drew %s", path)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 
-from binn_cli.cores import available_cores
 from binn_cli.models.compilation_cache import keep_entries_whole
-from binn_cli.models.cores import mapped_ahead, one_blas_thread
+from binn_cli.models.cores import one_blas_thread
 
 keep_entries_whole()
 
@@ -52,14 +51,6 @@ class CompiledFunction:
         executable = self._executable(stopwatch, arrays, static)
         with one_blas_thread():
             return jax.block_until_ready(executable(*arrays))
-
-    def each(self, stopwatch: Stopwatch, shared: Sequence[Any], own: Sequence[Any], **static: Hashable) -> list[Any]:
-        """Results for several last arguments of the same shapes, on all cores at once; `shared` come before the last
-        one."""
-        common = jax.tree.map(jax.numpy.asarray, tuple(shared))
-        return list(
-            mapped_ahead(lambda last: self(stopwatch, *common, last, **static), own, min(len(own), available_cores()))
-        )
 
     def _executable(self, stopwatch: Stopwatch, arrays: tuple[Any, ...], static: dict[str, Hashable]) -> Any:
         leaves, structure = jax.tree.flatten(arrays)

@@ -288,8 +288,11 @@ def _products(
         design = Design.table(AxisDesign.of(one.features, x), y)
         modes = len(one.weights) // sum(design.sizes)
         if allowed.modes in (None, modes):
-            again = grow(design, signal, modes, seed, only=modes, begin=one.weights)
-            found.extend((fit, design) for fit in again)
+            (again,) = grow(design, signal, modes, seed, only=modes, begin=one.weights)
+            # Where starts anew have come as far, it is the same sum, and would only be judged twice.
+            alike = [fit.summary.evidence for fit, _ in found if fit.modes == modes]
+            if again.summary.evidence > max(alike, default=-np.inf) + 1.0:
+                found.append((again, design))
     found.sort(key=lambda one: -one[0].summary.evidence)
     return found[: JUDGED if found[0][0].summary.evidence >= rival else 1]
 
