@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from binn_cli.models.binn.tucker.axes import GridAxis
+from binn_cli.models.binn.tucker.axes import GridAxis, complement
 from binn_cli.models.binn.tucker.blocks import (
     Columns,
     CorePosterior,
@@ -20,7 +20,7 @@ from binn_cli.models.binn.tucker.blocks import (
     update_factor,
 )
 from binn_cli.models.binn.tucker.gauge import orthonormalise, rotate
-from binn_cli.models.binn.tucker.relevance import core_relevance, factor_relevance
+from binn_cli.models.binn.tucker.relevance import bounded, core_relevance, factor_relevance
 
 ROUND_OFF = 16.0 * np.finfo(np.float64).eps
 """Of sums of products over all data, relative to their size."""
@@ -156,12 +156,29 @@ def _begin(problem: Problem, prior: TuckerPrior, state: TuckerState, settings: T
     """The core and the noise that go with the functions of the start."""
     columns, core_variance, noise = problem.columns(state.mean), list(state.core_variance), state.noise
     core = state.core
-    for _ in range(CORE_UPDATES):
+    for update in range(CORE_UPDATES):
         found = update_core(columns, problem.data, prior.core_mean, core_variance, noise)
-        if settings.learn_relevance:
+        # Not before the noise is that of the data, or the relevance of what lies below the stated one would be none.
+        if settings.learn_relevance and update > 0:
             core_variance = core_relevance(found, core_variance, prior.core_variance)
         noise, core = problem.level(found.misfit, found.degrees), found.mean
-    return replace(state, core=core, core_variance=tuple(core_variance), noise=noise)
+    variance = state.variance
+    if settings.learn_relevance:
+        # Rough functions have large weights: under the stated prior the first sweep would shrink them away.
+        weights = (np.mean(mean**2, axis=1) for mean in state.mean)
+        pairs = zip(variance, weights, prior.variance, strict=True)
+        variance = tuple(bounded(np.maximum(own, found), unit) for own, found, unit in pairs)
+    return replace(state, core=core, core_variance=tuple(core_variance), noise=noise, variance=variance)
+
+
+def own_degrees(axis: GridAxis, block: FactorPosterior) -> float:
+    """Effective parameters of a factor outside the span of its own functions, in which the core's count already."""
+    added = block.ratio[:, :1] / np.maximum(axis.squared[:1], np.finfo(float).tiny)
+    if axis.left is None:
+        share = added / (1.0 + added)
+        return float((axis.size - len(block.mean)) * np.sum(share))
+    _, squared, _ = complement(block.mean, axis.squared)
+    return float(np.sum(added * squared / (1.0 + added * squared)))
 
 
 def regauge(problem: Problem, state: TuckerState, prior: TuckerPrior, *, learn: bool) -> TuckerState:
@@ -201,8 +218,6 @@ def alternate(
 ) -> TuckerFit:
     """Sweep until the residual settles or the sweeps are used up.
 
-    The sum of Q² transformations that factors and core can exchange are not counted twice among the parameters.
-
     Args:
         problem: the data of one output.
         prior: as stated.
@@ -211,14 +226,13 @@ def alternate(
         known: whether the start has a core and a noise of its own, from an earlier fit.
     """
     state = _begin(problem, prior, start, settings) if settings.learn_noise and not known else start
-    exchanged = sum(len(mean) ** 2 for mean in start.mean)
     residual: list[float] = []
     settled = False
     while len(residual) < settings.sweeps and not settled:
         if settings.regauge:
             state = regauge(problem, state, prior, learn=settings.learn_relevance)
         core, blocks = sweep(problem, prior, state)
-        degrees = max(core.degrees + sum(b.degrees for b in blocks) - exchanged, 0.0)
+        degrees = core.degrees + sum(own_degrees(axis, b) for axis, b in zip(problem.axes, blocks, strict=True))
         misfit = blocks[-1].misfit
         residual.append(float(np.sqrt(problem.squared(misfit) / problem.count)))
         variance, core_variance, noise = state.variance, state.core_variance, state.noise

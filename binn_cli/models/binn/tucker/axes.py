@@ -57,3 +57,16 @@ class GridAxis:
     def gram(self, mean: Float[np.ndarray, "R K"]) -> Float[np.ndarray, "R R"]:
         """Gram matrix of functions over the axis's points."""
         return (mean * self.squared) @ mean.T
+
+
+def complement(
+    mean: Float[np.ndarray, "Q K"], squared: Float[np.ndarray, " K"]
+) -> tuple[Float[np.ndarray, "K C"], Float[np.ndarray, " C"], Float[np.ndarray, "K s"]]:
+    """Orthonormal whitened directions N that leave the functions' span, with NᵀS²N diagonal and W S² N = 0; the
+    diagonal; and the rest of the directions."""
+    moved = (mean * squared).T  # (K, Q)
+    left, singular, _ = np.linalg.svd(moved, full_matrices=True)
+    rank = int(np.sum(singular > 1e-12 * max(singular[0], np.finfo(float).tiny))) if len(singular) else 0
+    rest = left[:, rank:]
+    values, vectors = np.linalg.eigh(rest.T @ (squared[:, None] * rest))
+    return rest @ vectors, np.maximum(values, 0.0), left[:, :rank]

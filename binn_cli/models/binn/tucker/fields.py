@@ -24,7 +24,7 @@ from scipy.spatial import cKDTree
 
 from binn_cli.models.binn.bases.base import Basis
 from binn_cli.models.binn.bases.build import basis_of, basis_tree
-from binn_cli.models.binn.tucker.axes import GridAxis
+from binn_cli.models.binn.tucker.axes import GridAxis, complement
 from binn_cli.models.binn.tucker.blocks import FactorPosterior
 
 SAME_POINT = 1e-9
@@ -64,11 +64,11 @@ class AxisFunctions:
         covariance is that in the rest, whose Gram matrix is diagonalised anew.
         """
         assert axis.directions is not None
-        complement, squared, span = _complement(block.mean, axis.squared)
+        beside, squared, span = complement(block.mean, axis.squared)
         # ratio = γ_e s_k² / σ²: the precision along direction e per unit of the squared singular value.
         gain = block.ratio[:, :1] / np.maximum(axis.squared[:1], np.finfo(float).tiny)
         variance = 1.0 / (1.0 + gain * squared)
-        seen = axis.directions @ complement
+        seen = axis.directions @ beside
         # Unseen directions keep the prior: in units of it, along every direction, one.
         return cls(
             basis, block.mean @ axis.directions.T, seen, block.vectors, variance, np.ones(block.vectors.shape[1]),
@@ -112,19 +112,6 @@ class AxisFunctions:
         """Names, arrays and numbers, for `/surrogate`."""
         arrays = {name: getattr(self, name) for name in ("weights", "seen", "directions", "variance", "prior", "span")}
         return {"basis": basis_tree(self.basis), **arrays}
-
-
-def _complement(
-    mean: Float[np.ndarray, "Q K"], squared: Float[np.ndarray, " K"]
-) -> tuple[Float[np.ndarray, "K C"], Float[np.ndarray, " C"], Float[np.ndarray, "K s"]]:
-    """Orthonormal whitened directions N that leave the functions' span, with NᵀS²N diagonal and W S² N = 0; the
-    diagonal; and the rest of the directions."""
-    moved = (mean * squared).T  # (K, Q)
-    left, singular, _ = np.linalg.svd(moved, full_matrices=True)
-    rank = int(np.sum(singular > 1e-12 * max(singular[0], np.finfo(float).tiny))) if len(singular) else 0
-    rest = left[:, rank:]
-    values, vectors = np.linalg.eigh(rest.T @ (squared[:, None] * rest))
-    return rest @ vectors, np.maximum(values, 0.0), left[:, :rank]
 
 
 @dataclass(frozen=True)
