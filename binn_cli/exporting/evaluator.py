@@ -185,7 +185,11 @@ class Surrogate:
         x = stretch(x, float(self.a[at + "rate"]))
         kind, centers, width = str(self.a[at + "basis"]), self.a[at + "centers"], float(self.a[at + "width"])
         if kind == "gaussian":
-            return np.exp(-(((x[:, None] - centers) * (np.sqrt(0.5) / width)) ** 2))
+            images = self.a.get(at + "images", [(1.0, 1.0, 0.0)])
+            return sum(
+                sign * np.exp(-(((turn * x[:, None] + shift - centers) * (np.sqrt(0.5) / width)) ** 2))
+                for sign, turn, shift in images
+            )
         u = np.abs(x[:, None] - centers) / width
         if kind == "hat":
             return np.maximum(0.0, 1.0 - u)

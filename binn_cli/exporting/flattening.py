@@ -12,6 +12,7 @@ from binn_cli.errors import BinnError
 from binn_cli.models.binn.bases.base import Basis
 from binn_cli.models.binn.bases.build import basis_tree
 from binn_cli.models.binn.bases.chidenn import ChidennBasis
+from binn_cli.models.binn.bases.mirrored import MirroredBasis
 from binn_cli.models.binn.bases.stretched import StretchedBasis
 from binn_cli.models.binn.cp.blocks import BlockPosterior
 from binn_cli.models.binn.cp.features import Features
@@ -151,6 +152,8 @@ def _basis(at: str, basis: Basis) -> Arrays:
     tree = basis_tree(inner)
     width = tree["length"] if tree["kind"] == "gaussian" else tree["spacing"]
     found = {f"{at}basis": tree["kind"], f"{at}centers": tree["centers"], f"{at}width": width, f"{at}rate": rate}
+    if isinstance(inner, MirroredBasis):
+        found[f"{at}images"] = np.array(inner.images)
     if isinstance(inner, ChidennBasis):
         found |= {f"{at}coefficients": inner.coefficients, f"{at}dilation": inner.dilation}
     return found

@@ -153,9 +153,14 @@ def _stretched(g: _Graph, x: str, rate: float) -> str:
 def _basis(g: _Graph, a: Arrays, at: str, x: str) -> str:
     x = _stretched(g, x, float(a[at + "rate"]))
     kind, width = str(a[at + "basis"]), float(a[at + "width"])
-    away = g.op("Sub", x, a[at + "centers"][None])
     if kind == "gaussian":
-        return g.op("Exp", g.op("Neg", g.square(g.op("Mul", away, np.sqrt(0.5) / width))))
+        parts = []
+        for sign, turn, shift in a.get(at + "images", np.array([[1.0, 1.0, 0.0]])):
+            away = g.op("Sub", x if turn == 1.0 else g.op("Neg", x), (a[at + "centers"] - shift)[None])
+            bump = g.op("Exp", g.op("Neg", g.square(g.op("Mul", away, np.sqrt(0.5) / width))))
+            parts.append(bump if sign == 1.0 else g.op("Neg", bump))
+        return g.total(parts)
+    away = g.op("Sub", x, a[at + "centers"][None])
     u = g.op("Div", g.op("Abs", away), width)
     if kind == "hat":
         return g.op("Max", g.op("Sub", 1.0, u), 0.0)

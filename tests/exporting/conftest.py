@@ -45,6 +45,14 @@ def _fields(mesh: bool) -> ProductData:
     return ProductData(axes, field[..., None], ("u",))
 
 
+def _between_walls() -> ProductData:
+    """A field that is zero at both ends of x, whose slope vanishes at the one end of z, for cases k."""
+    x, z, k = np.linspace(0, 1, 12), np.linspace(0, 2, 9), np.linspace(1.0, 2.0, 7)
+    first = np.sin(np.pi * x)[:, None, None] * np.cos(z)[:, None] * k
+    field = first + np.sin(2 * np.pi * x)[:, None, None] * np.cos(2 * z)[:, None] / k
+    return ProductData((Axis.of("x", x), Axis.of("z", z), Axis.of("k", k)), field[..., None], ("u",))
+
+
 def _fitted(data: ProductData, *options: str, kinds: object = None) -> Learned:
     model = encoded(composed_model("binn", *options), kinds_of(kinds))
     fitted = model.fit(data)
@@ -74,6 +82,7 @@ MADE: dict[str, Callable[[], Learned]] = {
     "table": lambda: _fitted(_table(("p", "q"))),
     "kinds": _kinds,
     "grid": lambda: _fitted(_fields(mesh=False)),
+    "walls": lambda: _fitted(_between_walls()),
     "mesh": lambda: _fitted(_fields(mesh=True)),
     **{
         name: lambda name=name: _fitted(_table(("p",)), *STATED, f"model.basis={name}")

@@ -24,6 +24,7 @@ from binn_cli.models.binn.limit.process import MANY
 from tests.exporting.conftest import MADE, in_c, made
 
 NAMES = ("mean", "std_epistemic", "std_total")
+FIELDS = ("grid", "walls", "mesh")
 
 
 @pytest.mark.parametrize("name", list(MADE))
@@ -37,7 +38,7 @@ def test_every_kind_in_numpy_and_c(name: str, library: ctypes.CDLL, tmp_path: Pa
     expected = learned.predict(points)
     size = np.abs(expected["mean"].values).max(axis=0)
     # What data without noise leave open is known to fewer digits than its size: see binn_cli/export.py.
-    tolerance = 1e-7 if name in ("grid", "mesh") else 1e-12
+    tolerance = 1e-7 if name in FIELDS else 1e-12
     for found in (evaluator.predict(points), in_c(library, tmp_path / "weights.bin", points, len(learned.outputs))):
         for part, values in zip(NAMES, found, strict=True):
             np.testing.assert_allclose(
@@ -49,7 +50,7 @@ def test_every_kind_in_numpy_and_c(name: str, library: ctypes.CDLL, tmp_path: Pa
     assert evaluator.inputs == list(learned.inputs) and evaluator.outputs == list(learned.outputs)
 
 
-@pytest.mark.parametrize("name", ["table", "grid"])
+@pytest.mark.parametrize("name", ["table", "grid", "walls"])
 def test_c_has_the_polynomials_of_many_points(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
     """Where data without noise leave digits open, C and binn at many points leave the same ones open."""
     learned = made(name)
@@ -63,7 +64,7 @@ def test_c_has_the_polynomials_of_many_points(name: str, library: ctypes.CDLL, t
         np.testing.assert_allclose(values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part)
 
 
-@pytest.mark.parametrize("name", ["table", "grid"])
+@pytest.mark.parametrize("name", ["table", "grid", "walls"])
 def test_c_beyond_the_range(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
     """Polynomials hold in the range: beyond it, and beside such points, the formulas themselves are taken."""
     learned = made(name)
@@ -74,11 +75,11 @@ def test_c_beyond_the_range(name: str, library: ctypes.CDLL, tmp_path: Path) -> 
     found = in_c(library, tmp_path / "weights.bin", points, len(scope.outputs))
     size = np.abs(expected["mean"].values).max(axis=0)
     for part, values in zip(NAMES, found, strict=True):
-        tolerance = 1e-7 if name == "grid" else 1e-12
+        tolerance = 1e-7 if name in FIELDS else 1e-12
         np.testing.assert_allclose(values / size, expected[part].values / size, atol=tolerance, rtol=0, err_msg=part)
 
 
-@pytest.mark.parametrize("name", ["table", "grid"])
+@pytest.mark.parametrize("name", ["table", "grid", "walls"])
 def test_what_is_no_number_leaves_its_neighbours_alone(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
     learned = made(name)
     write_weights(tmp_path / "weights.bin", flattened(learned.surrogate, "binn", learned.scope))
@@ -91,11 +92,11 @@ def test_what_is_no_number_leaves_its_neighbours_alone(name: str, library: ctype
     size = np.abs(expected[0]).max(axis=0)
     for own, wanted in zip(found, expected, strict=True):
         assert np.isnan(own[9]).all()
-        tolerance = 1e-7 if name == "grid" else 1e-12
+        tolerance = 1e-7 if name in FIELDS else 1e-12
         np.testing.assert_allclose(own[others] / size, wanted[others] / size, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["table", "grid", "chidenn", "bspline", "blocks"])
+@pytest.mark.parametrize("name", ["table", "grid", "walls", "chidenn", "bspline", "blocks"])
 def test_gradients_are_those_of_the_mean(name: str) -> None:
     learned = made(name)
     scope = learned.scope
@@ -108,6 +109,11 @@ def test_gradients_are_those_of_the_mean(name: str) -> None:
         ahead, behind = (learned.predict(points + sign * step, std=False)["mean"].values for sign in (1, -1))
         expected = (ahead - behind) / (2 * step[column])
         np.testing.assert_allclose(slopes[:, :, column], expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_walls_and_planes_of_symmetry_are_exported() -> None:
+    arrays = flattened(made("walls").surrogate, "binn", made("walls").scope)
+    assert [len(arrays.get(f"0/{axis}/images", "-")) > 1 for axis in range(3)] == [True, True, False]
 
 
 def test_a_mesh_has_no_derivative() -> None:
@@ -127,7 +133,7 @@ def test_every_kind_in_onnx(name: str, tmp_path: Path) -> None:
         size = np.abs(expected["mean"].values).max(axis=0)
         for part, values in zip(NAMES, session.run(list(NAMES), {"points": points}), strict=True):
             np.testing.assert_allclose(
-                values / size, expected[part].values / size, atol=1e-7 if name == "grid" else 1e-11, rtol=0
+                values / size, expected[part].values / size, atol=1e-7 if name in FIELDS else 1e-11, rtol=0
             )
     assert session.get_modelmeta().custom_metadata_map["inputs"].split("\n") == list(learned.inputs)
 

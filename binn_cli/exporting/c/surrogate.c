@@ -253,13 +253,13 @@ static void chidenn(const binn_surrogate *s, const char *at, double x, double sp
     }
 }
 
-/* The J functions of a basis; x holds one coordinate of every lane. */
-static void basis(const binn_surrogate *s, const char *at, const double *x, lanes *phi) {
+/* The J functions of a basis; x holds one stretched coordinate of every lane. */
+static void bumps(const binn_surrogate *s, const char *at, const double *x, lanes *phi) {
     const array *centers = get(s, at, "centers");
-    double width = number(s, at, "width"), rate = number(s, at, "rate");
+    double width = number(s, at, "width");
     int gaussian = is(s, at, "basis", "gaussian"), hat = is(s, at, "basis", "hat"), spline = is(s, at, "basis", "bspline");
     for (int w = 0; w < LANES; w++) {
-        double at_x = stretched(x[w], rate);
+        double at_x = x[w];
         if (!gaussian && !hat && !spline) {
             chidenn(s, at, at_x, width, phi, w);
             continue;
@@ -281,6 +281,27 @@ static void basis(const binn_surrogate *s, const char *at, const double *x, lane
         }
     }
     if (gaussian) exponentials(phi[0], (size_t)centers->size * LANES);
+}
+
+/* The same at one coordinate of every lane, as it is. */
+static void basis(const binn_surrogate *s, const char *at, const double *x, lanes *phi) {
+    double rate = number(s, at, "rate"), own[LANES];
+    for (int w = 0; w < LANES; w++) own[w] = stretched(x[w], rate);
+    bumps(s, at, own, phi);
+}
+
+/* The same summed over the images of the coordinate, where an axis has mirrors; `room` is as large as phi. */
+static void mirrored(const binn_surrogate *s, const char *at, const double *x, lanes *phi, lanes *room) {
+    const array *images = get(s, at, "images");
+    basis(s, at, x, phi);
+    for (int i = 1; i < rows_of(images); i++) {
+        const double *image = images->values + 3 * (size_t)i;
+        double own[LANES];
+        for (int w = 0; w < LANES; w++) own[w] = image[1] * x[w] + image[2];
+        bumps(s, at, own, room);
+        for (int j = 0; j < get(s, at, "centers")->size; j++)
+            for (int w = 0; w < LANES; w++) phi[j][w] += image[0] * room[j][w];
+    }
 }
 
 /* Functions of one input: a basis, turned, and perhaps a constant before it. Returns their number, -1 without memory. */
@@ -552,7 +573,7 @@ static int axis_basis(const binn_surrogate *s, const char *at, lanes *x, lanes *
     lanes *phi = table((size_t)count), *a = table((size_t)known), *b = table((size_t)left), *u = table((size_t)count), *v = table((size_t)count);
     int bad = !phi || !a || !b || !u || !v;
     if (!bad) {
-        basis(s, at, x[0], phi);
+        mirrored(s, at, x[0], phi, u);
         multiply(weights->values, functions, count, phi, mean);
         if (spread) {
             apply(seen->values, count, known, phi, a);

@@ -33,7 +33,7 @@ from binn_cli.models.units import Units
 
 Posterior = Mixture | TuckerPosterior
 
-VERSION = 2
+VERSION = 3
 """Of what `state` writes; a later one may mean something else by the same names."""
 
 

@@ -14,6 +14,7 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, gathered
 from binn_cli.errors import BinnError, DataError
+from binn_cli.models.binn.bases.mirrored import FREE
 from binn_cli.models.binn.calibration import conformal_factors
 from binn_cli.models.binn.completion import Completion, complete
 from binn_cli.models.binn.fitted import FittedBinn
@@ -297,6 +298,7 @@ class Binn:
             "tucker_ranks": np.asarray(model.choices.axes.ranks),
             "length_scales": np.array([b.length for b in chosen]),
             "stretch_rates": np.array([b.rate for b in chosen]),
+            "mirrored_ends": np.array([getattr(b.basis, "ends", (FREE, FREE)) for b in chosen]),
             "settled": np.array([fit.settled for fit in model.fits], dtype=float),
             "taken": [_axes_sentence(model.choices)],
         }

@@ -13,6 +13,7 @@ from binn_cli.models.binn.bases.bspline import BSplineBasis
 from binn_cli.models.binn.bases.chidenn import ChidennBasis, Patch
 from binn_cli.models.binn.bases.gaussian import GaussianBasis
 from binn_cli.models.binn.bases.hat import HatBasis
+from binn_cli.models.binn.bases.mirrored import MirroredBasis
 from binn_cli.models.binn.bases.stretched import StretchedBasis
 
 KINDS: dict[str, type] = {
@@ -54,10 +55,26 @@ def build_basis(
     return StretchedBasis(basis, float(rate)) if rate else basis
 
 
+def build_mirrored(centers: int, padding: int, length: float, ends: tuple[int, int]) -> MirroredBasis:
+    """Gaussians reflected at one or both ends, with `centers` equispaced centres on [0, 1], none on an end, and
+    `padding` more beyond an end that is no mirror.
+
+    Args:
+        centers: centres inside the domain.
+        padding: further centres beyond a free end.
+        length: length scale in units of the domain.
+        ends: what the functions are at 0 and at 1.
+    """
+    places = np.arange(0 if ends[0] else -padding, centers + (0 if ends[1] else padding))
+    return MirroredBasis(GaussianBasis((places + 0.5) / centers, float(length)), ends)
+
+
 def basis_tree(basis: Basis) -> dict[str, Any]:
     """A basis as names, arrays and numbers, for `/surrogate`."""
     if isinstance(basis, StretchedBasis):
         return {**basis_tree(basis.basis), "rate": float(basis.rate)}
+    if isinstance(basis, MirroredBasis):
+        return {**basis_tree(basis.basis), "ends": np.asarray(basis.ends)}
     kind = next(name for name, cls in KINDS.items() if isinstance(basis, cls))
     width = "length" if kind == "gaussian" else "spacing"
     tree = {"kind": kind, "centers": np.asarray(basis.centers), width: float(getattr(basis, width))}
@@ -73,4 +90,7 @@ def basis_of(tree: Mapping[str, Any]) -> Basis:
         basis: Basis = ChidennBasis.of(centers, width, patch)
     else:
         basis = KINDS[kind](centers, width)
+    if isinstance(basis, GaussianBasis) and "ends" in tree:
+        first, second = (int(end) for end in tree["ends"])
+        return MirroredBasis(basis, (first, second))
     return StretchedBasis(basis, float(tree["rate"])) if "rate" in tree else basis

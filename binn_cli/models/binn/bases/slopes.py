@@ -10,6 +10,7 @@ from binn_cli.models.binn.bases.bspline import BSplineBasis
 from binn_cli.models.binn.bases.chidenn import ChidennBasis, power_terms, radial_terms
 from binn_cli.models.binn.bases.gaussian import GaussianBasis
 from binn_cli.models.binn.bases.hat import HatBasis
+from binn_cli.models.binn.bases.mirrored import MirroredBasis
 from binn_cli.models.binn.bases.stretched import StretchedBasis, stretch
 
 
@@ -17,6 +18,9 @@ def basis_slopes(basis: Basis, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, 
     """dφ_j/dx at n points; at a kink that from the right."""
     if isinstance(basis, StretchedBasis):
         return basis_slopes(basis.basis, stretch(x, basis.rate)) * stretch_slopes(x, basis.rate)[:, None]
+    if isinstance(basis, MirroredBasis):
+        parts = [sign * turn * basis_slopes(basis.basis, turn * x + shift) for sign, turn, shift in basis.images]
+        return np.sum(parts, axis=0)
     away = x[:, None] - basis.centers
     if isinstance(basis, GaussianBasis):
         return -away / basis.length**2 * basis(x)

@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from binn_cli.config.schema import BinnConfig
 from binn_cli.models.binn.bases.base import Basis, per_dimension
-from binn_cli.models.binn.bases.build import build_basis
+from binn_cli.models.binn.bases.build import build_basis, build_mirrored
 from binn_cli.models.binn.bases.chidenn import Patch
+from binn_cli.models.binn.bases.mirrored import FREE
 from binn_cli.models.binn.bases.stretched import stretch
 from binn_cli.models.binn.hyperparameters.evidence import Choice, choose_count, choose_scale
 
@@ -131,10 +132,10 @@ def choose_basis(
     return Chosen(basis, size[2] if kind == "gaussian" else np.nan, rate, trace)
 
 
-def basis_of_length(length: float, rate: float) -> Basis:
-    """The Gaussian basis that `auto` builds for a length and a rate."""
+def basis_of_length(length: float, rate: float, ends: tuple[int, int] = (FREE, FREE)) -> Basis:
+    """The Gaussian basis that `auto` builds for a length and a rate, or for what the functions are at the ends."""
     sizes = _sizes("gaussian", "auto", "auto", "auto", "spacing", 1.0, 2, Choice(rate, length, np.zeros((0, 3))))
-    return build_basis("gaussian", *sizes, rate)
+    return build_mirrored(*sizes, ends) if any(ends) else build_basis("gaussian", *sizes, rate)
 
 
 def _sizes(

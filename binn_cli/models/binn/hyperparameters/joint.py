@@ -1,4 +1,5 @@
-"""Lengths of all field axes by the joint evidence of the compressed data, after each axis has chosen for itself.
+"""Lengths of all field axes, and what functions are at their ends, by the joint evidence of the compressed data, after
+each axis has chosen for itself.
 
 An axis alone gives every singular vector an amplitude of its own, and the rough ones of small singular values pull its
 length down. Together the axes are a Gaussian process whose covariance is a Kronecker product, with eigenvalues that are
@@ -8,81 +9,139 @@ products of the axes' own, so its evidence is a sum over the entries of the data
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
+from binn_cli.models.binn.bases.mirrored import EVEN, FREE, ODD, mirrored_kernel
 from binn_cli.models.binn.bases.stretched import stretch
 from binn_cli.models.binn.hyperparameters.evidence import LONGEST, SHORTEST, thin
 from binn_cli.models.binn.multilinear import left_singular, mode_dot, multi_mode_dot, outer, unfold
 
 LEADING = 4
-"""Singular vectors of the last axis that take part, each as a field of its own."""
+"""Singular vectors of the last axis that take part, each as a field of its own. Each counts by the root of its share of
+the standard deviation, as functions of cases do: all alike, the smallest and roughest decide lengths of which the error
+of the others depends."""
 
 ENTRIES = 400_000
 """Numbers of these fields up to which the evidence is looked at; more would take longer than the fit."""
 
-EVALUATIONS = 90
-"""Evaluations of the evidence."""
+EVALUATIONS = 250
+"""Evaluations of the evidence: some 150 lead to its top, and round-off decides where a search before that ends."""
 
 NOISE, AMPLITUDE = np.geomspace(1e-20, 1e-2, 7), np.geomspace(1.0, 1e6, 4)
 """Variances of noise and signal, relative to the data's, from the best of which the search begins."""
 
+WORTH_A_MIRROR = 10.0
+"""Nats that functions have to gain by being odd or even at an end: walls and planes of symmetry gain thousands."""
 
-def joint_lengths(
+UNSTRETCHED = np.geomspace(0.03, 1.0, 8)
+"""Lengths with which a stretched axis tries to do without the logarithmic coordinate, but with mirrors."""
+
+
+class JointChoice(NamedTuple):
+    """What all field axes chose together.
+
+    Attributes:
+        lengths: of every axis.
+        rates: of every axis's logarithmic coordinate.
+        ends: what functions are at both ends of every axis.
+    """
+
+    lengths: tuple[float, ...]
+    rates: tuple[float, ...]
+    ends: tuple[tuple[int, int], ...]
+
+    def with_axis(self, a: int, length: float, rate: float, ends: tuple[int, int]) -> JointChoice:
+        """The same but for axis a."""
+        before = zip(self.lengths, self.rates, self.ends, strict=True)
+        axes = [(length, rate, ends) if d == a else own for d, own in enumerate(before)]
+        return JointChoice(*(tuple(part) for part in zip(*axes, strict=True)))
+
+
+def choose_jointly(
     spans: Sequence[Float[np.ndarray, "n R"]],
     tensor: Float[np.ndarray, "L *R n"],
     coordinates: Sequence[Float[np.ndarray, " n"]],
     lengths: Sequence[float],
     rates: Sequence[float],
-) -> list[float]:
-    """The lengths of highest joint evidence.
+) -> JointChoice:
+    """The lengths of highest joint evidence, and whether functions are odd or even at the ends of their axes.
 
     Args:
         spans: orthonormal columns of every field axis.
         tensor: the data in these columns, outputs first, the last axis last.
         coordinates: points of every field axis in units of the domain.
         lengths: where the search begins, the choice of every axis alone.
-        rates: of the logarithmic coordinates, which stay.
+        rates: of the logarithmic coordinates, which stay but where an axis has mirrors.
     """
     fields = _leading(tensor)
-    if math.prod(len(x) for x in coordinates) * fields.shape[-1] > ENTRIES:
-        return list(lengths)
+    alone = JointChoice(tuple(lengths), tuple(rates), ((FREE, FREE),) * len(lengths))
+    if not 0 < math.prod(len(x) for x in coordinates) * fields.shape[-1] <= ENTRIES:
+        return alone
     # Of a long axis some points take part, as in its own choice: its kernel is decomposed in every evaluation.
     some = [thin(len(x)) for x in coordinates]
     coordinates = [x[rows] for x, rows in zip(coordinates, some, strict=True)]
     spans = [span[rows] for span, rows in zip(spans, some, strict=True)]
-    sizes = [len(x) for x in coordinates]
-    stretched = [stretch(x, rate) for x, rate in zip(coordinates, rates, strict=True)]
-    squares = [(s[:, None] - s) ** 2 for s in stretched]
     energy = np.sum(multi_mode_dot(fields, [*spans, None]) ** 2, axis=tuple(range(fields.ndim - 1)))
-    count = int(np.prod(sizes))
+    count, shares = math.prod(len(x) for x in coordinates), np.sqrt(energy / energy.max())
 
-    def objective(theta: Float[np.ndarray, " P"]) -> float:
-        """The negative log evidence of log lengths, amplitude and noise."""
-        own, amplitude, noise = np.exp(theta[:-2]), np.exp(theta[-2]), np.exp(theta[-1])
-        if np.any(own < SHORTEST) or np.any(own > LONGEST):
-            return np.inf
-        decomposed = [np.linalg.eigh(np.exp(-d / (4.0 * length**2))) for d, length in zip(squares, own, strict=True)]
+    def cost(choice: JointChoice, amplitude: float, noise: float) -> float:
+        """The negative log evidence."""
+        axes = zip(coordinates, *choice, strict=True)
+        kernels = (mirrored_kernel(stretch(x, rate), length, ends) for x, length, rate, ends in axes)
+        decomposed = [np.linalg.eigh(kernel) for kernel in kernels]
         matrices = [vectors.T @ span for (_, vectors), span in zip(decomposed, spans, strict=True)]
         inside = multi_mode_dot(fields, [*matrices, None]) ** 2
         # Eigenvalues are known to round-off of the largest; what they say below that must not count as knowledge.
         product = outer([np.maximum(v, 0.0) + len(v) * np.finfo(float).eps * v[-1] for v, _ in decomposed])
         total = 0.0
-        for r, size in enumerate(energy):
+        for r, (size, share) in enumerate(zip(energy, shares, strict=True)):
             variance = (size / count) * (amplitude * product + noise)
-            total += 0.5 * float(np.sum(inside[..., r] / variance + np.log(variance)))
+            total += 0.5 * np.sqrt(share) * float(np.sum(inside[..., r] / variance + np.log(variance)))
         return total
 
-    starts = [np.log([*lengths, amplitude, noise]) for amplitude in AMPLITUDE for noise in NOISE]
-    begin = min(starts, key=objective)
-    simplex = np.tile(begin, (len(begin) + 1, 1))
+    variances = [(amplitude, noise) for amplitude in AMPLITUDE for noise in NOISE]
+    begin = min(variances, key=lambda own: cost(alone, *own))
+    choice = _mirrored(lambda trial: cost(trial, *begin), alone)
+
+    def objective(theta: Float[np.ndarray, " P"]) -> float:
+        """The same of log lengths, amplitude and noise."""
+        *own, amplitude, noise = (float(value) for value in np.exp(theta))
+        if min(own) < SHORTEST or max(own) > LONGEST:
+            return np.inf
+        return cost(choice._replace(lengths=tuple(own)), amplitude, noise)
+
+    first = np.log([*choice.lengths, *begin])
+    simplex = np.tile(first, (len(first) + 1, 1))
     simplex[1:] += np.diag([*([0.1] * len(lengths)), 1.0, 1.0])
     options = {"maxfev": EVALUATIONS, "xatol": 5e-3, "fatol": 0.1, "initial_simplex": simplex}
-    found = minimize(objective, begin, method="Nelder-Mead", options=options)
-    return [float(x) for x in np.exp(found.x[:-2])]
+    found = minimize(objective, first, method="Nelder-Mead", options=options)
+    return choice._replace(lengths=tuple(float(x) for x in np.exp(found.x[:-2])))
+
+
+def _mirrored(cost: Callable[[JointChoice], float], choice: JointChoice) -> JointChoice:
+    """The choice with mirrors at the ends that gain by them, axis by axis. Those of a stretched axis are sought in the
+    coordinate itself: a layer at a wall may have looked like a transient."""
+    least = cost(choice)
+    for a, rate in enumerate(choice.rates):
+        lengths = [choice.lengths[a]] if rate == 0.0 else [float(length) for length in UNSTRETCHED]
+        plain = [choice.with_axis(a, length, 0.0, (FREE, FREE)) for length in lengths]
+        own = min(plain, key=cost)
+        now = cost(own)
+        for side in (0, 1):
+            for kind in (ODD, EVEN):
+                ends = (kind, own.ends[a][1]) if side == 0 else (own.ends[a][0], kind)
+                trials = [own.with_axis(a, length, 0.0, ends) for length in lengths]
+                trial = min(trials, key=cost)
+                if cost(trial) < now - WORTH_A_MIRROR:
+                    own, now = trial, cost(trial)
+        if now < least - WORTH_A_MIRROR:
+            choice, least = own, now
+    return choice
 
 
 def _leading(tensor: Float[np.ndarray, "L *R n"]) -> Float[np.ndarray, "*R r"]:

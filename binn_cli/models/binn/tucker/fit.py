@@ -17,7 +17,7 @@ from binn_cli.models.binn.bases.base import per_dimension
 from binn_cli.models.binn.bases.build import basis_of, basis_tree
 from binn_cli.models.binn.hyperparameters.bases import Chosen, Stated, basis_of_length, choose_basis
 from binn_cli.models.binn.hyperparameters.evidence import axis_columns, thin
-from binn_cli.models.binn.hyperparameters.joint import joint_lengths
+from binn_cli.models.binn.hyperparameters.joint import choose_jointly
 from binn_cli.models.binn.hyperparameters.ranks import choose_ranks
 from binn_cli.models.binn.multilinear import left_singular, multi_mode_dot, unfold
 from binn_cli.models.binn.tucker.alternation import (
@@ -146,7 +146,7 @@ def choose_axes(config: BinnConfig, cases: Cases, inputs: InputMap, *, limit: bo
 
 
 def _jointly(stated: Stated, cases: Cases, bases: list[Chosen | None], inputs: InputMap) -> list[Chosen | None]:
-    """The same bases with the lengths that all field axes choose together, where they chose for themselves."""
+    """The same bases with what all field axes choose together, where they chose for themselves: lengths and mirrors."""
     widths = [len(axis.coordinates) for axis in cases.axes]
     places = np.cumsum([0, *widths[:-1]])
     free = [
@@ -161,10 +161,11 @@ def _jointly(stated: Stated, cases: Cases, bases: list[Chosen | None], inputs: I
         inputs(axis.points, slice(int(d), int(d) + 1))[:, 0]
         for axis, d in zip(cases.axes[:fields], places, strict=False)
     ]
-    lengths = joint_lengths(cases.spans, cases.tensor, points, [b.length for b in chosen], [b.rate for b in chosen])
+    alone = [b.length for b in chosen]
+    choice = choose_jointly(cases.spans, cases.tensor, points, alone, [b.rate for b in chosen])
     together = [
-        replace(b, basis=basis_of_length(length, b.rate), length=length)
-        for b, length in zip(chosen, lengths, strict=True)
+        replace(b, basis=basis_of_length(length, rate, ends), length=length, rate=rate)
+        for b, length, rate, ends in zip(chosen, *choice, strict=True)
     ]
     return [*together, *bases[fields:]]
 
