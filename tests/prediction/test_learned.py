@@ -30,7 +30,7 @@ def learned(name: str) -> Learned:
         xx, yy = np.meshgrid(x, y, indexing="ij")
         axes, values = (Axis("point", np.c_[xx.ravel(), yy.ravel()], ("x", "y/mm")),), values.reshape(-1, 2)
     # Five steps of a search end at one length scale or another by round-off.
-    stated = ["model.hyperparameters=fixed"] if name == "gp" else []
+    stated = ["model.hyperparameters=fixed"] if name in ("gp", "gp_sparse") else []
     data, model = ProductData(axes, values, ("a", "b")), composed_model(name, *stated)
     return Learned(model, model.fit(data), Scope.of(data))
 

@@ -203,7 +203,7 @@ def test_a_surrogate_of_a_later_version(heat_run: Path, capsys: pytest.CaptureFi
     with h5py.File("results.h5", "r+") as file:
         file["surrogate"].attrs["version"] = 99
     assert main(["predict", "results.h5", written("csv"), "-o", "answers.csv"]) == 1
-    assert "the surrogate is of version 99, this program reads up to 2" in capsys.readouterr().err
+    assert "the surrogate is of version 99, this program reads up to 3" in capsys.readouterr().err
 
 
 def test_blocks_on_all_cores_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,11 +35,12 @@ EVALUATIONS = 250
 NOISE, AMPLITUDE = np.geomspace(1e-20, 1e-2, 7), np.geomspace(1.0, 1e6, 4)
 """Variances of noise and signal, relative to the data's, from the best of which the search begins."""
 
+FARTHEST = np.log(3.0)
+"""Factor, as a logarithm, by which a length may leave the choice of its axis alone: farther away, one axis whose points
+would have nothing to do with one another can explain all."""
+
 WORTH_A_MIRROR = 10.0
 """Nats that functions have to gain by being odd or even at an end: walls and planes of symmetry gain thousands."""
-
-UNSTRETCHED = np.geomspace(0.03, 1.0, 8)
-"""Lengths with which a stretched axis tries to do without the logarithmic coordinate, but with mirrors."""
 
 
 class JointChoice(NamedTuple):
@@ -55,11 +56,9 @@ class JointChoice(NamedTuple):
     rates: tuple[float, ...]
     ends: tuple[tuple[int, int], ...]
 
-    def with_axis(self, a: int, length: float, rate: float, ends: tuple[int, int]) -> JointChoice:
-        """The same but for axis a."""
-        before = zip(self.lengths, self.rates, self.ends, strict=True)
-        axes = [(length, rate, ends) if d == a else own for d, own in enumerate(before)]
-        return JointChoice(*(tuple(part) for part in zip(*axes, strict=True)))
+    def with_ends(self, a: int, ends: tuple[int, int]) -> JointChoice:
+        """The same with other ends of axis a."""
+        return self._replace(ends=(*self.ends[:a], ends, *self.ends[a + 1 :]))
 
 
 def choose_jointly(
@@ -76,7 +75,7 @@ def choose_jointly(
         tensor: the data in these columns, outputs first, the last axis last.
         coordinates: points of every field axis in units of the domain.
         lengths: where the search begins, the choice of every axis alone.
-        rates: of the logarithmic coordinates, which stay but where an axis has mirrors.
+        rates: of the logarithmic coordinates, which stay.
     """
     fields = _leading(tensor)
     alone = JointChoice(tuple(lengths), tuple(rates), ((FREE, FREE),) * len(lengths))
@@ -111,7 +110,8 @@ def choose_jointly(
     def objective(theta: Float[np.ndarray, " P"]) -> float:
         """The same of log lengths, amplitude and noise."""
         *own, amplitude, noise = (float(value) for value in np.exp(theta))
-        if min(own) < SHORTEST or max(own) > LONGEST:
+        astray = np.any(np.abs(theta[:-2] - first[:-2]) > FARTHEST)
+        if astray or min(own) < SHORTEST or max(own) > LONGEST:
             return np.inf
         return cost(choice._replace(lengths=tuple(own)), amplitude, noise)
 
@@ -124,23 +124,16 @@ def choose_jointly(
 
 
 def _mirrored(cost: Callable[[JointChoice], float], choice: JointChoice) -> JointChoice:
-    """The choice with mirrors at the ends that gain by them, axis by axis. Those of a stretched axis are sought in the
-    coordinate itself: a layer at a wall may have looked like a transient."""
+    """The choice with mirrors at ends that gain by them, one by one; a stretched axis has its transient at an end."""
     least = cost(choice)
-    for a, rate in enumerate(choice.rates):
-        lengths = [choice.lengths[a]] if rate == 0.0 else [float(length) for length in UNSTRETCHED]
-        plain = [choice.with_axis(a, length, 0.0, (FREE, FREE)) for length in lengths]
-        own = min(plain, key=cost)
-        now = cost(own)
+    for a in (a for a, rate in enumerate(choice.rates) if rate == 0.0):
         for side in (0, 1):
             for kind in (ODD, EVEN):
-                ends = (kind, own.ends[a][1]) if side == 0 else (own.ends[a][0], kind)
-                trials = [own.with_axis(a, length, 0.0, ends) for length in lengths]
-                trial = min(trials, key=cost)
-                if cost(trial) < now - WORTH_A_MIRROR:
-                    own, now = trial, cost(trial)
-        if now < least - WORTH_A_MIRROR:
-            choice, least = own, now
+                before = choice.ends[a]
+                trial = choice.with_ends(a, (kind, before[1]) if side == 0 else (before[0], kind))
+                now = cost(trial)
+                if now < least - WORTH_A_MIRROR:
+                    choice, least = trial, now
     return choice
 
 
