@@ -23,6 +23,10 @@ so many cases: the points of a case hang together."""
 FAR_TOO_WIDE, ENOUGH = 10.0, 20
 """The standard deviation over the error above which intervals say nothing, judged by so many cases at least."""
 
+NEAR_ROUND_OFF = 1e-6
+"""Standard deviation over that of the output below which nobody minds that intervals could be narrower: a residual of
+round-off says no more."""
+
 JUDGED_ROWS = 10
 """Rows from which on intervals that were judged by rows left out need no other judgement."""
 
@@ -106,7 +110,7 @@ def _doubtful(step: Step, outputs: Sequence[str]) -> Iterator[str]:
                     f'far fewer than 95 % of the split "{split}" lie in the 95 % intervals of {output}, {judged}: '
                     f"they are too narrow"
                 )
-            elif cases >= ENOUGH and scores["sharpness"][i] > FAR_TOO_WIDE * scores["rmse"][i] > 0.0:
+            elif cases >= ENOUGH and _is_far_too_wide(scores["sharpness"][i], scores["rmse"][i], scores["rel_rmse"][i]):
                 wide = f"more than {FAR_TOO_WIDE:g} times as wide as the errors"
                 yield f'the intervals of {output} are {wide} on the split "{split}", {judged}'
     for output, factor in zip(outputs, np.atleast_1d(step.diagnostics.get("widening", 1.0)), strict=False):
@@ -124,6 +128,13 @@ def _doubtful(step: Step, outputs: Sequence[str]) -> Iterator[str]:
             f"inference reached its limit before it had settled for {named}: raise model.sweeps, or distrust the "
             f"last digits"
         )
+
+
+def _is_far_too_wide(deviation: float, error: float, relative_error: float) -> bool:
+    """Whether intervals are far wider than errors, and wider than round-off; the errors' ratio is the output's
+    spread."""
+    spread = error / relative_error if relative_error > 0.0 else 0.0
+    return deviation > FAR_TOO_WIDE * error > 0.0 and not deviation < NEAR_ROUND_OFF * spread
 
 
 def _unconverged(step: Step) -> Iterator[str]:

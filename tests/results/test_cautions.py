@@ -77,3 +77,21 @@ def test_chains_that_cannot_be_trusted(diagnostics: dict[str, float], said: list
     found = cautions(Step(60, diagnostics={name: np.asarray(value) for name, value in diagnostics.items()}), ("y",))
     assert len(found) == len(said)
     assert all(part in sentence for part, sentence in zip(said, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("deviation", "error", "relative", "told"),
+    [
+        (2.0, 0.1, 0.3, True),
+        (0.9, 0.1, 0.3, False),
+        (1e-10, 5e-12, 5e-9, False),  # ten million times smaller than the output: round-off
+        (1e-10, 5e-12, 1.0, True),  # as large as the output
+        (2.0, 0.1, np.nan, True),
+    ],
+)
+def test_intervals_that_are_far_too_wide(deviation: float, error: float, relative: float, told: bool) -> None:
+    scores = {"rmse": error, "rel_rmse": relative, "sharpness": deviation, "coverage_95": 1.0}
+    judged = step(test=scores)
+    found = cautions(Step(60, metrics=judged.metrics, cases={"test": 100}), ("y",))
+    assert len(found) == told
+    assert not told or 'more than 10 times as wide as the errors on the split "test"' in found[0]
