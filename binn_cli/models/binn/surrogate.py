@@ -14,7 +14,7 @@ from binn_cli.config.schema import BinnConfig
 from binn_cli.datasets.product import Axis, ProductData
 from binn_cli.datasets.rows import RowChunks, gathered
 from binn_cli.errors import BinnError, DataError
-from binn_cli.models.binn.bases.mirrored import FREE
+from binn_cli.models.binn.bases.mirrored import FREE_ENDS
 from binn_cli.models.binn.calibration import conformal_factors
 from binn_cli.models.binn.completion import Completion, complete
 from binn_cli.models.binn.fitted import FittedBinn
@@ -26,7 +26,7 @@ from binn_cli.models.binn.rows.fit import fit_rows, refuse_whole_data, update_ro
 from binn_cli.models.binn.stated import fit_products
 from binn_cli.models.binn.table import SMALL_ROWS, Allowed, Earlier, TableFit, fit_table
 from binn_cli.models.binn.tucker.cases import Cases
-from binn_cli.models.binn.tucker.fit import Choices, choose_axes, fit_tucker
+from binn_cli.models.binn.tucker.fit import Axes, Choices, TuckerModel, choose_axes, fit_tucker
 from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.freed_memory import keep_freed_memory
 from binn_cli.models.noise_field import NoiseField
@@ -40,6 +40,9 @@ quarter more: until the first doubling a choice out of few cases is no better th
 
 UNEXPLAINED = 1e-5
 """Noise, as a share of the output's scale, below which nothing is left to explain that more functions could."""
+
+BROKEN = 1e3
+"""Factor by which the noise variance rises when new cases do not keep to the mirrors of the first."""
 
 ROWS_SIDE_BY_SIDE = 2000
 """Rows of a table up to which two outputs are learned at once: of more, matrices of all pairs take the memory."""
@@ -279,6 +282,10 @@ class Binn:
         else:
             axes = earlier.axes
         model = fit_tucker(self.config, cases, axes, units.inputs, earlier)
+        if earlier is not None and before is not None and self._broken(axes, model, before.noise):
+            axes = choose_axes(self.config, cases, units.inputs, limit=route == "limit")
+            chosen_at = (*chosen_at, count)
+            model = fit_tucker(self.config, cases, axes, units.inputs)
         posteriors = model.posteriors
         fitted = FittedBinn(
             units,
@@ -298,9 +305,9 @@ class Binn:
             "tucker_ranks": np.asarray(model.choices.axes.ranks),
             "length_scales": np.array([b.length for b in chosen]),
             "stretch_rates": np.array([b.rate for b in chosen]),
-            "mirrored_ends": np.array([getattr(b.basis, "ends", (FREE, FREE)) for b in chosen]),
+            "mirrored_ends": np.array([getattr(b.basis, "ends", FREE_ENDS) for b in chosen]),
             "settled": np.array([fit.settled for fit in model.fits], dtype=float),
-            "taken": [_axes_sentence(model.choices)],
+            "taken": [_axes_sentence(model.choices, [axis.name for axis in cases.axes])],
         }
         for b in chosen if earlier is None else ():
             diagnostics.update(b.trace)
@@ -312,6 +319,12 @@ class Binn:
             return True
         factor = DOUBLED if len(chosen_at) == 1 else GROWN
         return cases >= factor * chosen_at[-1] and float(np.max(noise)) > UNEXPLAINED**2
+
+    def _broken(self, axes: Axes, model: TuckerModel, noise: Float[np.ndarray, " L"]) -> bool:
+        """Whether a wall is none any more: the fields of new cases are neither odd nor even where those before were."""
+        now = np.array([fit.noise for fit in model.fits])
+        mirrored = any(b is not None and any(getattr(b.basis, "ends", FREE_ENDS)) for b in axes.bases)
+        return mirrored and bool(np.any((now > BROKEN * noise) & (now > UNEXPLAINED**2)))
 
     def _finish(self, fitted: FittedBinn, diagnostics: dict[str, Any], points: int, began: float) -> FittedBinn:
         if self.config.calibration == "conformal":
@@ -389,12 +402,20 @@ def _sentence(fit: TableFit) -> str:
     return f"took {', '.join(taken)}; log density of a left-out row: {', '.join(others)}"
 
 
-def _axes_sentence(choices: Choices) -> str:
+def _axes_sentence(choices: Choices, names: Sequence[str]) -> str:
     """How the axes of product data are represented."""
     *fields, cases = ((str(rank), "function" if rank == 1 else "functions") for rank in choices.axes.ranks)
     last = f"{' '.join(cases)} of the cases" + (" in the limit" if choices.axes.limit else "")
     word = fields[0][1] if len(fields) == 1 else "functions"
-    return f"took {' x '.join(rank for rank, _ in fields)} {word} of the field's axes, {last}"
+    taken = f"took {' x '.join(rank for rank, _ in fields)} {word} of the field's axes, {last}"
+    ends = [FREE_ENDS if b is None else getattr(b.basis, "ends", FREE_ENDS) for b in choices.axes.bases]
+    where = {"both ends": (True, True), "the low end": (True, False), "the high end": (False, True)}
+    mirrored = [
+        f"{words} of {' and '.join(found)}"
+        for words, kind in where.items()
+        if (found := [name for name, own in zip(names, ends, strict=True) if (own[0] != 0, own[1] != 0) == kind])
+    ]
+    return f"{taken}; odd or even at {', '.join(mirrored)}" if mirrored else taken
 
 
 def _padded(histories: Sequence[Float[np.ndarray, " s"]]) -> Float[np.ndarray, "L S"]:

@@ -20,6 +20,8 @@ from binn_cli.models.binn.bases.gaussian import GaussianBasis
 FREE, ODD, EVEN = 0, -1, 1
 """What functions are at an end: nothing, antisymmetric, symmetric."""
 
+FREE_ENDS = FREE, FREE
+
 REACH = 8.5
 """Length scales beyond which a Gaussian is less than round-off."""
 

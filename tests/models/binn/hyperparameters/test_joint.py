@@ -72,3 +72,18 @@ def test_without_mirrors_a_field_between_walls_is_missed_by_more(monkeypatch: py
     with_mirrors = missed()
     monkeypatch.setattr(joint, "WORTH_A_MIRROR", np.inf)
     assert with_mirrors < 0.1 * missed()
+
+
+def test_a_case_that_breaks_a_wall_is_learned_without_it() -> None:
+    """All that was asked for was zero at both ends; the next case is not."""
+    x, k = np.linspace(0.0, 1.0, 21), np.linspace(1.0, 2.0, 6)
+    field = np.sin(np.pi * x)[:, None] * k + np.sin(2.0 * np.pi * x)[:, None] * k**2
+    before = Binn(BinnConfig()).fit(ProductData((Axis.of("x", x), Axis.of("k", k)), field[..., None], ("u",)))
+    assert before.report.diagnostics["mirrored_ends"][0].tolist() == [ODD, ODD]
+    assert "odd or even at both ends of x" in before.report.notes[0]
+    another = field[:, -1:] + np.cos(x)[:, None]
+    new = ProductData((Axis.of("x", x), Axis.of("k", np.array([1.5]))), another[..., None], ("u",))
+    after = Binn(BinnConfig()).update(before, new)
+    assert after.report.diagnostics["mirrored_ends"][0].tolist() == [FREE, FREE]
+    said = after.predict([Axis.of("x", x), Axis.of("k", np.array([1.5]))]).mean[:, 0, 0]
+    np.testing.assert_allclose(said, another[:, 0], atol=1e-4)
