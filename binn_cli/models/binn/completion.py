@@ -18,7 +18,7 @@ from binn_cli.models.binn.multilinear import mode_dot, multi_mode_dot, unfold
 FIRST, LOWERED = 0.3, 0.25
 """The first threshold, relative to the norm of the tensor, and what it is multiplied with when it has done its work."""
 
-SETTLED = 1.0
+SETTLED = 0.5
 """Change of the filled values, relative to the misfit at hidden ones, below which a threshold has done its work."""
 
 STEP = 1.4
@@ -26,8 +26,9 @@ STEP = 1.4
 by the share of gaps."""
 
 BETTER = 0.98
-PATIENCE = 4
-"""The threshold falls until the misfit at hidden values has not got better by a fiftieth for so many falls."""
+PATIENCE = 6
+"""Rounds in which the misfit at hidden values has not got better by a fiftieth, after which there is nothing more to
+learn."""
 
 LONGEST = 80
 FLOOR = 1e-13
@@ -96,17 +97,17 @@ def _impute(truth: np.ndarray, seen: np.ndarray, hidden: np.ndarray) -> _Best:
     best = _Best(filled, np.inf, threshold, (1,) * truth.ndim)
     for _ in range(LONGEST):
         low, ranks = _truncated(filled, threshold)
-        said = low.take(gaps)
-        before = filled.take(gaps)
+        said, before = low.take(gaps), filled.take(gaps)
         change, misfit = _rms(said - before), _rms(low.take(hidden) - met)
+        waited += 1
         if misfit < BETTER * best.misfit:
             np.put(filled, gaps, said)
             best, waited = _Best(filled.copy(), misfit, threshold, ranks), 0
+        if waited >= PATIENCE:
+            break
         np.put(filled, gaps, before + STEP * (said - before))
         if change < SETTLED * misfit:
-            if threshold <= FLOOR * norm or waited >= PATIENCE:
-                break
-            threshold, waited = max(LOWERED * threshold, FLOOR * norm), waited + 1
+            threshold = max(LOWERED * threshold, FLOOR * norm)
     return best
 
 
