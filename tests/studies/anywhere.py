@@ -22,6 +22,8 @@ VARIANTS = {
     "random": ("task.acquisition=random",),
 }
 KEPT = Path("outputs") / "anywhere.jsonl"
+EARLY = 8
+"""Rounds of the first table: little is known then of how the function varies."""
 RIVALS = ("random", "maximin", "ivr, pool")
 
 
@@ -33,7 +35,7 @@ def log_errors(problem: str, variant: str, seed: int, *, rounds: int, test_cases
 
 def study(
     seeds: int = 10,
-    rounds: int = 8,
+    rounds: int = 20,
     test_cases: int = 200,
     problems: Sequence[str] = tuple(RANGES),
     variants: Sequence[str] = tuple(VARIANTS),
@@ -54,23 +56,19 @@ def study(
     present = [problem for problem in problems if known[problem]]
     size = 3.4 * max(1, len(present)), 3.4
     figure, axes = plt.subplots(1, max(1, len(present)), figsize=size, layout="constrained", squeeze=False)
-    rows = []
+    horizons = sorted({min(EARLY, rounds), rounds})
+    rows: dict[int, list[tuple[str, ...]]] = {horizon: [] for horizon in horizons}
     for ax, problem in zip(axes[0], present, strict=False):
-        own = {variant: np.array([logs[problem, variant, seed] for seed in known[problem]]) for variant in variants}
-        areas = {variant: log.mean(axis=1) for variant, log in own.items()}
-        for variant, log in own.items():
+        whole = {variant: np.array([logs[problem, variant, seed] for seed in known[problem]]) for variant in variants}
+        for variant, log in whole.items():
             ax.plot(10 ** log.mean(axis=0), label=variant)
-            wins = [_wins(areas[variant], areas.get(rival)) if rival != variant else "" for rival in RIVALS]
-            rows.append(
-                (
-                    problem,
-                    variant,
-                    str(len(log)),
-                    f"{areas[variant].mean():.3f}",
-                    *wins,
-                    f"{10 ** log[:, -1].mean():.2e}",
-                )
-            )
+        for horizon in horizons:
+            own = {variant: log[:, : horizon + 1] for variant, log in whole.items()}
+            areas = {variant: log.mean(axis=1) for variant, log in own.items()}
+            for variant, log in own.items():
+                wins = [_wins(areas[variant], areas.get(rival)) if rival != variant else "" for rival in RIVALS]
+                last = f"{10 ** log[:, -1].mean():.2e}"
+                rows[horizon].append((problem, variant, str(len(log)), f"{areas[variant].mean():.3f}", *wins, last))
         ax.set(yscale="log", xlabel="acquired cases", ylabel="RMSE on the test cases", title=problem)
     axes[0, 0].legend()
     text = (
@@ -85,7 +83,8 @@ def study(
         *("than the pool", "final RMSE (geometric mean)"),
     )
     absent = lacking("", problems, present)
-    return Study("Acquisition anywhere", f"{text}{table(headings, rows)}\n\n{absent}", figure, kept.rests_on)
+    tables = [f"## The first {horizon} rounds\n\n{table(headings, own)}\n\n" for horizon, own in rows.items()]
+    return Study("Acquisition anywhere", f"{text}{''.join(tables)}{absent}", figure, kept.rests_on)
 
 
 def _wins(mine: np.ndarray, others: np.ndarray | None) -> str:
