@@ -6,6 +6,7 @@ Seelinger et al., "UM-Bridge: Uncertainty quantification and modeling bridge", J
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ def serve(run: Path, port: int, host: str) -> int:
     inputs, outputs = ", ".join(learned.inputs), ", ".join(learned.outputs)
     print(f'model "{MODEL}" at http://{host}:{port}: one vector of inputs ({inputs})', file=sys.stderr)
     print(f"outputs: mean and standard deviation of {outputs}; Ctrl-C ends it", file=sys.stderr, flush=True)
+    logging.getLogger("aiohttp.server").addFilter(_told_in_a_line)
     with _listening_on(umbridge, host):
         umbridge.serve_models([model_of(umbridge, learned)], port)
     return 0
@@ -99,8 +101,20 @@ def model_of(umbridge: Any, learned: Learned) -> Any:
     return Surrogate(MODEL)
 
 
+def _told_in_a_line(record: logging.LogRecord) -> bool:
+    """Say what was wrong with a request, in place of the traceback of the server's library; the client is told too."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return True
+    print(f"a request could not be answered: {error or type(error).__name__}", file=sys.stderr, flush=True)
+    return False
+
+
 def _point(parameters: Sequence[Sequence[float]]) -> np.ndarray:
-    return np.asarray([parameters[0]], dtype=float)
+    try:
+        return np.asarray([parameters[0]], dtype=float)
+    except (TypeError, ValueError):
+        raise BinnError(f"inputs must be numbers, not {parameters[0]}") from None
 
 
 def _package() -> Any:

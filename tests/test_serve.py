@@ -64,10 +64,15 @@ def test_clients_get_what_the_surrogate_says(run: Path) -> None:
         np.testing.assert_allclose(
             ours.values.ravel(), learned.predict(np.array([[0.1], [0.5]]))["mean"].values.ravel(), rtol=1e-12
         )
+        with pytest.raises(ValueError, match="line 1 column"):  # the client expects JSON of a failure too
+            model([["three"]])
         assert main(["serve", str(run), "--port", str(port)]) == 1, "it is in use"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-        assert f"http://127.0.0.1:{port}: one vector of inputs (x)" in process.stderr.read()
+        said = process.stderr.read()
+        assert f"http://127.0.0.1:{port}: one vector of inputs (x)" in said
+        assert "a request could not be answered: inputs must be numbers, not ['three']" in said
+        assert "Traceback" not in said
     finally:
         process.kill()
         process.wait()

@@ -6,6 +6,7 @@ Seelinger et al., "UM-Bridge: Uncertainty quantification and modeling bridge", J
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,7 @@ class UmbridgeRunner:
             outputs = self._model(inputs, self._solver["config"])
         except Exception as error:  # the client raises nearly anything
             if not is_connection_error(error):
-                what = (
-                    "did not answer with JSON, mostly because the model raised an error"
-                    if _is_no_json(error)
-                    else str(error)
-                )
-                raise CallFailed(f"the server {what}" if _is_no_json(error) else what[:300]) from error
+                raise CallFailed(_reason(error)) from error
             if self._answers():
                 raise CallFailed("the server closed the connection before it answered") from error
             raise SolverGone(
@@ -123,7 +119,11 @@ def is_connection_error(error: Exception) -> bool:
     return isinstance(error, requests.ConnectionError | requests.Timeout)
 
 
-def _is_no_json(error: Exception) -> bool:
-    import requests
-
-    return isinstance(error, requests.JSONDecodeError | ValueError)
+def _reason(error: Exception) -> str:
+    """Why an answer cannot be read; the package's server writes numbers as Python does, and nan is none in JSON."""
+    if not isinstance(error, ValueError):  # which an error of JSON is
+        return str(error)[:300]
+    found = re.search(r"\b(nan|inf)\b", str(getattr(error, "doc", "")))
+    if found:
+        return f"the server answered with {found.group()}, which is no number"
+    return "the server did not answer with JSON, mostly because the model raised an error"

@@ -36,6 +36,8 @@ class Field(umbridge.Model):
         (k,), (P,) = parameters
         if k > 3.5:
             raise ValueError("no convergence")
+        if k == 3.25:
+            return [[P, float("nan"), k], [1.0]]
         if config.get("die"):
             os._exit(1)
         return [[P, P * k, config.get("scale", 1.0) * k], [float(asked["sizes"])]]
@@ -78,13 +80,15 @@ def address(project: Path) -> Iterator[str]:
         process.wait()
 
 
+CASES = [[1, 100], [2, 150], [4, 200], [3, 120]]
 FIELD = {"umbridge_model": "field", "outputs": ["0"], "umbridge_config": {"scale": 2.0}}
 
 
 def test_a_server_is_asked_and_its_failures_are_told(address: str, simulator: Build) -> None:
-    dataset = simulator(umbridge=address, at_once=2, candidates=[[1, 100], [2, 150], [4, 200], [3, 120]], **FIELD)
-    data = dataset.label(range(4))
-    assert [call.status for call in dataset.calls.each] == [COMPLETE, COMPLETE, FAILED, COMPLETE]
+    dataset = simulator(umbridge=address, at_once=2, candidates=[*CASES, [3.25, 110]], **FIELD)
+    data = dataset.label(range(5))
+    assert [call.status for call in dataset.calls.each] == [COMPLETE, COMPLETE, FAILED, COMPLETE, FAILED]
+    assert dataset.calls.each[4].reason == "the server answered with nan, which is no number"
     assert (
         "did not answer with JSON" in dataset.calls.each[2].reason or "no convergence" in dataset.calls.each[2].reason
     )
