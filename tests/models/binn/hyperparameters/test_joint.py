@@ -87,3 +87,12 @@ def test_a_case_that_breaks_a_wall_is_learned_without_it() -> None:
     assert after.report.diagnostics["mirrored_ends"][0].tolist() == [FREE, FREE]
     said = after.predict([Axis.of("x", x), Axis.of("k", np.array([1.5]))]).mean[:, 0, 0]
     np.testing.assert_allclose(said, another[:, 0], atol=1e-4)
+
+
+def test_too_few_points_know_of_no_wall() -> None:
+    x = np.linspace(0.0, 1.0, 7)
+    truth, _ = TRULY["walls"]
+    fitted = Binn(BinnConfig()).fit(
+        ProductData((Axis.of("x", x), Axis.of("k", K)), truth(x[:, None], K)[..., None], ("u",))
+    )
+    assert fitted.report.diagnostics["mirrored_ends"][0].tolist() == [FREE, FREE]
