@@ -104,6 +104,11 @@ class Density:
             return vector[..., self.network.n_weights :]
         return jnp.full((*vector.shape[:-1], self.outputs), math.log(self.noise_variance))
 
+    def with_noise(self, vector: Float[np.ndarray, " P"], variance: Float[np.ndarray, " L"]) -> Float[np.ndarray, " P"]:
+        """The same weights with another noise variance, where that is learned."""
+        noise = np.log(np.maximum(variance, np.finfo(np.float32).tiny))
+        return np.concatenate([vector[: self.network.n_weights], noise]) if self.learned else vector
+
     def function(self, vector: Float[Array, " P"], x: Float[Array, "n D"]) -> Float[Array, "n L"]:
         """The network's outputs, in the precision of `x`."""
         return self.network(vector[: self.network.n_weights], x)

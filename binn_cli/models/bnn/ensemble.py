@@ -11,26 +11,35 @@ from __future__ import annotations
 import numpy as np
 
 from binn_cli.config.schema.bnn import BnnEnsembleConfig
+from binn_cli.models.bnn.early_stopping import stopped, stopping_point
 from binn_cli.models.bnn.map import training_of
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
 from binn_cli.models.bnn.training import most_probable
 
 
 class BnnEnsemble(Bnn[BnnEnsembleConfig]):
-    """Adam and L-BFGS for every member."""
+    """Adam and L-BFGS for every member, or only as much of Adam as rows that were held out from one more allow."""
 
     def infer(self, problem: Problem) -> Inferred:
         """The members' most probable vectors, one chain each."""
         config, density, warm = self.config, problem.density, problem.warm
         going_on = warm is not None and len(warm.vectors) == config.members
-        training = training_of(config, going_on)
+        points, learned_from = problem.learning.points, problem.learning.used
+        first = density.prior_draw(self.rng(2, config.members))
+        whole = training_of(config, False)
+        stop = stopping_point(density, points, learned_from, first, whole, config.seed, problem.watch)
+        going_on = going_on and stop is None
+        training = stopped(training_of(config, going_on), stop)
         members, losses = [], []
         for member in range(config.members):
             anchor = density.prior_draw(self.rng(2, member))
             start = warm.vectors[member, 0] if warm is not None and going_on else anchor
             seed = (config.seed + member) % 2**63
             center = anchor if config.anchored else None
-            found = most_probable(density, problem.learning.points, start, training, seed, problem.watch, center)
-            members.append(found.vector)
+            found = most_probable(density, points, start, training, seed, problem.watch, center)
+            members.append(found.vector if stop is None else density.with_noise(found.vector, stop.noise))
             losses.append(found.losses)
-        return Inferred(np.stack(members)[:, None], diagnostics={"loss": np.stack(losses)})
+        diagnostics = {"loss": np.stack(losses)}
+        if stop is not None:
+            diagnostics["stopped_after"] = np.array(stop.steps)
+        return Inferred(np.stack(members)[:, None], diagnostics=diagnostics)

@@ -33,12 +33,14 @@ class Training:
         batch: points of a minibatch, drawn with replacement; 0, or as many as there are, for all points.
         rate: learning rate of Adam at its start, from which it decays to 1 % along a cosine.
         polish: iterations of L-BFGS on all points behind them.
+        until: the step of Adam after which it ends early.
     """
 
     steps: int
     batch: int
     rate: float
     polish: int
+    until: int | None = None
 
 
 def minibatch(key: Array, points: Points, batch: int) -> tuple[Points, Any]:
@@ -123,9 +125,9 @@ def most_probable(
     anchor = density.prior_mean if center is None else center
     losses: list[float] = []
     state: Any = Adam(0.0).init(jnp.asarray(start))
-    done = 0
-    while done < training.steps:
-        count = min(AT_ONCE, training.steps - done)
+    done, end = 0, training.steps if training.until is None else training.until
+    while done < end:
+        count = min(AT_ONCE, end - done)
         arguments = (state, jax.random.key(seed), count, training.steps, training.rate, points, anchor)
         state, loss = adam(watch, *arguments, density=density, batch=training.batch)
         losses.append(float(loss))
