@@ -128,7 +128,7 @@ the lowest and the highest of all rounds."""
 def _figure(found: dict[tuple[str, str], list[Row]], names: Sequence[str]) -> Figure:
     present = [name for name in names if (name, "ivr") in found]
     figure, axes = plt.subplots(
-        2, max(1, (len(present) + 1) // 2), figsize=(1.8 * max(1, (len(present) + 1) // 2), 3.6), squeeze=False,
+        2, max(1, (len(present) + 1) // 2), figsize=(1.7 * max(1, (len(present) + 1) // 2), 3.4), squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for ax, name in zip(axes.ravel(), present, strict=False):
