@@ -28,6 +28,9 @@ ROUND_OFF = 16.0 * np.finfo(np.float64).eps
 NOISE_FLOOR = 1e-14
 """Smallest noise variance relative to that of the data: the squared residual is known no better than round-off."""
 
+MANY = 100_000
+"""Points from which on a noise variance hardly depends on the number of effective parameters."""
+
 SMALLEST_ENERGY = 1e-60
 """Mean square below which data count as zero."""
 
@@ -171,6 +174,16 @@ def _begin(problem: Problem, prior: TuckerPrior, state: TuckerState, settings: T
     return replace(state, core=core, core_variance=tuple(core_variance), noise=noise, variance=variance)
 
 
+def effective_parameters(
+    problem: Problem, core: CorePosterior, blocks: Sequence[FactorPosterior], *, exact: bool
+) -> float:
+    """Of core and factors together. Where all functions are determined, core and factor both count Q² parameters of
+    each factor; what else a factor can do takes longer to say."""
+    if exact:
+        return core.degrees + sum(own_degrees(axis, own) for axis, own in zip(problem.axes, blocks, strict=True))
+    return max(core.degrees + sum(own.degrees - len(own.mean) ** 2 for own in blocks), 0.0)
+
+
 def own_degrees(axis: GridAxis, block: FactorPosterior) -> float:
     """Effective parameters of a factor outside the span of its own functions, in which the core's count already."""
     added = block.ratio[:, :1] / np.maximum(axis.squared[:1], np.finfo(float).tiny)
@@ -232,7 +245,7 @@ def alternate(
         if settings.regauge:
             state = regauge(problem, state, prior, learn=settings.learn_relevance)
         core, blocks = sweep(problem, prior, state)
-        degrees = core.degrees + sum(own_degrees(axis, b) for axis, b in zip(problem.axes, blocks, strict=True))
+        degrees = effective_parameters(problem, core, blocks, exact=problem.count < MANY)
         misfit = blocks[-1].misfit
         residual.append(float(np.sqrt(problem.squared(misfit) / problem.count)))
         variance, core_variance, noise = state.variance, state.core_variance, state.noise
@@ -245,6 +258,7 @@ def alternate(
         if len(residual) > 1 and settings.tolerance > 0.0:
             last, before = residual[-1], residual[-2]
             settled = abs(last - before) <= settings.tolerance * last or abs(last**2 - before**2) <= problem.round_off
+    degrees = effective_parameters(problem, core, blocks, exact=True)
     return _finish(problem, prior, state, settings, np.array(residual), degrees, settled or settings.tolerance == 0.0)
 
 
