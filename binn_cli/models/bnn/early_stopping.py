@@ -70,8 +70,10 @@ def stopping_point(
     if not FEWEST <= rows <= MOST or training.steps < FIRST_LOOK:
         return None
     order = np.random.default_rng([seed, 83]).permutation(rows)
-    held, kept = np.sort(order[: rows // HELD_OUT]), np.sort(order[rows // HELD_OUT :])
-    learned, asked = (Points(points.x[part], points.y[part]) for part in (kept, held))
+    kept, held = np.array_split(order, [rows - rows // HELD_OUT])
+    # The shape stays that of all points, held-out ones behind what is used, so that nothing is compiled for it.
+    turned = np.concatenate([kept, held, np.arange(rows, len(points.x))])
+    learned = Points(points.x[turned], points.y[turned], jnp.asarray(len(kept)))
     state: Any = Adam(0.0).init(jnp.asarray(start))
     done, best, last = 0, Stop(training.steps, np.full(density.outputs, np.inf)), np.inf
     while done < training.steps:
@@ -81,7 +83,8 @@ def stopping_point(
         state, _ = adam(watch, *arguments, density=density, batch=training.batch)
         done += count
         vector = Adam(0.0).get_params(state)
-        squares = np.mean(np.asarray(asked.y - density.function(vector, asked.x), dtype=np.float64) ** 2, axis=0)
+        missed = np.asarray(points.y - density.function(vector, points.x), dtype=np.float64)[held]
+        squares = np.mean(missed**2, axis=0)
         last = float(np.mean(squares))
         if last < float(np.mean(best.noise)):
             best = Stop(done, squares)
