@@ -8,9 +8,9 @@ from pathlib import Path
 
 from binn_cli.errors import DataError
 
-UNREADABLE = (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""What `zipfile` raises; RuntimeError for what is encrypted, NotImplementedError for compression that it does not
-know."""
+DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
+LOCKED = (RuntimeError, NotImplementedError)
+"""What `zipfile` raises; the latter for what is encrypted, or compressed in a way that it does not know."""
 
 
 def read_member(file: zipfile.ZipFile, member: str | zipfile.ZipInfo, path: Path) -> bytes:
@@ -26,6 +26,7 @@ def read_member(file: zipfile.ZipFile, member: str | zipfile.ZipInfo, path: Path
     """
     try:
         return file.read(member)
-    except UNREADABLE as error:
+    except (*DAMAGED, *LOCKED) as error:
         name = member if isinstance(member, str) else member.filename
-        raise DataError(f"{path}: {name} cannot be read from the zip ({error}); copy the zip again") from error
+        advice = "unpack it, and name the folder" if isinstance(error, LOCKED) else "copy the zip again"
+        raise DataError(f"{path}: {name} cannot be read from the zip ({error}); {advice}") from error
