@@ -52,12 +52,10 @@ class JointChoice(NamedTuple):
 
     Attributes:
         lengths: of every axis.
-        rates: of every axis's logarithmic coordinate.
         ends: what functions are at both ends of every axis.
     """
 
     lengths: tuple[float, ...]
-    rates: tuple[float, ...]
     ends: tuple[tuple[int, int], ...]
 
     def with_ends(self, a: int, ends: tuple[int, int]) -> JointChoice:
@@ -82,20 +80,20 @@ def choose_jointly(
         rates: of the logarithmic coordinates, which stay.
     """
     fields = _leading(tensor)
-    alone = JointChoice(tuple(lengths), tuple(rates), ((FREE, FREE),) * len(lengths))
+    alone = JointChoice(tuple(lengths), ((FREE, FREE),) * len(lengths))
     if not 0 < math.prod(len(x) for x in coordinates) * fields.shape[-1] <= ENTRIES:
         return alone
     # Of a long axis some points take part, as in its own choice: its kernel is decomposed in every evaluation.
     some = [thin(len(x)) for x in coordinates]
     coordinates = [x[rows] for x, rows in zip(coordinates, some, strict=True)]
     spans = [span[rows] for span, rows in zip(spans, some, strict=True)]
+    stretched = [stretch(x, rate) for x, rate in zip(coordinates, rates, strict=True)]
     energy = np.sum(multi_mode_dot(fields, [*spans, None]) ** 2, axis=tuple(range(fields.ndim - 1)))
     count, shares = math.prod(len(x) for x in coordinates), np.sqrt(energy / energy.max())
 
     def cost(choice: JointChoice, amplitude: float, noise: float) -> float:
         """The negative log evidence."""
-        axes = zip(coordinates, *choice, strict=True)
-        kernels = (mirrored_kernel(stretch(x, rate), length, ends) for x, length, rate, ends in axes)
+        kernels = (mirrored_kernel(*axis) for axis in zip(stretched, *choice, strict=True))
         decomposed = [np.linalg.eigh(kernel) for kernel in kernels]
         matrices = [vectors.T @ span for (_, vectors), span in zip(decomposed, spans, strict=True)]
         inside = multi_mode_dot(fields, [*matrices, None]) ** 2

@@ -164,8 +164,8 @@ def _jointly(stated: Stated, cases: Cases, bases: list[Chosen | None], inputs: I
     alone = [b.length for b in chosen]
     choice = choose_jointly(cases.spans, cases.tensor, points, alone, [b.rate for b in chosen])
     together = [
-        replace(b, basis=basis_of_length(length, rate, ends), length=length, rate=rate)
-        for b, length, rate, ends in zip(chosen, *choice, strict=True)
+        replace(b, basis=basis_of_length(length, b.rate, ends), length=length)
+        for b, length, ends in zip(chosen, *choice, strict=True)
     ]
     return [*together, *bases[fields:]]
 
