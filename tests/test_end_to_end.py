@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import binn_cli
 from binn_cli.config.store import options
 from binn_cli.results.record import RunRecord
 from binn_cli.results.store import read
@@ -307,3 +308,24 @@ def test_a_second_heat_run_solves_nothing(binn, tmp_path) -> None:
     np.testing.assert_allclose(
         one.steps[-1].metrics["test"]["rmse"], other.steps[-1].metrics["test"]["rmse"], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "largest", "axes"),
+    [
+        ("dataset=poisson dataset.train_cases=8", 1e-10, "x1 and x2 and x3"),
+        ("dataset=heat dataset.train_cases=35", 4e-6, "x and y"),
+    ],
+)
+def test_errors_between_the_nodes_are_those_of_the_front_page(
+    line: str, largest: float, axes: str, binn, tmp_path
+) -> None:
+    """The README's table, from the command line; the walls of both problems are found."""
+    process = binn(f"run task=regress {line} output.figures=false")
+    assert process.returncode == 0, process.stderr
+    assert f"odd or even at both ends of {axes}" in " ".join(process.stderr.split())
+    scores = (
+        binn_cli.load(next((tmp_path / "outputs").iterdir())).metrics.sel(split="offgrid", output="u").isel(step=-1)
+    )
+    assert float(scores.rmse) < largest
+    assert float(scores.coverage_95) > 0.85
