@@ -4,42 +4,38 @@ rows."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from binn_cli.models.binn.cp.design import AxisDesign
-from binn_cli.models.binn.cp.features import Features, smooth_features
 from binn_cli.models.binn.cp.gauss_newton import Fit, WeightPrior, gauss_newton
-from binn_cli.models.binn.cp.learning import CpFit, carried, grow, learn
+from binn_cli.models.binn.cp.learning import CpFit, learn
 from binn_cli.models.binn.cp.linear import LinearProblem, learn_linear, looked_at_once
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.limit.hyperparameters import marginalised
 from binn_cli.models.binn.limit.kernel import SMOOTHNESS, Prior
 from binn_cli.models.binn.limit.process import Process
-from binn_cli.models.binn.limit.table import (
-    FAR_BEHIND,
-    MOST_ROWS,
-    LimitChoice,
-    choose_hyperparameters,
-    draw_hyperparameters,
-)
+from binn_cli.models.binn.limit.table import MOST_ROWS, LimitChoice, choose_hyperparameters, draw_hyperparameters
 from binn_cli.models.binn.mixture import Member, mixed
-from binn_cli.models.binn.selection.folds import predict_left_out, predict_limit_left_out, split_rows
+from binn_cli.models.binn.selection.folds import LeftOut, predict_left_out, predict_limit_left_out, split_rows
 from binn_cli.models.binn.selection.limits import Limit, promising_limits, weigh
+from binn_cli.models.binn.selection.products import JUDGED, Products, Wanted, find_anew, promising_products
 from binn_cli.models.binn.selection.stacking import log_density
 from binn_cli.models.binn.selection.widening import narrowing_of, widening_of
 
 SMALL_ROWS = 3000
 """Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
 
-JUDGED = 2
-"""Sums of products, those of highest evidence, that are judged by left-out rows; one where the limit is far ahead."""
+ANEW_ROWS = 20
+"""Rows up to which sums of products are judged by ones that are found anew without the left-out rows: so few rows
+choose among lengths, numbers of modes and optima that they do not tell apart, and would be judges in their own case."""
 
-LENGTH_FACTORS = (1.0, 0.5, 0.25)
-"""Lengths of the features relative to the limit's: a single product of kinks has room for shorter ones."""
+ELSEWHERE_ROWS, ELSEWHERE = 40, 0.25
+"""Rows up to which sums of products that are found without a part of them take part, and their share of the weight of
+all sums of products: they have come to other optima, which the linearised posterior around one does not know of."""
 
 REFITTED_ROWS = 600
 """Rows up to which the limit is judged with hyperparameters that were found without the left-out rows."""
@@ -47,13 +43,6 @@ REFITTED_ROWS = 600
 CONSTANT = 1e-12
 """Range of an output, relative to its size, up to which it is a constant; and the prior variance of what it could be
 else."""
-
-GUIDED_ROWS, GUIDE_POINTS = 400, 400
-"""Rows up to which starts of sums of products make their first steps on the limit's own values at so many points."""
-
-MOST_MODES = 24
-MOST_WEIGHTS = 900
-"""Limits on the modes, and on all weights, that `auto` asks for."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,6 @@ class TableFit:
         rows: (m,) which rows were left out in turn; all, unless they are many.
         misses: (m,) by how much they were missed.
         spread: (m,) variance of what was said of the function there.
-        products: sums of products, the one with the highest density of left-out rows first, with their features.
         choice: hyperparameters of the limit, from which a fit to more rows goes on.
         parameters: effective number of parameters.
         settled: whether inference ended before its limits.
@@ -98,7 +86,6 @@ class TableFit:
     rows: Int[np.ndarray, " m"]
     misses: Float[np.ndarray, " m"]
     spread: Float[np.ndarray, " m"]
-    products: tuple[tuple[CpFit, tuple[Features, ...]], ...]
     choice: LimitChoice
     parameters: float
     settled: bool
@@ -127,8 +114,10 @@ class Earlier:
 
     @classmethod
     def of(cls, choice: LimitChoice, members: Sequence[tuple[Member, float]]) -> Earlier:
-        """Of the members of a mixture."""
-        return cls(choice, tuple(member for member, _ in members if isinstance(member, CpPosterior)))
+        """Of the members of a mixture; of its sums of products, those of most weight."""
+        products = [(weight, member) for member, weight in members if isinstance(member, CpPosterior)]
+        products.sort(key=lambda one: -one[0])
+        return cls(choice, tuple(member for _, member in products[:JUDGED]))
 
 
 def fit_table(
@@ -158,30 +147,25 @@ def fit_table(
     own, target = x[rows], y[rows]
     announce("choosing length scales")
     choices = choose_hyperparameters(own, target, seed, before.choice if before else None)
-    main, folds = choices[0], split_rows(len(rows), seed)
     limits = promising_limits(choices, own, target) if allowed.limit and n <= MOST_ROWS else []
+    products: list[Products] = []
     if allowed.products:
         announce("fitting sums of products")
-    fits = _products(own, target, main, allowed, seed, before.products if before else ()) if allowed.products else []
-    names = [f"limit ({limit.choice.smoothness})" for limit in limits]
-    names += [f"{fit.modes} mode{'s' if fit.modes > 1 else ''}" for fit, _ in fits]
-    left_out = [limit.left_out for limit in limits]
-    left_out += [predict_left_out(fit, design, own, folds) for fit, design in fits]
-    densities = np.stack([log_density(target, mean, variance) for mean, variance in left_out], axis=1)
-    weights = weigh(densities, [limit.choice for limit in limits], few=marginalised(*own.shape))
-    candidates = tuple(
-        Candidate(name, float(d), float(w)) for name, d, w in zip(names, densities.mean(axis=0), weights, strict=True)
-    )
+        wanted = Wanted(allowed.modes, beside_limit=allowed.limit)
+        products = promising_products(own, target, choices[0], wanted, seed, before.products if before else ())
+    judged = _judge(limits, products, own, target, choices[0], seed)
+    weights, count = judged.weights, len(limits)
     kept = [(limit, float(weight)) for limit, weight in zip(limits, weights, strict=False) if weight]
     of_limits = [(_limit_of_all(limit, x, y, seed), weight) for limit, weight in kept]
-    of_products, parameters, settled = _products_of_all(fits, weights[len(limits) :], x, y)
+    of_products, parameters, settled = _products_of_all(judged, weights[count:], x, y)
     parameters += float(sum(weight * process.parameters for process, weight in of_limits))
     members: list[tuple[Member, float]] = [*of_limits, *of_products]
     noise = float(sum(weight * member.noise for member, weight in members))
+    left_out = list(judged.left_out)
     if n <= SMALL_ROWS and len(own) <= REFITTED_ROWS:
         for i, limit in enumerate(limits):
             if weights[i]:
-                left_out[i] = predict_limit_left_out(limit.choice, own, target, folds)
+                left_out[i] = predict_limit_left_out(limit.choice, own, target, judged.folds)
     mean, spread = mixed(left_out, weights)
     widening, scores = narrowing_of(target, mean, spread), None
     if n <= SMALL_ROWS:
@@ -189,12 +173,56 @@ def fit_table(
         widening = widening_of(target, mean, spread, members, plain, seed)
         scores = np.abs(target - mean) / np.sqrt(widening * spread)
     noise *= min(widening, 1.0)
-    order = sorted(range(len(fits)), key=lambda i: -densities.mean(axis=0)[len(limits) + i])
-    products = tuple((fits[i][0], fits[i][1].axes[0].features) for i in order)
     return TableFit(
-        tuple(members), noise, widening, candidates, scores, rows, target - mean, widening * spread - noise, products,
-        main, parameters, settled,
+        tuple(members), noise, widening, judged.candidates, scores, rows, target - mean, widening * spread - noise,
+        choices[0], parameters, settled,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What left-out rows say of all candidates, the limits first.
+
+    Attributes:
+        products: the sums of products among them.
+        elsewhere: what was found in place of the first of these, without each fold in turn.
+        folds: rows of each.
+        left_out: mean and variance of every row under every candidate.
+        weights: of the candidates.
+        candidates: their names, densities and weights.
+    """
+
+    products: list[Products]
+    elsewhere: list[CpPosterior]
+    folds: list[Int[np.ndarray, " f"]]
+    left_out: list[LeftOut]
+    weights: Float[np.ndarray, " C"]
+    candidates: tuple[Candidate, ...]
+
+
+def _judge(
+    limits: list[Limit], products: list[Products], x: np.ndarray, y: np.ndarray, choice: LimitChoice, seed: int
+) -> _Judged:
+    """Weigh the candidates by what they say of left-out rows."""
+    folds = split_rows(len(x), seed)
+
+    def weighed(products: list[Products], of_products: list[LeftOut], elsewhere: list[CpPosterior]) -> _Judged:
+        names = [f"limit ({limit.choice.smoothness})" for limit in limits]
+        names += [f"{one.fit.modes} mode{'s' if one.fit.modes > 1 else ''}" for one in products]
+        left_out = [*(limit.left_out for limit in limits), *of_products]
+        densities = np.stack([log_density(y, mean, variance) for mean, variance in left_out], axis=1)
+        weights = weigh(densities, [limit.choice for limit in limits], few=marginalised(*x.shape))
+        found = zip(names, densities.mean(axis=0), weights, strict=True)
+        candidates = tuple(Candidate(name, float(density), float(weight)) for name, density, weight in found)
+        return _Judged(products, elsewhere, folds, left_out, weights, candidates)
+
+    judged = weighed(products, [predict_left_out(one.fit, one.design, x, folds) for one in products], [])
+    if len(x) > ELSEWHERE_ROWS or not np.any(judged.weights[len(limits) :]):
+        return judged
+    left_out, elsewhere = find_anew(products[0], x, y, choice, seed, folds)
+    if len(x) > ANEW_ROWS:
+        return replace(judged, elsewhere=elsewhere)
+    return weighed(products[:1], [left_out], elsewhere)
 
 
 def _limit_of_all(limit: Limit, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], seed: int) -> Process:
@@ -207,28 +235,21 @@ def _limit_of_all(limit: Limit, x: Float[np.ndarray, "n D"], y: Float[np.ndarray
 
 
 def _products_of_all(
-    fits: list[tuple[CpFit, Design]], weights: Float[np.ndarray, " M"], x: Float[np.ndarray, "n D"], y: np.ndarray
+    judged: _Judged, weights: Float[np.ndarray, " M"], x: Float[np.ndarray, "n D"], y: np.ndarray
 ) -> tuple[list[tuple[CpPosterior, float]], float, bool]:
     """The sums of products of some weight, of all rows; their effective parameters, and whether all have settled."""
     found: list[tuple[CpPosterior, float]] = []
     parameters, settled = 0.0, True
-    for (fit, design), weight in zip(fits, weights, strict=True):
+    share = ELSEWHERE if judged.elsewhere else 0.0
+    for one, weight in zip(judged.products, map(float, weights), strict=True):
         if weight:
-            whole = fit if len(x) <= SMALL_ROWS else _on_all(fit, design, x, y)
-            own = CpPosterior(design.axes[0].features, whole.weights, whole.summary.laplace, whole.noise)
-            found.append((own, float(weight)))
-            parameters += float(weight) * float(whole.summary.parameters.sum())
+            whole = one.fit if len(x) <= SMALL_ROWS else _on_all(one, x, y)
+            found.append((one._replace(fit=whole).posterior, (1.0 - share) * weight))
+            parameters += weight * float(whole.summary.parameters.sum())
             settled = settled and whole.settled
+    if found:
+        found.extend((other, share * float(np.sum(weights)) / len(judged.elsewhere)) for other in judged.elsewhere)
     return found, parameters, settled
-
-
-def likeliest_products(
-    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], allowed: Allowed, seed: int
-) -> tuple[CpFit, tuple[Features, ...]]:
-    """The sum of products of highest evidence with its features, judged by no left-out row; arguments as of
-    `fit_table`."""
-    fit, design = _products(x, y, choose_hyperparameters(x, y, seed)[0], allowed, seed)[0]
-    return fit, design.axes[0].features
 
 
 def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
@@ -241,67 +262,14 @@ def _constant(x: np.ndarray, y: np.ndarray) -> TableFit:
     candidates = (Candidate("a constant", 0.0, 1.0),)
     rows, none = np.arange(len(x)), np.zeros(len(x))
     return TableFit(
-        ((process, 1.0),), process.noise, 1.0, candidates, none, rows, none, none, (), choice, 1.0, True
+        ((process, 1.0),), process.noise, 1.0, candidates, none, rows, none, none, choice, 1.0, True
     )  # fmt: skip
 
 
-def _products(
-    x: np.ndarray,
-    y: np.ndarray,
-    choice: LimitChoice,
-    allowed: Allowed,
-    seed: int,
-    earlier: Sequence[CpPosterior] = (),
-) -> list[tuple[CpFit, Design]]:
-    """The sums of products of highest evidence; those of fewer rows go on: starts anew may miss what they found."""
-    dimensions = x.shape[1]
-    theta = choice.theta
-    signal = float(np.exp(theta[-2]))
-    shares = 1.0 / (1.0 + np.exp(-theta[dimensions : 2 * dimensions]))
-    found: list[tuple[CpFit, Design]] = []
-    best, only, begin = -np.inf, allowed.modes, None
-    before: tuple[CpFit, list[Features]] | None = None
-    rival = (choice.evidence / choice.rows - FAR_BEHIND) * len(x) if allowed.limit else -np.inf
-    for factor in LENGTH_FACTORS:
-        features = [
-            smooth_features(factor * float(np.exp(theta[d])), float(shares[d]), float(choice.rates[d]))
-            for d in range(dimensions)
-        ]
-        design = Design.table(AxisDesign.of(features, x), y)
-        most = max(1, min(MOST_MODES, MOST_WEIGHTS // sum(design.sizes)))
-        most = most if allowed.modes is None else min(allowed.modes, 4 * most)
-        guide = None
-        if len(x) <= GUIDED_ROWS:
-            anywhere = np.random.default_rng([seed, 71]).random((GUIDE_POINTS, dimensions))
-            values = choice.process(x, y).moments(anywhere, variance=False)[0]
-            guide = Design.table(AxisDesign.of(features, anywhere), values)
-        if before is not None and len(x) > GUIDED_ROWS:
-            begin = carried(before[0].weights, before[1], features)
-        fits = grow(design, signal, most, seed, only=only, begin=begin, guide=guide, rival=rival)
-        found.extend((fit, design) for fit in fits)
-        top = max(fits, key=lambda fit: fit.summary.evidence)
-        if top.summary.evidence < max(best + 1.0, rival) or dimensions == 1:
-            break
-        # Shorter lengths are tried with the number of modes that was best.
-        best, only, before = top.summary.evidence, top.modes, (top, features)
-    for one in earlier:
-        design = Design.table(AxisDesign.of(one.features, x), y)
-        modes = len(one.weights) // sum(design.sizes)
-        if allowed.modes in (None, modes):
-            (again,) = grow(design, signal, modes, seed, only=modes, begin=one.weights)
-            # Where starts anew have come as far, it is the same sum, and would only be judged twice.
-            alike = [fit.summary.evidence for fit, _ in found if fit.modes == modes]
-            if again.summary.evidence > max(alike, default=-np.inf) + 1.0:
-                found.append((again, design))
-    found.sort(key=lambda one: -one[0].summary.evidence)
-    return found[: JUDGED if found[0][0].summary.evidence >= rival else 1]
-
-
-def _on_all(fit: CpFit, design: Design, x: np.ndarray, y: np.ndarray) -> CpFit:
+def _on_all(one: Products, x: np.ndarray, y: np.ndarray) -> CpFit:
     """A fit to some of the rows, brought to all of them."""
-    features: tuple[Features, ...] = design.axes[0].features
-    whole = Design.table(AxisDesign.of(features, x), y)
-    problem = looked_at_once(whole, fit.weights)
+    fit = one.fit
+    problem = looked_at_once(Design.table(AxisDesign.of(one.features, x), y), fit.weights)
     prior: WeightPrior = fit.prior
     if isinstance(problem, LinearProblem):
         return learn_linear(problem, prior, fit.noise)

@@ -36,8 +36,9 @@ FEW = 40
 """Points up to which all of these are made; beyond, where the posterior is nearer to a normal distribution, a third of
 the chains and half of the transitions will do."""
 
-CASES_PER_INPUT, MOST_CASES = 12, 150
-"""Cases per input, and in all, up to which hyperparameters are marginalised; beyond, they are maximised."""
+CASES_PER_INPUT, LEAST_CASES, MOST_CASES = 12, 30, 150
+"""Cases per input up to which hyperparameters are marginalised, with few inputs up to 30, and at most 150; beyond, they
+are maximised."""
 
 ENTRIES = 2**23
 """Numbers of the largest array of one evaluation (64 MB): so many hyperparameters are evaluated together."""
@@ -45,7 +46,7 @@ ENTRIES = 2**23
 
 def marginalised(cases: int, inputs: int) -> bool:
     """Whether so few cases leave the hyperparameters so open that they are marginalised."""
-    return cases <= min(CASES_PER_INPUT * inputs, MOST_CASES)
+    return cases <= min(max(CASES_PER_INPUT * inputs, LEAST_CASES), MOST_CASES)
 
 
 def starting_points(prior: Prior, count: int, seed: int) -> Float[np.ndarray, "S P"]:

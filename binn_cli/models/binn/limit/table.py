@@ -37,6 +37,9 @@ ROUGHER_STEPS, FIRST_STEPS = 40, 8
 """Steps of the searches that start from the hyperparameters of the smoothest correlation, and how many of them are made
 before one that is far behind is given up."""
 
+STEPS_WITHOUT = 25
+"""Steps of the search for hyperparameters without some of the rows, which begins at those of all."""
+
 FAR_BEHIND = 0.7
 """Nats per row behind the best smoothness from which on another one is not considered."""
 
@@ -131,6 +134,18 @@ def _refined(choice: LimitChoice, x: Float[np.ndarray, "n D"], y: Float[np.ndarr
     """A choice after a few steps on more rows."""
     evidence = Evidence.of(warp(x, choice.rates), choice.smoothness)
     theta, value = maximise(evidence, y[:, None], np.ones(1), prior, choice.theta[None], steps=REFINED_STEPS)
+    return replace(choice, theta=theta, evidence=-value, rows=len(x))
+
+
+def choose_without(choice: LimitChoice, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]) -> LimitChoice:
+    """The choice that fewer rows make, beginning at that of all: in the same coordinates, of the same smoothness.
+
+    Args:
+        choice: of all rows.
+        x, y: those that are left.
+    """
+    evidence, prior = Evidence.of(warp(x, choice.rates), choice.smoothness), Prior.weak(x.shape[1])
+    theta, value = maximise(evidence, y[:, None], np.ones(1), prior, choice.theta[None], steps=STEPS_WITHOUT)
     return replace(choice, theta=theta, evidence=-value, rows=len(x))
 
 

@@ -28,8 +28,8 @@ from binn_cli.models.binn.mixture import Mixture
 from binn_cli.models.binn.routes import states_structure
 from binn_cli.models.binn.rows.scan import Look, look
 from binn_cli.models.binn.rows.sums import RowSums, rows_per_chunk
+from binn_cli.models.binn.selection.products import likeliest_products
 from binn_cli.models.binn.stated import choose_bases
-from binn_cli.models.binn.table import Allowed, likeliest_products
 from binn_cli.models.cores import one_blas_thread
 from binn_cli.models.normalization import InputMap, OutputMap
 from binn_cli.models.surrogate import FitReport
@@ -266,5 +266,5 @@ def _begin_sampled(config: BinnConfig, seen: Look, units: Units, output: int) ->
     x, values = seen.sample.table()
     y = (values[:, output] - units.outputs.shift[output]) / units.outputs.scale[output]
     with one_blas_thread():  # threads of small factorisations wait for one another in busy loops
-        best, features = likeliest_products(units.inputs(x, slice(None)), y, Allowed(limit=False), config.seed)
+        best, features = likeliest_products(units.inputs(x, slice(None)), y, config.seed)
     return features, best.weights, best.prior, best.noise, best.damping

@@ -8,11 +8,7 @@ from jaxtyping import Float, Int
 from binn_cli.models.binn.cp.learning import CpFit, begin_at, learn
 from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
-from binn_cli.models.binn.limit.hyperparameters import maximise
-from binn_cli.models.binn.limit.kernel import Evidence, Prior
-from binn_cli.models.binn.limit.process import Process
-from binn_cli.models.binn.limit.table import LimitChoice
-from binn_cli.models.binn.limit.warping import warp
+from binn_cli.models.binn.limit.table import LimitChoice, choose_without
 
 FOLDS = 5
 
@@ -20,9 +16,8 @@ FORGETTING = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """Noise variances from which a refit comes down to its own: at a high noise the prior takes back what rested on rows
 that are now left out."""
 
-
-STEPS = 25
-"""Steps of the search for hyperparameters without a fold, which begins at those of all rows."""
+LeftOut = tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
+"""Mean and variance, noise included, of every row from a fit that has not seen it."""
 
 ROUNDS = 8
 """Rounds of a refit, which begins near its end."""
@@ -36,7 +31,7 @@ def split_rows(count: int, seed: int) -> list[Int[np.ndarray, " f"]]:
 
 def predict_left_out(
     fit: CpFit, design: Design, x: Float[np.ndarray, "n D"], folds: list[Int[np.ndarray, " f"]]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+) -> LeftOut:
     """Mean and variance, noise included, of every row from a fit without its fold."""
     mean, variance = np.empty(design.count), np.empty(design.count)
     features = design.axes[0].features
@@ -54,18 +49,15 @@ def predict_left_out(
 
 def predict_limit_left_out(
     choice: LimitChoice, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], folds: list[Int[np.ndarray, " f"]]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+) -> LeftOut:
     """Mean and variance, noise included, of every row from the limit without its fold, its hyperparameters found anew.
 
     Left out in closed form, rows would be judged with hyperparameters that they have helped to choose.
     """
     mean, variance = np.empty(len(x)), np.empty(len(x))
-    prior, warped = Prior.weak(x.shape[1]), warp(x, choice.rates)
     for left_out in folds:
         kept = np.setdiff1d(np.arange(len(x)), left_out)
-        evidence = Evidence.of(warped[kept], choice.smoothness)
-        theta, _ = maximise(evidence, y[kept, None], np.ones(1), prior, choice.theta[None], steps=STEPS)
-        process = Process.of(x[kept], y[kept], theta[None], choice.rates, choice.smoothness)
+        process = choose_without(choice, x[kept], y[kept]).process(x[kept], y[kept])
         mean[left_out], own = process.moments(x[left_out])
         variance[left_out] = own + process.noise
     return mean, variance
