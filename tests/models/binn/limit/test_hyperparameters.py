@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from binn_cli.models.binn.limit.hyperparameters import maximise, sample, starting_points
+from binn_cli.models.binn.limit.hyperparameters import (
+    CASES_PER_INPUT,
+    LEAST_CASES,
+    MOST_CASES,
+    marginalised,
+    maximise,
+    sample,
+    starting_points,
+)
 from binn_cli.models.binn.limit.kernel import Evidence, Prior, covariance, noise_variance
 from binn_cli.models.binn.limit.warping import choose_rates
 
@@ -27,6 +37,17 @@ def test_lengths_and_noise_of_drawn_functions_are_found() -> None:
     np.testing.assert_allclose(found[:2], theta[:2], atol=0.3)
     np.testing.assert_allclose(found[-1], theta[-1], atol=0.4)
     assert value <= Evidence.of(x)(theta[None], y, ONE, prior)[0][0]
+
+
+@pytest.mark.parametrize(("cases", "inputs", "averaged"), [
+    (30, 1, True), (31, 1, False), (30, 2, True), (31, 2, False), (36, 3, True), (37, 3, False), (96, 8, True),
+    (150, 20, True), (151, 20, False),
+])  # fmt: skip
+def test_the_front_page_says_from_what_number_lengths_are_maximised(cases: int, inputs: int, averaged: bool) -> None:
+    text = " ".join(Path("README.md").read_text(encoding="utf-8").split())
+    claim = f"up to {CASES_PER_INPUT} cases for each input ({LEAST_CASES} cases with one or two inputs, and at most"
+    assert f"{claim} {MOST_CASES})" in text
+    assert marginalised(cases, inputs) == averaged
 
 
 def test_draws_are_from_the_posterior() -> None:
