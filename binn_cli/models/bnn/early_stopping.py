@@ -9,7 +9,7 @@ others are trained on all rows for as many steps as were best, and the noise is 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numpyro.optim import Adam
 
 from binn_cli.models.bnn.density import Density, Points
-from binn_cli.models.bnn.training import Training, adam
+from binn_cli.models.bnn.training import Training, adam, most_probable
 from binn_cli.models.compilation import Stopwatch
 
 FEWEST, MOST = 20, 10_000
@@ -94,3 +94,28 @@ def stopping_point(
 def stopped(training: Training, stop: Stop | None) -> Training:
     """The training until there, without the L-BFGS that would follow."""
     return training if stop is None else replace(training, until=stop.steps, polish=0)
+
+
+class Probable(NamedTuple):
+    """A network's vector, the losses on the way there, and what of it is told in `/diagnostics`."""
+
+    vector: Float[np.ndarray, " P"]
+    losses: Float[np.ndarray, " n"]
+    diagnostics: dict[str, np.ndarray]
+
+
+def probable(
+    density: Density,
+    points: Points,
+    start: Float[np.ndarray, " P"],
+    training: Training,
+    seed: int,
+    watch: Stopwatch,
+    stop: Stop | None,
+) -> Probable:
+    """The most probable vector, or that at the stop with the noise found there; arguments as of `stopping_point`."""
+    found = most_probable(density, points, start, stopped(training, stop), seed, watch)
+    if stop is None:
+        return Probable(found.vector, found.losses, {})
+    told = {"stopped_after": np.array(stop.steps)}
+    return Probable(density.with_noise(found.vector, stop.noise), found.losses, told)

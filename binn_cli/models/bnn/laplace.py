@@ -17,12 +17,12 @@ from jaxtyping import Float
 
 from binn_cli.config.schema.bnn import BnnLaplaceConfig
 from binn_cli.models.bnn.density import Density
+from binn_cli.models.bnn.early_stopping import probable, stopping_point
 from binn_cli.models.bnn.evidence import Gaussian, Laplace
 from binn_cli.models.bnn.fitted import FittedBnn
 from binn_cli.models.bnn.gauss_newton import in_blocks, jacobians, sums_over
 from binn_cli.models.bnn.map import training_of
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
-from binn_cli.models.bnn.training import most_probable
 from binn_cli.models.compilation import CompiledFunction, Stopwatch
 
 
@@ -61,8 +61,11 @@ class BnnLaplace(Bnn[BnnLaplaceConfig]):
         """The mode, a root of the covariance, and draws."""
         config, density, warm = self.config, problem.density, problem.warm
         points, watch, weights = problem.learning.points, problem.watch, density.network.n_weights
-        start = density.prior_draw(self.rng(2)) if warm is None else warm.continuation["mode"]
-        mode = most_probable(density, points, start, training_of(config, warm is not None), config.seed, watch)
+        draw, rows = density.prior_draw(self.rng(2)), problem.learning.used
+        stop = stopping_point(density, points, rows, draw, training_of(config, False), config.seed, watch)
+        going_on = warm is not None and stop is None
+        start = warm.continuation["mode"] if warm is not None and going_on else draw
+        mode = probable(density, points, start, training_of(config, going_on), config.seed, watch, stop)
         last = weights if self._full(density) else density.network.n_last
         vector, chosen = mode.vector.copy(), slice(weights - last, weights)
         sums = sums_over(density, points, vector, last, watch)
@@ -75,7 +78,8 @@ class BnnLaplace(Bnn[BnnLaplaceConfig]):
             vector[weights:] = np.log(found.noise)
         draws = np.tile(vector, (config.draws, 1))
         draws[:, chosen] += self.rng(4).standard_normal((config.draws, last)) @ root.T
-        return Inferred(draws[None], {"mode": vector, "root": root}, {"loss": mode.losses, **diagnostics_of(found)})
+        told = {"loss": mode.losses, **mode.diagnostics, **diagnostics_of(found)}
+        return Inferred(draws[None], {"mode": vector, "root": root}, told)
 
     def _full(self, density: Density) -> bool:
         """Whether the covariance is that of all weights."""

@@ -4,8 +4,9 @@ beat."""
 from __future__ import annotations
 
 from binn_cli.config.schema.bnn import BnnMapConfig, TrainedConfig
+from binn_cli.models.bnn.early_stopping import probable, stopping_point
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
-from binn_cli.models.bnn.training import Training, most_probable
+from binn_cli.models.bnn.training import Training
 
 
 def training_of(config: TrainedConfig, warm: bool) -> Training:
@@ -14,14 +15,16 @@ def training_of(config: TrainedConfig, warm: bool) -> Training:
 
 
 class BnnMap(Bnn[BnnMapConfig]):
-    """Adam on minibatches, then L-BFGS on all points."""
+    """Adam on minibatches, then L-BFGS on all points; or only as much of Adam as held-out rows allow, since together
+    with the noise the most probable weights of few noisy rows are those that go through all of them."""
 
     def infer(self, problem: Problem) -> Inferred:
         """The most probable vector, from a prior draw or from where the round before ended."""
-        warm = problem.warm
-        start = problem.density.prior_draw(self.rng(2)) if warm is None else warm.vectors[0, 0]
-        training = training_of(self.config, warm is not None)
-        found = most_probable(
-            problem.density, problem.learning.points, start, training, self.config.seed, problem.watch
-        )
-        return Inferred(found.vector[None, None], diagnostics={"loss": found.losses})
+        config, density, warm = self.config, problem.density, problem.warm
+        points, draw = problem.learning.points, density.prior_draw(self.rng(2))
+        whole = training_of(config, False)
+        stop = stopping_point(density, points, problem.learning.used, draw, whole, config.seed, problem.watch)
+        going_on = warm is not None and stop is None
+        start = warm.vectors[0, 0] if warm is not None and going_on else draw
+        found = probable(density, points, start, training_of(config, going_on), config.seed, problem.watch, stop)
+        return Inferred(found.vector[None, None], diagnostics={"loss": found.losses, **found.diagnostics})

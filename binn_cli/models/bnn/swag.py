@@ -20,10 +20,11 @@ from binn_cli.config.schema.bnn import BnnSwagConfig
 from binn_cli.errors import ConfigError
 from binn_cli.models.bnn.curvature import longest_step, marginal_variances
 from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.bnn.early_stopping import probable, stopping_point
 from binn_cli.models.bnn.low_rank import drawn_from
 from binn_cli.models.bnn.map import training_of
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
-from binn_cli.models.bnn.training import minibatch, most_probable
+from binn_cli.models.bnn.training import minibatch
 from binn_cli.models.compilation import CompiledFunction
 
 DIVERGED = 1e6
@@ -95,23 +96,29 @@ class BnnSwag(Bnn[BnnSwagConfig]):
 
     def infer(self, problem: Problem) -> Inferred:
         """Draws from each run's Gaussian, one chain a run."""
-        config, warm = self.config, problem.warm
-        going_on = warm is not None and len(warm.continuation["location"]) == config.runs
+        config, density, warm = self.config, problem.density, problem.warm
+        points, watch, draw = problem.learning.points, problem.watch, density.prior_draw(self.rng(2, 0))
+        whole = training_of(config, False)
+        stop = stopping_point(density, points, problem.learning.used, draw, whole, config.seed, watch)
+        going_on = warm is not None and len(warm.continuation["location"]) == config.runs and stop is None
         each = max(1, config.draws // config.runs)
+        told: dict[str, np.ndarray] = {}
         found, vectors, losses, rates = [], [], [], []
         for run in range(config.runs):
-            start = problem.density.prior_draw(self.rng(2, run))
+            start = density.prior_draw(self.rng(2, run))
             if warm is not None and going_on:
                 start = warm.continuation["location"][run]
             seed, training = (config.seed + run) % 2**63, training_of(config, going_on)
-            mode = most_probable(problem.density, problem.learning.points, start, training, seed, problem.watch)
+            mode = probable(density, points, start, training, seed, watch, stop)
+            told = mode.diagnostics
             moments, rate = self.walked(problem, mode.vector, seed, config.walk_again if going_on else config.walk)
             found.append(moments.gaussian())
             vectors.append(drawn_from(found[-1], each, self.rng(4, run)))
             losses.append(mode.losses)
             rates.append(rate)
         continuation = {name: np.stack([gaussian[name] for gaussian in found]) for name in found[0]}
-        return Inferred(np.stack(vectors), continuation, {"loss": np.stack(losses), "step_size": np.array(rates)})
+        told = {"loss": np.stack(losses), "step_size": np.array(rates), **told}
+        return Inferred(np.stack(vectors), continuation, told)
 
     def walked(self, problem: Problem, start: Float[np.ndarray, " P"], seed: int, steps: int) -> tuple[Moments, float]:
         """Moments of the vectors along descent from a start, and its step length."""

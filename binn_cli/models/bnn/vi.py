@@ -18,9 +18,10 @@ from numpyro.optim import Adam
 
 from binn_cli.config.schema.bnn import BnnViConfig
 from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.bnn.early_stopping import probable, stopping_point
 from binn_cli.models.bnn.low_rank import drawn_from
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
-from binn_cli.models.bnn.training import AT_ONCE, Training, minibatch, most_probable
+from binn_cli.models.bnn.training import AT_ONCE, Training, minibatch
 from binn_cli.models.compilation import CompiledFunction
 from binn_cli.models.step_length import decayed
 
@@ -139,8 +140,8 @@ class BnnVi(Bnn[BnnViConfig]):
             return problem.density.prior_mean, config.steps_again
         start = problem.density.prior_draw(self.rng(2))
         if config.start_steps + config.start_polish > 0:
+            density, points, watch = problem.density, problem.learning.points, problem.watch
             training = Training(config.start_steps, START_BATCH, START_RATE, config.start_polish)
-            start = most_probable(
-                problem.density, problem.learning.points, start, training, config.seed, problem.watch
-            ).vector
+            stop = stopping_point(density, points, problem.learning.used, start, training, config.seed, watch)
+            start = probable(density, points, start, training, config.seed, watch, stop).vector
         return start, config.steps
