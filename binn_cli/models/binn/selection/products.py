@@ -16,6 +16,7 @@ from binn_cli.models.binn.cp.normal_equations import Design
 from binn_cli.models.binn.cp.posterior import CpPosterior
 from binn_cli.models.binn.limit.table import FAR_BEHIND, LimitChoice, choose_hyperparameters, choose_without
 from binn_cli.models.binn.selection.folds import LeftOut
+from binn_cli.models.twins import side_by_side
 
 JUDGED = 2
 """Sums of products, those of highest evidence, that are judged by left-out rows; one where the limit is far ahead."""
@@ -156,13 +157,15 @@ def find_anew(
         Mean and variance, noise included, of every row without its fold; and the sum of products without each fold.
     """
     wanted = Wanted(most=best.fit.modes, factors=(best.factor,), beside_limit=False)
-    mean, variance = np.empty(len(x)), np.empty(len(x))
-    found: list[CpPosterior] = []
-    for left_out in folds:
+
+    def found_without(left_out: Int[np.ndarray, " f"]) -> CpPosterior:
         kept = np.setdiff1d(np.arange(len(x)), left_out)
         own = choose_without(choice, x[kept], y[kept])
-        posterior = promising_products(x[kept], y[kept], own, wanted, seed)[0].posterior
+        return promising_products(x[kept], y[kept], own, wanted, seed)[0].posterior
+
+    found = side_by_side(found_without, folds)
+    mean, variance = np.empty(len(x)), np.empty(len(x))
+    for left_out, posterior in zip(folds, found, strict=True):
         mean[left_out], spread = posterior.moments(x[left_out])
         variance[left_out] = spread + posterior.noise
-        found.append(posterior)
     return (mean, variance), found
