@@ -11,8 +11,9 @@ from jaxtyping import Float
 from binn_cli.config.schema.bnn import McmcConfig
 from binn_cli.models.bnn.chains import Chains, Kernel, Lengths, sample
 from binn_cli.models.bnn.curvature import marginal_variances
+from binn_cli.models.bnn.early_stopping import probable, stopping_point
 from binn_cli.models.bnn.surrogate import Inferred, Problem
-from binn_cli.models.bnn.training import Training, most_probable
+from binn_cli.models.bnn.training import Training
 from binn_cli.models.convergence import convergence
 
 START_BATCH, START_RATE = 1024, 3e-3
@@ -30,14 +31,17 @@ def starts(config: McmcConfig, problem: Problem) -> Float[np.ndarray, "chain P"]
     warm = problem.warm
     if warm is not None and warm.continuation["last"].shape[0] == config.chains:
         return warm.continuation["last"]
+    density, points, watch = problem.density, problem.learning.points, problem.watch
+    draws = [density.prior_draw(np.random.default_rng([config.seed, 2, chain])) for chain in range(config.chains)]
+    if config.start_steps + config.start_polish == 0:
+        return np.stack(draws)
+    training = Training(config.start_steps, START_BATCH, START_RATE, config.start_polish)
+    # Where weights go through all rows and the noise is next to none, a chain would stay there for ever.
+    stop = stopping_point(density, points, problem.learning.used, draws[0], training, config.seed, watch)
     found = []
-    for chain in range(config.chains):
-        start = problem.density.prior_draw(np.random.default_rng([config.seed, 2, chain]))
-        if config.start_steps + config.start_polish > 0:
-            training = Training(config.start_steps, START_BATCH, START_RATE, config.start_polish)
-            seed = (config.seed + chain) % 2**63
-            start = most_probable(problem.density, problem.learning.points, start, training, seed, problem.watch).vector
-        found.append(start)
+    for chain, draw in enumerate(draws):
+        seed = (config.seed + chain) % 2**63
+        found.append(probable(density, points, draw, training, seed, watch, stop).vector)
     return np.stack(found)
 
 
