@@ -27,14 +27,16 @@ def widening_of(
 ) -> float:
     """The factor that variances need: the mean square of left-out rows in units of what was said of them.
 
-    What marginalised hyperparameters have widened already, on average over the domain, is not widened again; `plain`
-    has the same members without that. A few rows that are far off count as much as ones at four standard deviations.
+    Left-out rows were judged with the most probable hyperparameters. Where these are marginalised, variances are larger
+    than there already, on average over the domain by the square of what they are at a row left out, whose neighbours
+    are nearer: so the root of it is not widened again. A few rows that are far off count as much as ones at four
+    standard deviations.
 
     Args:
         y: the rows' values.
         mean, spread: what was said of each without it, noise included.
         members: of the mixture, with their weights.
-        plain: the same without what has widened them already.
+        plain: the same with the most probable hyperparameters.
         seed: of the points at which both are compared.
     """
     narrowing = narrowing_of(y, mean, spread)
@@ -45,7 +47,7 @@ def widening_of(
     dimensions = member.points.shape[1] if isinstance(member, Process) else len(member.features)
     anywhere = np.random.default_rng([seed, 67]).random((200, dimensions))
     already = np.mean(np.log(mix(members, anywhere)[1] + 1e-300) - np.log(mix(plain, anywhere)[1] + 1e-300))
-    return max(1.0, factor / float(np.exp(max(already, 0.0))))
+    return max(1.0, factor / float(np.exp(0.5 * max(already, 0.0))))
 
 
 def narrowing_of(y: Float[np.ndarray, " n"], mean: Float[np.ndarray, " n"], spread: Float[np.ndarray, " n"]) -> float:
