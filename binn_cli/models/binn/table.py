@@ -29,13 +29,15 @@ from binn_cli.models.binn.selection.widening import narrowing_of, widening_of
 SMALL_ROWS = 3000
 """Rows with which structure is chosen; where there are more, what was chosen is then fitted to all of them."""
 
-ANEW_ROWS = 20
-"""Rows up to which sums of products are judged by ones that are found anew without the left-out rows: so few rows
-choose among lengths, numbers of modes and optima that they do not tell apart, and would be judges in their own case."""
+ANEW_ROWS, ANEW_PER_INPUT = 20, 5
+"""Rows, and rows for each input, up to which sums of products are judged by ones that are found anew without the
+left-out rows: so few rows choose among lengths, numbers of modes and optima that they do not tell apart, and would be
+judges in their own case."""
 
-ELSEWHERE_ROWS, ELSEWHERE = 40, 0.25
-"""Rows up to which sums of products that are found without a part of them take part, and their share of the weight of
-all sums of products: they have come to other optima, which the linearised posterior around one does not know of."""
+ELSEWHERE_ROWS, ELSEWHERE_PER_INPUT, ELSEWHERE = 40, 8, 0.25
+"""Rows, and rows for each input, up to which sums of products that are found without a part of them take part, and
+their share of the weight of all sums of products: they have come to other optima, which the linearised posterior around
+one does not know of."""
 
 REFITTED_ROWS = 600
 """Rows up to which the limit is judged with hyperparameters that were found without the left-out rows."""
@@ -217,10 +219,11 @@ def _judge(
         return _Judged(products, elsewhere, folds, left_out, weights, candidates)
 
     judged = weighed(products, [predict_left_out(one.fit, one.design, x, folds) for one in products], [])
-    if len(x) > ELSEWHERE_ROWS or not np.any(judged.weights[len(limits) :]):
+    rows, inputs = x.shape
+    if rows > min(ELSEWHERE_ROWS, ELSEWHERE_PER_INPUT * inputs) or not np.any(judged.weights[len(limits) :]):
         return judged
     left_out, elsewhere = find_anew(products[0], x, y, choice, seed, folds)
-    if len(x) > ANEW_ROWS:
+    if rows > min(ANEW_ROWS, ANEW_PER_INPUT * inputs):
         return replace(judged, elsewhere=elsewhere)
     return weighed(products[:1], [left_out], elsewhere)
 
