@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Float
 from numpyro.optim import Adam
 
-from binn_cli.models.bnn.density import Density, Points
+from binn_cli.models.bnn.density import Points
+from binn_cli.models.bnn.surrogate import Problem
 from binn_cli.models.bnn.training import Training, adam, most_probable
-from binn_cli.models.compilation import Stopwatch
 
 FEWEST, MOST = 20, 10_000
 """Rows below which a fifth of them says nothing, and above which a network learns no noise of theirs."""
@@ -47,26 +47,17 @@ class Stop:
     noise: Float[np.ndarray, " L"]
 
 
-def stopping_point(
-    density: Density,
-    points: Points,
-    rows: int,
-    start: Float[np.ndarray, " P"],
-    training: Training,
-    seed: int,
-    watch: Stopwatch,
-) -> Stop | None:
+def stopping_point(problem: Problem, start: Float[np.ndarray, " P"], training: Training, seed: int) -> Stop | None:
     """Where held-out rows are met best; None where that is the end of the training.
 
     Args:
-        density: the log density.
-        points: all training points, perhaps more than `rows` to fill up a shape.
-        rows: how many of them are rows.
+        problem: the density, and the points.
         start: (P,) where to begin.
         training: how long.
         seed: of the choice of rows and of the minibatches.
-        watch: takes the time that compiling costs.
     """
+    density, watch = problem.density, problem.watch
+    points, rows = problem.learning.points, problem.learning.used  # perhaps more points, to fill up a shape
     if not FEWEST <= rows <= MOST or training.steps < FIRST_LOOK:
         return None
     order = np.random.default_rng([seed, 83]).permutation(rows)
@@ -91,11 +82,6 @@ def stopping_point(
     return best if last > WORSE * float(np.mean(best.noise)) else None
 
 
-def stopped(training: Training, stop: Stop | None) -> Training:
-    """The training until there, without the L-BFGS that would follow."""
-    return training if stop is None else replace(training, until=stop.steps, polish=0)
-
-
 class Probable(NamedTuple):
     """A network's vector, the losses on the way there, and what of it is told in `/diagnostics`."""
 
@@ -105,17 +91,25 @@ class Probable(NamedTuple):
 
 
 def probable(
-    density: Density,
-    points: Points,
+    problem: Problem,
     start: Float[np.ndarray, " P"],
     training: Training,
     seed: int,
-    watch: Stopwatch,
     stop: Stop | None,
+    center: Float[np.ndarray, " P"] | None = None,
 ) -> Probable:
-    """The most probable vector, or that at the stop with the noise found there; arguments as of `stopping_point`."""
-    found = most_probable(density, points, start, stopped(training, stop), seed, watch)
+    """The most probable vector; or where Adam is at the stop, with the noise found there.
+
+    Args:
+        problem, start, training, seed: as of `stopping_point`.
+        stop: what that says.
+        center: mean of the prior, its own by default.
+    """
+    points, watch = problem.learning.points, problem.watch
     if stop is None:
+        found = most_probable(problem.density, points, start, training, seed, watch, center)
         return Probable(found.vector, found.losses, {})
+    shorter = replace(training, until=stop.steps, polish=0)  # without the L-BFGS that would follow
+    found = most_probable(problem.density, points, start, shorter, seed, watch, center)
     told = {"stopped_after": np.array(stop.steps)}
-    return Probable(density.with_noise(found.vector, stop.noise), found.losses, told)
+    return Probable(problem.density.with_noise(found.vector, stop.noise), found.losses, told)

@@ -11,10 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from binn_cli.config.schema.bnn import BnnEnsembleConfig
-from binn_cli.models.bnn.early_stopping import stopped, stopping_point
+from binn_cli.models.bnn.early_stopping import probable, stopping_point
 from binn_cli.models.bnn.map import training_of
 from binn_cli.models.bnn.surrogate import Bnn, Inferred, Problem
-from binn_cli.models.bnn.training import most_probable
 
 
 class BnnEnsemble(Bnn[BnnEnsembleConfig]):
@@ -24,22 +23,18 @@ class BnnEnsemble(Bnn[BnnEnsembleConfig]):
         """The members' most probable vectors, one chain each."""
         config, density, warm = self.config, problem.density, problem.warm
         going_on = warm is not None and len(warm.vectors) == config.members
-        points, learned_from = problem.learning.points, problem.learning.used
         first = density.prior_draw(self.rng(2, config.members))
-        whole = training_of(config, False)
-        stop = stopping_point(density, points, learned_from, first, whole, config.seed, problem.watch)
+        stop = stopping_point(problem, first, training_of(config, False), config.seed)
         going_on = going_on and stop is None
-        training = stopped(training_of(config, going_on), stop)
-        members, losses = [], []
+        training = training_of(config, going_on)
+        members, losses, told = [], [], {}
         for member in range(config.members):
             anchor = density.prior_draw(self.rng(2, member))
             start = warm.vectors[member, 0] if warm is not None and going_on else anchor
             seed = (config.seed + member) % 2**63
             center = anchor if config.anchored else None
-            found = most_probable(density, points, start, training, seed, problem.watch, center)
-            members.append(found.vector if stop is None else density.with_noise(found.vector, stop.noise))
+            found = probable(problem, start, training, seed, stop, center)
+            members.append(found.vector)
             losses.append(found.losses)
-        diagnostics = {"loss": np.stack(losses)}
-        if stop is not None:
-            diagnostics["stopped_after"] = np.array(stop.steps)
-        return Inferred(np.stack(members)[:, None], diagnostics=diagnostics)
+            told = found.diagnostics
+        return Inferred(np.stack(members)[:, None], diagnostics={"loss": np.stack(losses), **told})

@@ -61,11 +61,11 @@ class BnnLaplace(Bnn[BnnLaplaceConfig]):
         """The mode, a root of the covariance, and draws."""
         config, density, warm = self.config, problem.density, problem.warm
         points, watch, weights = problem.learning.points, problem.watch, density.network.n_weights
-        draw, rows = density.prior_draw(self.rng(2)), problem.learning.used
-        stop = stopping_point(density, points, rows, draw, training_of(config, False), config.seed, watch)
+        draw = density.prior_draw(self.rng(2))
+        stop = stopping_point(problem, draw, training_of(config, False), config.seed)
         going_on = warm is not None and stop is None
         start = warm.continuation["mode"] if warm is not None and going_on else draw
-        mode = probable(density, points, start, training_of(config, going_on), config.seed, watch, stop)
+        mode = probable(problem, start, training_of(config, going_on), config.seed, stop)
         last = weights if self._full(density) else density.network.n_last
         vector, chosen = mode.vector.copy(), slice(weights - last, weights)
         sums = sums_over(density, points, vector, last, watch)

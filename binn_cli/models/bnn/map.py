@@ -20,11 +20,9 @@ class BnnMap(Bnn[BnnMapConfig]):
 
     def infer(self, problem: Problem) -> Inferred:
         """The most probable vector, from a prior draw or from where the round before ended."""
-        config, density, warm = self.config, problem.density, problem.warm
-        points, draw = problem.learning.points, density.prior_draw(self.rng(2))
-        whole = training_of(config, False)
-        stop = stopping_point(density, points, problem.learning.used, draw, whole, config.seed, problem.watch)
+        config, warm, draw = self.config, problem.warm, problem.density.prior_draw(self.rng(2))
+        stop = stopping_point(problem, draw, training_of(config, False), config.seed)
         going_on = warm is not None and stop is None
         start = warm.vectors[0, 0] if warm is not None and going_on else draw
-        found = probable(density, points, start, training_of(config, going_on), config.seed, problem.watch, stop)
+        found = probable(problem, start, training_of(config, going_on), config.seed, stop)
         return Inferred(found.vector[None, None], diagnostics={"loss": found.losses, **found.diagnostics})

@@ -31,17 +31,18 @@ def starts(config: McmcConfig, problem: Problem) -> Float[np.ndarray, "chain P"]
     warm = problem.warm
     if warm is not None and warm.continuation["last"].shape[0] == config.chains:
         return warm.continuation["last"]
-    density, points, watch = problem.density, problem.learning.points, problem.watch
-    draws = [density.prior_draw(np.random.default_rng([config.seed, 2, chain])) for chain in range(config.chains)]
+    draws = [
+        problem.density.prior_draw(np.random.default_rng([config.seed, 2, chain])) for chain in range(config.chains)
+    ]
     if config.start_steps + config.start_polish == 0:
         return np.stack(draws)
     training = Training(config.start_steps, START_BATCH, START_RATE, config.start_polish)
     # Where weights go through all rows and the noise is next to none, a chain would stay there for ever.
-    stop = stopping_point(density, points, problem.learning.used, draws[0], training, config.seed, watch)
+    stop = stopping_point(problem, draws[0], training, config.seed)
     found = []
     for chain, draw in enumerate(draws):
         seed = (config.seed + chain) % 2**63
-        found.append(probable(density, points, draw, training, seed, watch, stop).vector)
+        found.append(probable(problem, draw, training, seed, stop).vector)
     return np.stack(found)
 
 

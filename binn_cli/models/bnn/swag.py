@@ -96,10 +96,8 @@ class BnnSwag(Bnn[BnnSwagConfig]):
 
     def infer(self, problem: Problem) -> Inferred:
         """Draws from each run's Gaussian, one chain a run."""
-        config, density, warm = self.config, problem.density, problem.warm
-        points, watch, draw = problem.learning.points, problem.watch, density.prior_draw(self.rng(2, 0))
-        whole = training_of(config, False)
-        stop = stopping_point(density, points, problem.learning.used, draw, whole, config.seed, watch)
+        config, warm, density = self.config, problem.warm, problem.density
+        stop = stopping_point(problem, density.prior_draw(self.rng(2, 0)), training_of(config, False), config.seed)
         going_on = warm is not None and len(warm.continuation["location"]) == config.runs and stop is None
         each = max(1, config.draws // config.runs)
         told: dict[str, np.ndarray] = {}
@@ -109,7 +107,7 @@ class BnnSwag(Bnn[BnnSwagConfig]):
             if warm is not None and going_on:
                 start = warm.continuation["location"][run]
             seed, training = (config.seed + run) % 2**63, training_of(config, going_on)
-            mode = probable(density, points, start, training, seed, watch, stop)
+            mode = probable(problem, start, training, seed, stop)
             told = mode.diagnostics
             moments, rate = self.walked(problem, mode.vector, seed, config.walk_again if going_on else config.walk)
             found.append(moments.gaussian())

@@ -140,8 +140,7 @@ class BnnVi(Bnn[BnnViConfig]):
             return problem.density.prior_mean, config.steps_again
         start = problem.density.prior_draw(self.rng(2))
         if config.start_steps + config.start_polish > 0:
-            density, points, watch = problem.density, problem.learning.points, problem.watch
             training = Training(config.start_steps, START_BATCH, START_RATE, config.start_polish)
-            stop = stopping_point(density, points, problem.learning.used, start, training, config.seed, watch)
-            start = probable(density, points, start, training, config.seed, watch, stop).vector
+            stop = stopping_point(problem, start, training, config.seed)
+            start = probable(problem, start, training, config.seed, stop).vector
         return start, config.steps

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,3 +25,12 @@ def test_rows_that_were_missed_by_a_multiple(rows: int, ratio: float) -> None:
         assert found == pytest.approx(MARGIN * ratio**2)
     else:  # a little nearer, or said by few rows: chance
         assert found == 1.0
+
+
+def test_of_what_marginalised_lengths_have_widened_the_root_counts() -> None:
+    """Four times the variance everywhere, for rows that were missed by three standard deviations: 9 / 2, not 9 / 4."""
+    wider = replace(PROCESS, scale=2.0 * PROCESS.scale)
+    missed, said = np.full(80, 3.0), np.ones(80)
+    alone = widening_of(missed, np.zeros(80), said, [(PROCESS, 1.0)], [(PROCESS, 1.0)], 0)
+    found = widening_of(missed, np.zeros(80), said, [(wider, 1.0)], [(PROCESS, 1.0)], 0)
+    assert found == pytest.approx(alone / 2.0)
